@@ -1,0 +1,328 @@
+//! What the bytes say, without judgement. Facts outlive rules: a new rule judges stored facts again.
+
+use crate::coverage::Unread;
+use crate::digest::Digest;
+use crate::name::PackageName;
+use crate::place::Evidence;
+
+/// One thing that an entry says, and why we believe that it says so.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Fact {
+    /// What is said.
+    pub what: What,
+    /// Who read it, where.
+    pub evidence: Evidence,
+}
+
+/// Everything that an entry can say. Closed: a join or a check that forgets a kind does not compile.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum What {
+    /// The entry is of this format (id of the reader's format, such as `pickle` or `pytorch-zip`).
+    Format(&'static str),
+    /// The entry breaks a rule of its format; the rest was still understood.
+    Malformed(String),
+    /// The entry, or a part of it, could not be read or understood.
+    Unread(Unread),
+
+    /// Loading the entry does this.
+    Effect(Effect),
+    /// The entry holds tensors.
+    Tensors(Tensors),
+
+    /// A folder is a project of its own.
+    Project(Project),
+    /// A project's manifest asks for a package.
+    Requires(Requires),
+    /// A lock file fixes a package.
+    Locked(Locked),
+    /// A folder is a Python environment.
+    Environment(Environment),
+    /// `METADATA` or `PKG-INFO` of an installed distribution.
+    Distribution(Distribution),
+    /// `RECORD` or `installed-files.txt` of an installed distribution.
+    Record(Vec<Recorded>),
+    /// `INSTALLER`: the tool that installed the distribution.
+    Installer(String),
+    /// `REQUESTED`: the user asked for this distribution by name.
+    Requested,
+    /// `direct_url.json`: the distribution came from here and not from an index.
+    DirectUrl(Origin),
+    /// `WHEEL`: tags of the wheel that was installed.
+    WheelTags(Vec<String>),
+    /// `entry_points.txt`: commands and plug-ins, as group, name and object.
+    EntryPoints(Vec<(String, String, String)>),
+    /// A `.pth` line that the interpreter executes at every start.
+    StartUpCode(String),
+    /// A `.pth` line that adds a folder to the module search path.
+    SearchPath(String),
+}
+
+/// One thing that loading an entry does, merged over all equal occurrences.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Effect {
+    /// What is done.
+    pub kind: EffectKind,
+    /// To what.
+    pub target: Target,
+    /// With which arguments; empty for an import.
+    pub arguments: Vec<Value>,
+    /// The opcode that does it, as `pickletools` names it.
+    pub opcode: &'static str,
+    /// How often the entry does it with these arguments.
+    pub count: u64,
+    /// More different arguments occurred than are kept; `count` includes them and only their shape is known.
+    pub sampled: bool,
+    /// Whether a loader gets this far; false behind an error at which every loader stops.
+    pub reached: bool,
+}
+
+/// Kinds of effect.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum EffectKind {
+    /// A module is imported and a name looked up in it.
+    Import,
+    /// Something is called.
+    Call,
+    /// An object is made by a class's `__new__`.
+    New,
+    /// State is set on an object: `__setstate__`, else its `__dict__` and slots.
+    State,
+    /// `append` or `extend` is called on an object that is not a list.
+    Append,
+    /// Items are set on an object that is not a dictionary.
+    SetItem,
+    /// Items are added to an object that is not a set.
+    Add,
+    /// A code of the extension registry is looked up.
+    Extension,
+    /// The loader's `persistent_load` is asked for an object.
+    Persistent,
+    /// A buffer from outside the stream is used.
+    Buffer,
+}
+
+impl EffectKind {
+    /// The word used in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Import => "import",
+            Self::Call => "call",
+            Self::New => "new",
+            Self::State => "state",
+            Self::Append => "append",
+            Self::SetItem => "set-item",
+            Self::Add => "add",
+            Self::Extension => "extension",
+            Self::Persistent => "persistent",
+            Self::Buffer => "buffer",
+        }
+    }
+}
+
+/// What an effect acts on.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Target {
+    /// A name in a module, after the renames of Python 2 names that the loader applies.
+    Global(Global),
+    /// An instance of, or the result of calling, this.
+    ResultOf(Global),
+    /// Something that only running the stream could tell; what is known of it.
+    Unknown(String),
+}
+
+/// A module and a qualified name in it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Global {
+    /// Module, such as `collections`.
+    pub module: String,
+    /// Qualified name, such as `OrderedDict` or `Outer.Inner`.
+    pub name: String,
+}
+
+/// A value on the machine's stack, as far as it is known; bounded in depth and breadth.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Value {
+    /// `None`.
+    None,
+    /// `True` or `False`.
+    Bool(bool),
+    /// An integer, in decimal; a huge one as its size in bytes.
+    Int(String),
+    /// A float, as Python prints it.
+    Float(String),
+    /// A text: its beginning, and its full length in bytes of UTF-8.
+    Text(String, u64),
+    /// Bytes or a byte array: the beginning, and the full length.
+    Bytes(Vec<u8>, u64),
+    /// A tuple: the first elements, and how many there are.
+    Tuple(Vec<Value>, u64),
+    /// A list: the first elements, and how many there are.
+    List(Vec<Value>, u64),
+    /// A set or frozen set: the first elements, and how many there are.
+    Set(Vec<Value>, u64),
+    /// A dictionary: the first items, and how many there are.
+    Dict(Vec<(Value, Value)>, u64),
+    /// A module member.
+    Global(Global),
+    /// The result of calling, or an instance of, a module member.
+    ResultOf(Global),
+    /// An object that the loader gets from outside by this id.
+    Persistent(Box<Value>),
+    /// Not known, or too deep to keep.
+    Unknown,
+}
+
+/// What is known of the tensors in an entry, without their bytes.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
+pub struct Tensors {
+    /// How many tensors.
+    pub count: u64,
+    /// Elements of all tensors together.
+    pub elements: u64,
+    /// Bytes of all tensors together.
+    pub bytes: u64,
+    /// Data types that occur, sorted.
+    pub types: Vec<String>,
+}
+
+/// A folder that declares itself to be a project.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Project {
+    /// Its name, where it states one.
+    pub name: Option<PackageName>,
+    /// Its version, where it states one.
+    pub version: Option<String>,
+    /// The Python versions that it supports, as a version specifier.
+    pub requires_python: Option<String>,
+}
+
+/// A requirement for a package (PEP 508), parsed and put in canonical form by the reader.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Requirement {
+    /// The package.
+    pub name: PackageName,
+    /// Extras asked for, sorted.
+    pub extras: Vec<PackageName>,
+    /// Version specifiers in canonical form, empty for any version.
+    pub specifier: String,
+    /// Environment marker in canonical form.
+    pub marker: Option<String>,
+    /// Where it is to come from.
+    pub origin: Origin,
+    /// SHA-256 digests of the files that may be installed for it.
+    pub digests: Vec<Digest>,
+}
+
+/// Where a package comes from.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Origin {
+    /// An index of packages; which one is the installer's business.
+    Index,
+    /// A file at a URL.
+    Url {
+        /// The URL without credentials.
+        url: String,
+        /// A digest is stated for it, so that its content cannot change unnoticed.
+        pinned: bool,
+    },
+    /// A repository of source code.
+    Vcs {
+        /// The URL without credentials and revision.
+        url: String,
+        /// Branch, tag or commit, where one is named.
+        reference: Option<String>,
+        /// The reference is a full commit id, which cannot move.
+        pinned: bool,
+    },
+    /// A path of this machine or of this project.
+    Path {
+        /// The path as it is written.
+        path: String,
+        /// Installed in place.
+        editable: bool,
+    },
+}
+
+/// A requirement and the part that it plays in the file that states it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Requires {
+    /// What is asked for.
+    pub requirement: Requirement,
+    /// When it is asked for.
+    pub role: Role,
+    /// Packages that a comment of the file names as the reason (`# via`); empty if there is none.
+    pub via: Vec<PackageName>,
+}
+
+/// When a requirement is asked for.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Role {
+    /// Always.
+    Runtime,
+    /// With this extra of the project.
+    Extra(PackageName),
+    /// With this dependency group (PEP 735, or a tool's own groups).
+    Group(PackageName),
+    /// To build the project.
+    Build,
+    /// Never by itself: it only narrows the version if something else asks for the package.
+    Constraint,
+}
+
+/// A package as a lock file fixes it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Locked {
+    /// The package.
+    pub name: PackageName,
+    /// Its version; a source tree may have none.
+    pub version: Option<String>,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// SHA-256 digests of its files.
+    pub digests: Vec<Digest>,
+    /// The marker under which this entry applies.
+    pub marker: Option<String>,
+    /// It is the locked project itself or a member of its workspace.
+    pub root: bool,
+    /// What it asks for. A specifier is exact where the lock names the version.
+    pub requires: Vec<Requires>,
+}
+
+/// A Python environment (`pyvenv.cfg`).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Environment {
+    /// Full Python version, where stated.
+    pub python: Option<String>,
+    /// Such as `CPython`.
+    pub implementation: Option<String>,
+    /// The environment also sees the packages of the base installation, which are not in the target.
+    pub system_packages: bool,
+}
+
+/// Metadata of an installed distribution.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Distribution {
+    /// The package.
+    pub name: PackageName,
+    /// Its version as stated.
+    pub version: String,
+    /// What it asks for; extras stand in the markers.
+    pub requires: Vec<Requirement>,
+    /// Extras that it offers.
+    pub extras: Vec<PackageName>,
+    /// The Python versions that it supports.
+    pub requires_python: Option<String>,
+    /// SPDX expression, else the free text of the licence field, first line.
+    pub licence: Option<String>,
+}
+
+/// A file that an installer says it has written.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Recorded {
+    /// Path as written, relative to the folder that holds the `*.dist-info`.
+    pub path: String,
+    /// SHA-256 digest, where one is stated.
+    pub digest: Option<Digest>,
+    /// Size in bytes, where one is stated.
+    pub size: Option<u64>,
+}

@@ -1,0 +1,376 @@
+//! The supply-chain graph: what there is, and how one thing came in through another.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::fmt;
+use std::sync::Arc;
+
+use crate::digest::Digest;
+use crate::fact::Origin;
+use crate::name::PackageName;
+use crate::place::{Evidence, Place};
+use crate::purl::Purl;
+
+/// The identity of a node: derived from content or name, never a counter.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum NodeId {
+    /// A project, by its folder below the target (empty for the target itself).
+    Project(Arc<str>),
+    /// A Python environment, by its folder.
+    Environment(Arc<str>),
+    /// A package, by its purl; without a version where nothing says which one.
+    Component(Purl),
+    /// A file, by its digest: the same bytes in three places are one node with three places.
+    Artifact(Digest),
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Project(folder) => write!(out, "project:{folder}"),
+            Self::Environment(folder) => write!(out, "environment:{folder}"),
+            Self::Component(purl) => purl.fmt(out),
+            Self::Artifact(digest) => write!(out, "sha256:{digest}"),
+        }
+    }
+}
+
+/// A node. Evidence says where it was met; equal identities merge their evidence.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Node {
+    /// What it is.
+    pub kind: NodeKind,
+    /// Where it was met, sorted.
+    pub evidence: BTreeSet<Evidence>,
+}
+
+/// What a node is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum NodeKind {
+    /// A project.
+    Project {
+        /// Its stated name, else the name of its folder.
+        name: String,
+        /// Its stated version.
+        version: Option<String>,
+    },
+    /// A Python environment.
+    Environment {
+        /// Name of its folder.
+        name: String,
+        /// Full Python version, where known.
+        python: Option<String>,
+    },
+    /// A package.
+    Component(Component),
+    /// A file.
+    Artifact {
+        /// Format id, where a reader recognised it.
+        format: Option<&'static str>,
+        /// Size in bytes.
+        size: u64,
+        /// Every place where these bytes lie, sorted.
+        places: BTreeSet<Place>,
+    },
+}
+
+/// A package.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Component {
+    /// Its name.
+    pub name: PackageName,
+    /// Its version; none where nothing says which one would be installed.
+    pub version: Option<String>,
+    /// Where it comes from, as far as anything says; sorted.
+    pub origins: BTreeSet<Origin>,
+    /// SHA-256 digests of its files by the lock files.
+    pub digests: BTreeSet<Digest>,
+    /// Stated licence.
+    pub licence: Option<String>,
+    /// It lies installed in an environment of the target.
+    pub installed: bool,
+}
+
+/// How two nodes hang together.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Relation {
+    /// The first holds the second.
+    Contains,
+    /// The first asks for the second.
+    DependsOn,
+}
+
+/// Under which condition the second came in through the first.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+pub struct Condition {
+    /// Version specifier, empty for any version.
+    pub specifier: String,
+    /// Extras of the second that are asked for.
+    pub extras: Vec<PackageName>,
+    /// Marker that held.
+    pub marker: Option<String>,
+    /// The extra or group of the first that asks, such as `extra dev` or `group test`; none for always.
+    pub through: Option<String>,
+}
+
+/// The ends and nature of an edge: its identity.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Edge {
+    /// The node that brings the other in.
+    pub from: NodeId,
+    /// The node that is brought in.
+    pub to: NodeId,
+    /// How.
+    pub relation: Relation,
+    /// When.
+    pub condition: Condition,
+}
+
+/// Nodes and edges in the order of their identity.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Graph {
+    /// The nodes.
+    pub nodes: BTreeMap<NodeId, Node>,
+    /// The edges and why we believe them.
+    pub edges: BTreeMap<Edge, BTreeSet<Evidence>>,
+}
+
+/// Ways from a root to one node, shortest first.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Paths {
+    /// Each from a root to the node, both included.
+    pub paths: Vec<Vec<NodeId>>,
+    /// There are more than these.
+    pub more: bool,
+}
+
+impl Graph {
+    /// The component at `id`, if it is one.
+    pub fn component(&self, id: &NodeId) -> Option<&Component> {
+        match &self.nodes.get(id)?.kind {
+            NodeKind::Component(component) => Some(component),
+            _ => None,
+        }
+    }
+
+    /// All components in the order of their purls.
+    pub fn components(&self) -> impl Iterator<Item = (&NodeId, &Component)> {
+        self.nodes.iter().filter_map(|(id, node)| match &node.kind {
+            NodeKind::Component(component) => Some((id, component)),
+            _ => None,
+        })
+    }
+
+    /// What a person calls the node: `name version`, or the path of a file.
+    pub fn label(&self, id: &NodeId) -> String {
+        match self.nodes.get(id).map(|node| &node.kind) {
+            Some(NodeKind::Project { name, .. } | NodeKind::Environment { name, .. }) => name.clone(),
+            Some(NodeKind::Component(component)) => match &component.version {
+                Some(version) => format!("{} {version}", component.name),
+                None => component.name.to_string(),
+            },
+            Some(NodeKind::Artifact { places, .. }) => {
+                places.first().map_or_else(|| id.to_string(), Place::to_string)
+            }
+            None => id.to_string(),
+        }
+    }
+
+    /// An index for questions about ways through the graph.
+    pub fn routes(&self) -> Routes<'_> {
+        Routes::new(self)
+    }
+}
+
+/// Answers by which ways a node came in. Built once per report: two passes over the edges.
+pub struct Routes<'graph> {
+    /// For each node, those that bring it in by `DependsOn` or `Contains`, without repetition, sorted.
+    requirers: BTreeMap<&'graph NodeId, Vec<&'graph NodeId>>,
+    /// For each node that a root reaches, the number of steps from the nearest root.
+    distance: BTreeMap<&'graph NodeId, usize>,
+    /// The nodes that a root reaches, in order. The search for ways names them by their places in it, which order as
+    /// they do and compare at once, where identities would compare by their texts.
+    reached: Vec<Reached<'graph>>,
+}
+
+/// A node that a root reaches.
+struct Reached<'graph> {
+    id: &'graph NodeId,
+    distance: usize,
+    /// The nodes that bring it in and that a root reaches, sorted.
+    requirers: Vec<usize>,
+}
+
+impl<'graph> Routes<'graph> {
+    fn new(graph: &'graph Graph) -> Self {
+        let mut requirers: BTreeMap<&NodeId, BTreeSet<&NodeId>> = BTreeMap::new();
+        let mut required: BTreeMap<&NodeId, BTreeSet<&NodeId>> = BTreeMap::new();
+        for edge in graph.edges.keys().filter(|edge| edge.from != edge.to) {
+            requirers.entry(&edge.to).or_default().insert(&edge.from);
+            required.entry(&edge.from).or_default().insert(&edge.to);
+        }
+        let roots: Vec<&NodeId> = graph
+            .nodes
+            .keys()
+            .filter(|id| matches!(id, NodeId::Project(_) | NodeId::Environment(_)))
+            .collect();
+        // A project inside another one is a root all the same: people know it by its own name.
+        let mut distance: BTreeMap<&NodeId, usize> = roots.iter().map(|root| (*root, 0)).collect();
+        let mut border = roots;
+        let mut steps = 0usize;
+        while !border.is_empty() {
+            steps = steps.saturating_add(1);
+            let mut next = Vec::new();
+            for from in border {
+                for to in required.get(from).into_iter().flatten() {
+                    if !distance.contains_key(to) {
+                        distance.insert(to, steps);
+                        next.push(*to);
+                    }
+                }
+            }
+            border = next;
+        }
+        let places: BTreeMap<&NodeId, usize> =
+            distance.keys().enumerate().map(|(place, id)| (*id, place)).collect();
+        let reached = |(id, distance): (&&'graph NodeId, &usize)| {
+            let from = requirers.get(id).into_iter().flatten();
+            let requirers = from.filter_map(|from| places.get(from).copied()).collect();
+            Reached { id, distance: *distance, requirers }
+        };
+        let reached = distance.iter().map(reached).collect();
+        let requirers = requirers.into_iter().map(|(to, from)| (to, from.into_iter().collect())).collect();
+        Self { requirers, distance, reached }
+    }
+
+    /// Steps from the nearest root, if any root reaches the node. A direct requirement has 1.
+    pub fn distance(&self, id: &NodeId) -> Option<usize> {
+        self.distance.get(id).copied()
+    }
+
+    /// The nodes that bring `id` in, sorted.
+    pub fn requirers(&self, id: &NodeId) -> &[&'graph NodeId] {
+        self.requirers.get(id).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The first `most` ways from a root to `id`, shortest first, equal lengths in the order of identities. No way
+    /// visits a node twice, and none passes through a second root.
+    ///
+    /// An A* search backwards from the node: the distance from the roots, known exactly, is the estimate, so that
+    /// ways come out in order of length and the first ones are cheap in any graph.
+    pub fn paths(&self, id: &NodeId, most: usize) -> Paths {
+        /// In a dense graph with cycles most partial ways may lead nowhere; this bounds the search for them.
+        const MOST_STEPS: usize = 100_000;
+        let Ok(start) = self.reached.binary_search_by(|reached| reached.id.cmp(id)) else {
+            return Paths::default();
+        };
+        let at = |place: usize| self.reached.get(place);
+        let mut open = BinaryHeap::from([Reverse((0usize, vec![start]))]);
+        let mut found = Paths::default();
+        for _ in 0..MOST_STEPS {
+            let Some(Reverse((_, way))) = open.pop() else { return found };
+            let Some(end) = way.last().and_then(|place| at(*place)) else { continue };
+            if end.distance == 0 {
+                if found.paths.len() == most {
+                    found.more = true;
+                    return found;
+                }
+                found.paths.push(way.iter().rev().filter_map(|place| Some(at(*place)?.id.clone())).collect());
+                continue;
+            }
+            for place in &end.requirers {
+                if let Some(requirer) = at(*place)
+                    && !way.contains(place)
+                {
+                    let mut longer = Vec::with_capacity(way.len().saturating_add(1));
+                    longer.extend_from_slice(&way);
+                    longer.push(*place);
+                    open.push(Reverse((way.len().saturating_add(requirer.distance), longer)));
+                }
+            }
+        }
+        found.more = true;
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Builds a graph from `a>b` words; `P` is the project.
+    fn graph(edges: &str) -> Graph {
+        let id = |name: &str| match name {
+            "P" => NodeId::Project("".into()),
+            name => NodeId::Component(Purl::pypi(&PackageName::new(name).unwrap(), Some("1"))),
+        };
+        let mut graph = Graph::default();
+        for edge in edges.split_whitespace() {
+            let (from, to) = edge.split_once('>').unwrap();
+            for name in [from, to] {
+                let kind = match name {
+                    "P" => NodeKind::Project { name: "P".into(), version: None },
+                    name => NodeKind::Component(Component {
+                        name: PackageName::new(name).unwrap(),
+                        version: Some("1".into()),
+                        origins: BTreeSet::new(),
+                        digests: BTreeSet::new(),
+                        licence: None,
+                        installed: false,
+                    }),
+                };
+                graph.nodes.insert(id(name), Node { kind, evidence: BTreeSet::new() });
+            }
+            let edge = Edge {
+                from: id(from),
+                to: id(to),
+                relation: Relation::DependsOn,
+                condition: Condition::default(),
+            };
+            graph.edges.insert(edge, BTreeSet::new());
+        }
+        graph
+    }
+
+    #[track_caller]
+    fn check(edges: &str, to: &str, most: usize, expected: &[&str], more: bool) {
+        let graph = graph(edges);
+        let to = NodeId::Component(Purl::pypi(&PackageName::new(to).unwrap(), Some("1")));
+        let found = graph.routes().paths(&to, most);
+        let texts: Vec<String> = found
+            .paths
+            .iter()
+            .map(|path| path.iter().map(|id| graph.label(id).replace(" 1", "")).collect::<Vec<_>>().join(">"))
+            .collect();
+        assert_eq!((texts, found.more), (expected.iter().map(ToString::to_string).collect(), more));
+    }
+
+    #[test]
+    fn ways_come_shortest_first() {
+        check("P>a a>b b>c P>c", "c", 9, &["P>c", "P>a>b>c"], false);
+        check("P>a P>b a>c b>c", "c", 9, &["P>a>c", "P>b>c"], false);
+        check("P>a P>b a>c b>c", "c", 1, &["P>a>c"], true);
+    }
+
+    #[test]
+    fn circles_and_strangers_do_no_harm() {
+        check("P>a a>b b>a b>c c>b", "c", 9, &["P>a>b>c"], false);
+        check("P>a x>c c>x", "c", 9, &[], false);
+        check("P>a a>a", "a", 9, &["P>a"], false);
+    }
+
+    #[test]
+    fn a_ladder_with_a_million_ways_answers_at_once() {
+        let mut edges = String::from("P>a0 P>b0 ");
+        for rung in 0..20 {
+            for (from, to) in [("a", "a"), ("a", "b"), ("b", "a"), ("b", "b")] {
+                edges.push_str(&format!("{from}{rung}>{to}{} ", rung + 1));
+            }
+        }
+        let graph = graph(&edges);
+        let to = NodeId::Component(Purl::pypi(&PackageName::new("a20").unwrap(), Some("1")));
+        let found = graph.routes().paths(&to, 5);
+        assert_eq!((found.paths.len(), found.more), (5, true));
+        assert!(found.paths.iter().all(|path| path.len() == 22));
+    }
+}

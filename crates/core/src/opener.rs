@@ -1,0 +1,89 @@
+//! The one trait of everything that turns a target into entries.
+
+use std::sync::Arc;
+
+use crate::context::Context;
+use crate::coverage::Unread;
+use crate::source::Source;
+
+/// Opens targets of some kinds: a folder, a file, `venv:PATH`.
+pub trait Opener: Sync {
+    /// The schemes before the `:` that it takes; the empty scheme stands for a plain path.
+    fn schemes(&self) -> &'static [&'static str];
+
+    /// Opens the target that stands behind the scheme.
+    ///
+    /// # Errors
+    /// [`OpenError`] when there is nothing to weigh at all; anything smaller is an entry that cannot be read.
+    fn open(&self, locator: &str, context: &Context) -> Result<Opened, OpenError>;
+}
+
+/// A target that cannot be opened.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum OpenError {
+    /// There is no such thing.
+    #[error("`{0}` does not exist")]
+    Missing(String),
+    /// It is there, and is not what the scheme says.
+    #[error("`{locator}` is not {expected}")]
+    Unexpected {
+        /// As it was typed.
+        locator: String,
+        /// What it should be, with its article.
+        expected: &'static str,
+    },
+    /// The system refuses.
+    #[error("cannot open `{locator}`: {message}")]
+    Refused {
+        /// As it was typed.
+        locator: String,
+        /// The system's message.
+        message: String,
+    },
+}
+
+/// An opened target.
+pub struct Opened {
+    /// What the target is called in reports: the name of the folder or file.
+    pub name: String,
+    /// Every entry, sorted by path. An entry that cannot be read is there with its reason.
+    pub entries: Vec<Entry>,
+    /// Folders that were left out by rule, sorted.
+    pub excluded: Vec<String>,
+    /// Finds files that an entry names and that are not among the entries.
+    pub tree: Box<dyn Tree>,
+}
+
+/// A file of the target. Opened late and dropped early, so that a target of a million files holds few of them open.
+#[derive(Clone)]
+pub struct Entry {
+    /// Path below the target with `/`; bytes that are not UTF-8 are written `\xHH`.
+    pub path: Arc<str>,
+    /// Size in bytes, as the listing says.
+    pub size: u64,
+    /// How to open it.
+    pub handle: Arc<dyn Handle>,
+    /// The entry is a link to the entry with this path: the same bytes under a second name.
+    pub link_to: Option<Arc<str>>,
+}
+
+/// Opens one entry.
+pub trait Handle: Send + Sync {
+    /// Opens the entry for reading.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    fn open(&self) -> Result<Arc<dyn Source>, Unread>;
+}
+
+impl Handle for Unread {
+    fn open(&self) -> Result<Arc<dyn Source>, Unread> {
+        Err(self.clone())
+    }
+}
+
+/// Looks up files of a target by path.
+pub trait Tree: Send + Sync {
+    /// The file at this path below the target; none when it is not there or lies outside.
+    fn find(&self, path: &str) -> Option<Entry>;
+}

@@ -1,0 +1,100 @@
+//! Where something was found: the path below the target, then the way inside the file.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// The place of an entry: a path below the target and the steps inside that file (zip member, pickle stream, …).
+///
+/// Places order as reports list them: by path, then by inner steps.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Place {
+    /// Path relative to the target with `/` between names; bytes that are not UTF-8 are written `\xHH`.
+    pub path: Arc<str>,
+    /// Names on the way inside, outermost first; empty for the file itself.
+    pub inner: Vec<Arc<str>>,
+}
+
+impl Place {
+    /// The file at `path`.
+    pub fn file(path: impl Into<Arc<str>>) -> Self {
+        Self { path: path.into(), inner: Vec::new() }
+    }
+
+    /// The place one step further inside.
+    pub fn step(&self, name: impl Into<Arc<str>>) -> Self {
+        let mut inner = Vec::with_capacity(self.inner.len().saturating_add(1));
+        inner.extend(self.inner.iter().cloned());
+        inner.push(name.into());
+        Self { path: Arc::clone(&self.path), inner }
+    }
+
+    /// The last name on the way: the inner step if there is one, else the file name.
+    pub fn name(&self) -> &str {
+        self.inner.last().unwrap_or(&self.path).rsplit('/').next().unwrap_or_default()
+    }
+
+    /// The folder of the file, without a trailing `/`; empty at the top of the target.
+    pub fn folder(&self) -> &str {
+        self.path.rsplit_once('/').map_or("", |(folder, _)| folder)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.path)?;
+        self.inner.iter().try_for_each(|step| write!(out, " › {step}"))
+    }
+}
+
+/// Which part of an entry is meant.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Span {
+    /// From this byte offset, counted from 0.
+    Offset(u64),
+    /// This line, counted from 1.
+    Line(u32),
+}
+
+/// How well a fact or edge is founded, strongest first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Class {
+    /// Proved by a digest or a signature.
+    Verified,
+    /// Seen in the bytes of the thing itself.
+    Observed,
+    /// Written down by a manifest or lock file.
+    Declared,
+    /// Concluded from something else.
+    Inferred,
+    /// Told by somebody whose word was not checked (a comment, a foreign BOM).
+    Claimed,
+    /// Named but not found.
+    Unresolved,
+}
+
+impl Class {
+    /// The word used in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Verified => "verified",
+            Self::Observed => "observed",
+            Self::Declared => "declared",
+            Self::Inferred => "inferred",
+            Self::Claimed => "claimed",
+            Self::Unresolved => "unresolved",
+        }
+    }
+}
+
+/// Why we believe a fact or an edge: who read it, where, how well founded.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Evidence {
+    /// The entry it was read from.
+    pub place: Place,
+    /// The part of the entry.
+    pub span: Option<Span>,
+    /// Id of the reader, or of the part of the engine that concluded it.
+    pub reader: &'static str,
+    /// How well founded.
+    pub class: Class,
+}

@@ -1,0 +1,87 @@
+//! The one trait of everything that turns bytes into facts.
+
+use crate::input::Input;
+use crate::sink::Sink;
+
+/// Understands one format. Readers never judge, and never touch disk, network, clock or environment.
+pub trait Reader: Sync {
+    /// Who it is.
+    fn about(&self) -> &'static About;
+
+    /// Whether an entry is for this reader.
+    fn claims(&self, hint: &Hint<'_>) -> Claim;
+
+    /// Reads the entry: what it understood *and* what was wrong goes into the sink.
+    ///
+    /// # Errors
+    /// Why reading ended early; what was put into the sink before stays valid. The engine records the reason.
+    fn read(&self, input: &Input, sink: &mut Sink) -> Result<(), crate::coverage::Unread>;
+}
+
+/// Plain data about a reader; the format matrix is generated from it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct About {
+    /// Stable id in lower case, such as `pickle`.
+    pub id: &'static str,
+    /// What people call the format.
+    pub title: &'static str,
+    /// What kind of thing it is.
+    pub family: Family,
+    /// File names and extensions by which it is known, as shown in the format matrix (`*.pkl`, `uv.lock`).
+    pub names: &'static [&'static str],
+    /// What is read of it, in one sentence.
+    pub reads: &'static str,
+}
+
+/// Kinds of format.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Family {
+    /// Manifests, lock files and installed metadata.
+    Package,
+    /// Model files: loading them may run code.
+    Model,
+    /// Containers of other files.
+    Archive,
+}
+
+/// What is known of an entry before it is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Hint<'a> {
+    /// Path below the target with `/`, or the name of the inner entry.
+    pub path: &'a str,
+    /// Size in bytes.
+    pub size: u64,
+    /// The first bytes, up to [`HEAD_BYTES`].
+    pub head: &'a [u8],
+}
+
+/// How many first bytes of an entry a [`Hint`] holds at most.
+pub const HEAD_BYTES: usize = 4096;
+
+impl Hint<'_> {
+    /// The last name of the path.
+    pub fn name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// Whether the last name ends in `.EXTENSION`, in any case of letters.
+    pub fn has_extension(&self, extension: &str) -> bool {
+        let name = self.name().as_bytes();
+        name.len().checked_sub(extension.len()).and_then(|at| name.split_at_checked(at)).is_some_and(
+            |(stem, ending)| stem.last() == Some(&b'.') && ending.eq_ignore_ascii_case(extension.as_bytes()),
+        )
+    }
+}
+
+/// Whether and why an entry is for a reader. All readers with the highest claim run, and every reader of packages
+/// that claims at all, because installers go by names alone. A claim by name that the content does not bear out is
+/// itself reported.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Claim {
+    /// Not at all.
+    No,
+    /// The name says so.
+    ByName,
+    /// The content says so.
+    ByMagic,
+}

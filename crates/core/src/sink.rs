@@ -1,0 +1,189 @@
+//! Where a reader puts what it found. The sink knows the limits, so that no reader can forget them.
+
+use std::sync::Arc;
+
+use crate::coverage::{LimitKind, Unread};
+use crate::fact::{Fact, What};
+use crate::limits::Limits;
+use crate::place::{Class, Evidence, Place, Span};
+
+/// Collects the facts and children of one entry.
+#[derive(Debug)]
+pub struct Sink {
+    place: Place,
+    reader: &'static str,
+    limits: Limits,
+    facts: Vec<Fact>,
+    children: Vec<Child>,
+    follows: Vec<Follow>,
+    full: bool,
+}
+
+/// An entry inside the entry, to be read in turn.
+#[derive(Clone, Debug)]
+pub struct Child {
+    /// The name of the step inside.
+    pub step: Arc<str>,
+    /// Its bytes.
+    pub body: Body,
+    /// Id of the reader that must read it whatever its content looks like; none to let all readers claim.
+    pub reader: Option<&'static str>,
+}
+
+/// The bytes of a child.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// A part of the parent, as it is.
+    Slice {
+        /// Where it begins in the parent.
+        offset: u64,
+        /// How many bytes.
+        size: u64,
+    },
+    /// A part of the parent, packed with raw DEFLATE (RFC 1951).
+    Deflate {
+        /// Where the packed bytes begin in the parent.
+        offset: u64,
+        /// How many packed bytes.
+        size: u64,
+        /// How many unpacked bytes the parent claims; a hint, never trusted.
+        unpacked: u64,
+    },
+    /// Bytes that the reader made.
+    Bytes(Vec<u8>),
+}
+
+/// Another file of the target that the entry names and that must be read too.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Follow {
+    /// As the entry names it: relative to the folder of the entry.
+    pub path: String,
+    /// Id of the reader that must read it.
+    pub reader: &'static str,
+    /// Where it is named.
+    pub span: Option<Span>,
+}
+
+/// What a reader left behind.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Facts in the order in which they were found.
+    pub facts: Vec<Fact>,
+    /// Entries inside.
+    pub children: Vec<Child>,
+    /// Other files to read.
+    pub follows: Vec<Follow>,
+}
+
+impl Sink {
+    /// An empty sink for what `reader` finds at `place`.
+    pub fn new(place: Place, reader: &'static str, limits: Limits) -> Self {
+        Self {
+            place,
+            reader,
+            limits,
+            facts: Vec::new(),
+            children: Vec::new(),
+            follows: Vec::new(),
+            full: false,
+        }
+    }
+
+    /// The entry that is read.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// A fact seen in the bytes.
+    pub fn observed(&mut self, what: What, span: Option<Span>) {
+        self.put(what, span, Class::Observed);
+    }
+
+    /// A fact that a manifest or lock file states.
+    pub fn declared(&mut self, what: What, span: Option<Span>) {
+        self.put(what, span, Class::Declared);
+    }
+
+    /// A fact concluded from something else, such as a package name from the last part of a URL.
+    pub fn inferred(&mut self, what: What, span: Option<Span>) {
+        self.put(what, span, Class::Inferred);
+    }
+
+    /// A rule of the format is broken here; the rest is still understood.
+    pub fn malformed(&mut self, reason: impl Into<String>, span: Option<Span>) {
+        self.put(What::Malformed(reason.into()), span, Class::Observed);
+    }
+
+    /// Something here is not read or not understood.
+    pub fn unread(&mut self, reason: Unread, span: Option<Span>) {
+        self.put(What::Unread(reason), span, Class::Observed);
+    }
+
+    /// An entry inside.
+    pub fn child(&mut self, child: Child) {
+        if u64::try_from(self.children.len()).unwrap_or(u64::MAX) < self.limits.entries {
+            self.children.push(child);
+        } else {
+            self.stop(Unread::Limit(LimitKind::Entries, self.limits.entries));
+        }
+    }
+
+    /// Another file to read.
+    pub fn follow(&mut self, follow: Follow) {
+        if u64::try_from(self.follows.len()).unwrap_or(u64::MAX) < self.limits.entries {
+            self.follows.push(follow);
+        } else {
+            self.stop(Unread::Limit(LimitKind::Entries, self.limits.entries));
+        }
+    }
+
+    /// Whether the sink takes no more facts; a reader may stop then.
+    pub fn is_full(&self) -> bool {
+        self.full
+    }
+
+    /// Everything that was found.
+    pub fn finish(self) -> Outcome {
+        Outcome { facts: self.facts, children: self.children, follows: self.follows }
+    }
+
+    fn put(&mut self, what: What, span: Option<Span>, class: Class) {
+        if self.facts.len() >= self.limits.facts {
+            self.stop(Unread::Limit(LimitKind::Facts, u64::try_from(self.limits.facts).unwrap_or(u64::MAX)));
+            return;
+        }
+        let evidence = Evidence { place: self.place.clone(), span, reader: self.reader, class };
+        self.facts.push(Fact { what, evidence });
+    }
+
+    /// Records once that something did not fit any more.
+    fn stop(&mut self, reason: Unread) {
+        if !self.full {
+            self.full = true;
+            let evidence = Evidence {
+                place: self.place.clone(),
+                span: None,
+                reader: self.reader,
+                class: Class::Observed,
+            };
+            self.facts.push(Fact { what: What::Unread(reason), evidence });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_sink_says_so_once() {
+        let limits = Limits { facts: 2, ..Limits::default() };
+        let mut sink = Sink::new(Place::file("a"), "test", limits);
+        for _ in 0..5 {
+            sink.observed(What::Requested, None);
+        }
+        let facts: Vec<What> = sink.finish().facts.into_iter().map(|fact| fact.what).collect();
+        let limit = What::Unread(Unread::Limit(LimitKind::Facts, 2));
+        assert_eq!(facts, [What::Requested, What::Requested, limit]);
+    }
+}

@@ -1,0 +1,87 @@
+//! What checks look at: the graph, the facts, and what is known about them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::context::Context;
+use crate::coverage::Unread;
+use crate::digest::Digest;
+use crate::fact::Fact;
+use crate::finding::Finding;
+use crate::graph::{Graph, NodeId, Routes};
+use crate::knowledge::Match;
+use crate::place::Place;
+use crate::report::Artifact;
+use crate::rule::Rule;
+
+/// A rule and how to find what breaks it. Pure: no input or output.
+pub trait Check: Sync {
+    /// The rules that it can find broken; most have one.
+    fn rules(&self) -> &'static [&'static Rule];
+
+    /// Looks for what breaks them.
+    fn check(&self, world: &World<'_>, findings: &mut Vec<Finding>);
+}
+
+/// Everything that is known about the target.
+pub struct World<'a> {
+    /// What there is.
+    pub graph: &'a Graph,
+    /// Ways through the graph.
+    pub routes: &'a Routes<'a>,
+    /// The facts of every entry, ordered by place.
+    pub facts: &'a BTreeMap<Place, Vec<Fact>>,
+    /// Every file of the target by path.
+    pub files: &'a BTreeMap<Arc<str>, File>,
+    /// Model files with their verdicts, ordered by path.
+    pub artifacts: &'a [Artifact],
+    /// Vulnerabilities that match components.
+    pub matches: &'a [Match],
+    /// For each component with a match, the smallest higher version that no known advisory affects, if there is one.
+    pub clear: &'a BTreeMap<NodeId, String>,
+    /// Installed distributions, each with the files that its installer recorded.
+    pub installed: &'a [Installed],
+    /// What came in from outside.
+    pub context: &'a Context,
+}
+
+/// A file of the target.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct File {
+    /// Size in bytes.
+    pub size: u64,
+    /// Its digest, or why there is none. Every file that a reader claims or a record names has one, or could not be
+    /// read; all others are [`Unread::NotAsked`].
+    pub digest: Result<Digest, Unread>,
+    /// Formats that its name claims, ids of readers: those that claim it without a look at its content.
+    pub by_name: Vec<&'static str>,
+    /// Formats that its content shows, ids of readers; where the name is right, the same one stands in both.
+    pub by_content: Vec<&'static str>,
+}
+
+/// An installed distribution: which component it is and where its files lie.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Installed {
+    /// The component.
+    pub component: NodeId,
+    /// The folder that holds the `*.dist-info` (`site-packages`), below the target.
+    pub root: Arc<str>,
+    /// The `*.dist-info` or `*.egg-info` itself, below the target.
+    pub metadata: Arc<str>,
+    /// The recorded files, if there is a record: the path of each below the target (none if it leads out of the
+    /// target), and what was recorded.
+    pub record: Option<Vec<RecordedFile>>,
+}
+
+/// A file that an installer recorded.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RecordedFile {
+    /// Path below the target; none when it leads out of it.
+    pub path: Option<Arc<str>>,
+    /// As written in the record.
+    pub written: String,
+    /// Digest, where recorded.
+    pub digest: Option<Digest>,
+    /// Size in bytes, where recorded.
+    pub size: Option<u64>,
+}
