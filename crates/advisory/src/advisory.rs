@@ -1,0 +1,66 @@
+//! An advisory as facts: what the snapshot keeps of a record.
+
+use weighbridge_core::date::Date;
+
+use crate::severity::Score;
+
+/// One record about vulnerable or malicious packages.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Advisory {
+    /// Its id, such as `PYSEC-2023-175`.
+    pub id: String,
+    /// Other names of the same vulnerability, sorted.
+    pub aliases: Vec<String>,
+    /// The day on which it was published.
+    pub published: Option<Date>,
+    /// The day of its last change.
+    pub modified: Option<Date>,
+    /// Highest CVSS base score.
+    pub score: Option<Score>,
+    /// The day on which CISA listed it as known to be exploited.
+    pub exploited_since: Option<Date>,
+    /// It is about a package that is itself an attack.
+    pub malicious: bool,
+    /// Numbers of weaknesses (79 for CWE-79), sorted.
+    pub weaknesses: Vec<u16>,
+    /// Which versions of which packages.
+    pub affected: Vec<Affected>,
+}
+
+/// Which versions of one package an advisory is about.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Affected {
+    /// Normalised name.
+    pub package: String,
+    /// Ranges; each of their events can be read, if need be after repair.
+    pub ranges: Vec<Range>,
+    /// Single versions; only where there is no range, or one that cannot be read.
+    pub versions: Vec<String>,
+}
+
+/// A range of versions, as events in any order.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Range {
+    /// The events.
+    pub events: Vec<RangeEvent>,
+}
+
+/// Where a vulnerability begins or ends.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RangeEvent {
+    /// Which of the two.
+    pub bound: Bound,
+    /// The version as the record writes it.
+    pub version: String,
+}
+
+/// Kinds of event.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Bound {
+    /// No longer vulnerable from here.
+    Fixed,
+    /// Vulnerable from here.
+    Introduced,
+    /// No longer vulnerable after this.
+    LastAffected,
+}

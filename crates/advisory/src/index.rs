@@ -1,0 +1,164 @@
+//! The advisories in memory, by package: every question that one can ask of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use weighbridge_core::date::Date;
+use weighbridge_core::knowledge::{Matched, Vulnerability};
+
+use crate::advisory::Advisory;
+use crate::builder::Builder;
+use crate::group;
+use crate::osv::Gap;
+use crate::pep440::Version;
+use crate::range::{self, Hit, Span};
+use crate::snapshot::{self, SnapshotError};
+
+/// Advisories, indexed by package.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Index {
+    pub(crate) about: About,
+    pub(crate) advisories: Vec<Advisory>,
+    /// The catalogue of exploited vulnerabilities by CVE, also those that no record is about yet: an updated feed of
+    /// records brings no catalogue.
+    pub(crate) exploited: BTreeMap<String, Date>,
+    by_package: BTreeMap<String, Vec<Entry>>,
+}
+
+/// What there is to say about the data as a whole.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct About {
+    /// The day up to which the data are complete.
+    pub as_of: Date,
+    /// Records that were withdrawn and are not in it.
+    pub withdrawn: u64,
+    /// Parts of records that cannot be understood and so never match, sorted.
+    pub gaps: Vec<Gap>,
+    /// Whose data it is, one line a source, for attribution.
+    pub sources: Vec<String>,
+}
+
+/// A row of [`Index::by_package`]: which advisory, and which of its affected packages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Entry {
+    advisory: usize,
+    affected: usize,
+}
+
+static EMBEDDED: &[u8] = include_bytes!("../data/pypi.snapshot");
+
+impl Index {
+    /// The advisories inside the binary.
+    ///
+    /// # Errors
+    /// Never in a build that passed its tests.
+    pub fn embedded() -> Result<Self, SnapshotError> {
+        Self::from_bytes(EMBEDDED)
+    }
+
+    /// Reads a snapshot.
+    ///
+    /// # Errors
+    /// What is wrong with it; nothing of a damaged snapshot is used.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, SnapshotError> {
+        snapshot::read(bytes).map(|(about, advisories, exploited)| Self::new(about, advisories, exploited))
+    }
+
+    /// Writes a snapshot. The same advisories give the same bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        snapshot::write(self)
+    }
+
+    /// A builder for advisories that arrive as OSV records.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    pub(crate) fn new(about: About, advisories: Vec<Advisory>, exploited: BTreeMap<String, Date>) -> Self {
+        let mut by_package: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
+        for (number, advisory) in advisories.iter().enumerate() {
+            for (place, affected) in advisory.affected.iter().enumerate() {
+                let entry = Entry { advisory: number, affected: place };
+                match by_package.get_mut(&affected.package) {
+                    Some(entries) => entries.push(entry),
+                    None => {
+                        by_package.insert(affected.package.clone(), vec![entry]);
+                    }
+                }
+            }
+        }
+        Self { about, advisories, exploited, by_package }
+    }
+
+    /// What there is to say about the data as a whole.
+    pub fn about(&self) -> &About {
+        &self.about
+    }
+
+    /// The advisories, ordered by id.
+    pub fn advisories(&self) -> &[Advisory] {
+        &self.advisories
+    }
+
+    /// The day on which CISA listed a CVE as known to be exploited, whether or not a record is about it.
+    pub fn exploited_since(&self, cve: &str) -> Option<Date> {
+        self.exploited.get(cve).copied()
+    }
+
+    /// Names of the packages that any advisory is about, sorted.
+    pub fn packages(&self) -> impl Iterator<Item = &str> {
+        self.by_package.keys().map(String::as_str)
+    }
+
+    /// The records that match a version of a package (by normalised name), ordered by id.
+    pub fn records(&self, package: &str, version: &Version) -> Vec<(&Advisory, Matched)> {
+        self.hits(package, version).into_iter().map(|(advisory, hit)| (advisory, hit.matched)).collect()
+    }
+
+    /// The vulnerabilities of a version of a package: records that are aliases of each other are one. Ordered by name.
+    pub fn vulnerabilities(&self, package: &str, version: &Version) -> Vec<Vulnerability> {
+        group::vulnerabilities(self.hits(package, version))
+    }
+
+    /// The smallest version above `version` that no advisory is about, among those that an advisory names as a fix.
+    /// A pre-release only if `version` is one, or no release will do. Whether it was ever published is not known here.
+    pub fn smallest_clear_version(&self, package: &str, version: &Version) -> Option<Version> {
+        let affected = self.entries(package).filter_map(|(advisory, place)| advisory.affected.get(place));
+        let spans: Vec<Span> = affected.map(Span::new).collect();
+        let above = spans.iter().flat_map(Span::fixes).filter(|fix| version.cmp_public(fix).is_lt());
+        let candidates: BTreeSet<&Version> = above.collect();
+        let is_clear = |candidate: &&Version| spans.iter().all(|span| span.hit(candidate).is_none());
+        let (early, releases): (Vec<&Version>, Vec<&Version>) =
+            candidates.into_iter().partition(|fix| fix.is_prerelease() && !version.is_prerelease());
+        releases.into_iter().find(is_clear).or_else(|| early.into_iter().find(is_clear)).cloned()
+    }
+
+    fn entries<'index>(
+        &'index self,
+        package: &str,
+    ) -> impl Iterator<Item = (&'index Advisory, usize)> + use<'index> {
+        let entries = self.by_package.get(package).map(Vec::as_slice).unwrap_or_default();
+        entries.iter().filter_map(|entry| Some((self.advisories.get(entry.advisory)?, entry.affected)))
+    }
+
+    /// Matching records, each once, in the order of their ids.
+    fn hits(&self, package: &str, version: &Version) -> Vec<(&Advisory, Hit)> {
+        let mut hits: Vec<(&Advisory, Hit)> = Vec::new();
+        for (advisory, place) in self.entries(package) {
+            let Some(hit) =
+                advisory.affected.get(place).and_then(|affected| range::affects(affected, version))
+            else {
+                continue;
+            };
+            match hits.last_mut() {
+                // A record may speak of a package twice; the surer way to match counts.
+                Some((last, known)) if last.id == advisory.id => {
+                    if hit.matched < known.matched {
+                        *known = hit;
+                    }
+                }
+                _ => hits.push((advisory, hit)),
+            }
+        }
+        hits
+    }
+}
