@@ -1,0 +1,3 @@
+//! Containers of other files.
+
+pub mod zip;

@@ -1,0 +1,162 @@
+//! Recognises what the archive is, and hands its members on.
+
+use std::collections::BTreeMap;
+
+use flate2::{Decompress, FlushDecompress, Status};
+use weighbridge_core::coverage::Unread;
+use weighbridge_core::fact::What;
+use weighbridge_core::input::Input;
+use weighbridge_core::place::Span;
+use weighbridge_core::sink::{Body, Child, Sink};
+
+use super::{Data, ENCRYPTED, Found, Member, View};
+use crate::bytes::{length, offset};
+use crate::fault::Faults;
+use crate::model::known;
+use crate::model::pytorch_zip::{Layout, Treatment};
+
+const STORED: u16 = 0;
+const DEFLATED: u16 = 8;
+/// Packed bytes that are unpacked to see whether a member marked as encrypted is.
+const PROBE: u64 = 4 << 10;
+
+/// Says what the archive is, and hands every member out.
+pub(super) fn all(input: &Input, members: &[Found], faults: &mut Faults, sink: &mut Sink) {
+    let names: Vec<&str> = members.iter().map(|found| found.member.name.as_str()).collect();
+    let layout = Layout::of(&names);
+    let mut files = names.iter().filter(|name| !name.ends_with('/')).peekable();
+    let arrays = files.peek().is_some() && files.all(|name| name.ends_with(".npy"));
+    let known = known::archive(&names);
+    let format = match (&layout, known) {
+        (Some(layout), _) => layout.format(),
+        (None, Some((format, _))) => format,
+        (None, None) if arrays => "npz",
+        (None, None) => "zip",
+    };
+    sink.observed(What::Format(format), None);
+    if let Some((_, title)) = known {
+        sink.unread(Unread::Unsupported(title.to_owned()), None);
+    }
+    if let Some(layout) = &layout {
+        layout.describe(members, sink);
+    }
+    let mut seen: BTreeMap<(View, &str), u64> = BTreeMap::new();
+    for found in members {
+        let Found { member, data, view } = found;
+        let count = seen.entry((*view, &member.name)).or_default();
+        *count = count.saturating_add(1);
+        if *count > 1 {
+            faults.tell(sink, "have the name of another one", member.header, || {
+                format!("more than one member is called `{}`: loaders differ in which they take", member.name)
+            });
+        }
+        check_name(member, faults, sink);
+        if member.name.ends_with('/') && data.size == 0 {
+            continue;
+        }
+        let reader = match layout.as_ref().map(|layout| layout.treatment(&member.name)) {
+            Some(Treatment::Storage) => continue,
+            Some(Treatment::Pickle) => Some("pickle"),
+            Some(Treatment::Any) | None => None,
+        };
+        // The mark stands in front: the ending of a name tells what it is.
+        let step = match (view, *count) {
+            (View::Central, 1) => member.name.clone(),
+            (View::Central, count) => format!("#{count}/{}", member.name),
+            (View::Local, 1) => format!("#local/{}", member.name),
+            (View::Local, count) => format!("#local {count}/{}", member.name),
+            (View::Hidden, 1) => format!("#hidden/{}", member.name),
+            (View::Hidden, count) => format!("#hidden {count}/{}", member.name),
+        };
+        if let Some(body) = body(input, member, *data, faults, sink) {
+            sink.child(Child { step: step.into(), body, reader });
+        }
+    }
+}
+
+/// The bytes of a member; none when they cannot be read, which is told.
+fn body(input: &Input, member: &Member, data: Data, faults: &mut Faults, sink: &mut Sink) -> Option<Body> {
+    let at = Some(Span::Offset(data.offset));
+    let size = data.size.min(input.size().saturating_sub(data.offset));
+    let name = &member.name;
+    if member.flags & ENCRYPTED != 0 {
+        if is_encrypted(input, member, Data { size, ..data }) {
+            if faults.count("are encrypted") {
+                sink.malformed(format!("`{name}` is encrypted"), at.clone());
+            }
+            sink.unread(Unread::Encrypted, at);
+            return None;
+        }
+        // Some loaders refuse it, others ignore the flag.
+        faults.tell(sink, "are marked as encrypted and are not", data.offset, || {
+            format!("`{name}` is marked as encrypted and is not")
+        });
+    }
+    match member.method {
+        STORED => Some(Body::Slice { offset: data.offset, size }),
+        DEFLATED => Some(Body::Deflate { offset: data.offset, size, unpacked: member.unpacked }),
+        method => {
+            let reason = format!("`{name}`: compression method {method}{}", method_name(method));
+            sink.unread(Unread::Unsupported(reason), at);
+            None
+        }
+    }
+}
+
+/// Whether a member that says so really is encrypted. An encrypted one begins with a header of 12 bytes (APPNOTE
+/// 6.1.3), so that its stored size cannot be its unpacked size; as DEFLATE it makes no sense.
+fn is_encrypted(input: &Input, member: &Member, data: Data) -> bool {
+    match member.method {
+        STORED => member.packed != member.unpacked,
+        DEFLATED => {
+            let mut packed = vec![0; length(data.size.min(PROBE))];
+            let Ok(filled) = input.read_some(data.offset, &mut packed) else { return false };
+            packed.truncate(filled);
+            let mut output = vec![0; 64 << 10];
+            let mut machine = Decompress::new(false);
+            match machine.decompress(&packed, &mut output, FlushDecompress::None) {
+                Err(_) => true,
+                Ok(Status::StreamEnd) => {
+                    machine.total_out() != member.unpacked || machine.total_in() != offset(packed.len())
+                }
+                Ok(_) => false,
+            }
+        }
+        _ => true,
+    }
+}
+
+fn check_name(member: &Member, faults: &mut Faults, sink: &mut Sink) {
+    let name = &member.name;
+    let climbs = name.split(['/', '\\']).any(|part| part == "..");
+    let drive =
+        name.as_bytes().first().is_some_and(u8::is_ascii_alphabetic) && name.as_bytes().get(1) == Some(&b':');
+    // A byte that is not UTF-8 is written with a backslash, too.
+    let absolute = name.starts_with('/') || (name.starts_with('\\') && !name.starts_with("\\x"));
+    if climbs || drive || absolute {
+        faults.tell(sink, "would be written outside the folder", member.header, || {
+            format!("`{name}` would be written outside the folder that the archive is unpacked into")
+        });
+    }
+    if name.contains('\0') {
+        faults.tell(sink, "have a NUL in their name", member.header, || {
+            format!("`{}`: loaders cut the name at its NUL", name.escape_default())
+        });
+    }
+}
+
+/// Compression methods of APPNOTE 4.4.5 that are met in practice.
+fn method_name(method: u16) -> &'static str {
+    match method {
+        1 => " (Shrink)",
+        6 => " (Implode)",
+        9 => " (Deflate64)",
+        12 => " (bzip2)",
+        14 => " (LZMA)",
+        93 => " (zstd)",
+        95 => " (XZ)",
+        98 => " (PPMd)",
+        99 => " (AES encryption)",
+        _ => "",
+    }
+}

@@ -1,0 +1,33 @@
+//! What every fuzz target and the smoke test run: one reader on some bytes, and what must hold of the outcome.
+
+use std::sync::Arc;
+
+use weighbridge_core::input::Input;
+use weighbridge_core::limits::{Cancel, Limits};
+use weighbridge_core::place::{Place, Span};
+use weighbridge_core::sink::{Body, Sink};
+
+/// Reads `data` with the reader of this id, under small limits.
+///
+/// # Panics
+/// When the reader does, when it is not there, or when it hands out something that lies outside of `data`.
+pub fn run(id: &str, data: &[u8]) {
+    let Some(reader) = crate::reader(id) else { panic!("there is no reader `{id}`") };
+    let limits = Limits { state_bytes: 32 << 20, entries: 1_000, facts: 10_000, ..Limits::default() };
+    let input = Input::new(Arc::new(data.to_vec()), limits, Cancel::default());
+    let mut sink = Sink::new(Place::file("fuzzed"), reader.about().id, limits);
+    // An error is an answer; only a panic is a defect.
+    let _ = reader.read(&input, &mut sink);
+    let outcome = sink.finish();
+    assert!(outcome.facts.len() <= limits.facts.saturating_add(1), "more facts than allowed");
+    for fact in &outcome.facts {
+        if let Some(Span::Offset(offset)) = fact.evidence.span {
+            assert!(offset <= input.size(), "a fact lies behind the end: {fact:?}");
+        }
+    }
+    for child in &outcome.children {
+        if let Body::Slice { offset, .. } | Body::Deflate { offset, .. } = &child.body {
+            assert!(*offset <= input.size(), "a child begins behind the end: {child:?}");
+        }
+    }
+}

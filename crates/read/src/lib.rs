@@ -1,0 +1,58 @@
+//! Bytes to facts: one file a format, one line in [`READERS`].
+//!
+//! Readers never judge and never touch disk, network, clock or environment. They take every length and offset in a
+//! file for a claim, hand entries inside to the engine as children, and report what was wrong beside what was
+//! understood.
+
+#![warn(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    reason = "hostile bytes: every index, sum and conversion is checked"
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        reason = "a test may fail loudly"
+    )
+)]
+
+pub mod archive;
+mod bytes;
+mod fault;
+pub mod fuzz;
+pub mod model;
+pub mod package;
+
+use weighbridge_core::reader::Reader;
+
+/// Every reader, sorted by id.
+#[rustfmt::skip] // one line a reader
+pub static READERS: &[&dyn Reader] = &[
+    &package::ConstraintsReader,
+    &package::DistributionReader,
+    &package::InstallNotesReader,
+    &model::known::Known,
+    &model::npy::Npy,
+    &model::pickle::Pickle,
+    &package::PoetryLockReader,
+    &package::PthReader,
+    &package::PylockReader,
+    &package::PyprojectReader,
+    &model::torch_legacy::TorchLegacy,
+    &package::PyvenvReader,
+    &package::RecordReader,
+    &package::RequirementsReader,
+    &model::safetensors::Safetensors,
+    &package::UvLockReader,
+    &archive::zip::Zip,
+];
+
+/// The reader with this id.
+pub fn reader(id: &str) -> Option<&'static dyn Reader> {
+    READERS.iter().copied().find(|reader| reader.about().id == id)
+}

@@ -1,0 +1,151 @@
+//! Formats that Weighbridge knows of and does not read yet: a model or an archive that nobody looked into is told as
+//! not covered, never passed over in silence.
+//!
+//! The table holds what may run code, or hold something that does, when it is loaded. Two things keep ordinary files
+//! out. A name that ordinary files have too (`.bin`, `.pb`, `.plan`) says nothing: the content must. And plain archives
+//! and data inside an installed package are the package's own, recorded by its installer; only models are told there.
+
+mod gzip;
+mod table;
+
+use weighbridge_core::coverage::Unread;
+use weighbridge_core::fact::What;
+use weighbridge_core::input::Input;
+use weighbridge_core::reader::{About, Claim, Family, HEAD_BYTES, Hint, Reader};
+use weighbridge_core::sink::Sink;
+
+use table::{FORMATS, Format, GRAPH_BYTES, PACKERS};
+
+/// Tells what it is that is not read; unpacks gzip.
+pub struct Known;
+
+impl Reader for Known {
+    fn about(&self) -> &'static About {
+        &About {
+            id: "known",
+            title: "Formats known and not read yet",
+            family: Family::Model,
+            names: &[
+                "*.onnx",
+                "*.tflite",
+                "*.h5",
+                "*.gguf",
+                "saved_model.pb",
+                "*.mlmodel",
+                "*.engine",
+                "*.pdmodel",
+                "*.msgpack",
+                "*.7z",
+                "*.rar",
+                "*.tar",
+                "*.gz",
+                "*.bz2",
+                "*.xz",
+                "*.mat",
+                "*.rds",
+            ],
+            reads: "Which format it is, so that it is listed as not covered; what is packed with gzip is unpacked and \
+                    read.",
+        }
+    }
+
+    fn claims(&self, hint: &Hint<'_>) -> Claim {
+        if by_content(hint).is_some() {
+            Claim::ByMagic
+        } else if by_name(hint).is_some() || is_gzip(hint) {
+            Claim::ByName
+        } else {
+            Claim::No
+        }
+    }
+
+    fn read(&self, input: &Input, sink: &mut Sink) -> Result<(), Unread> {
+        let mut head = vec![0; HEAD_BYTES];
+        let filled = input.read_some(0, &mut head)?;
+        head.truncate(filled);
+        let path = sink.place().inner.last().unwrap_or(&sink.place().path).to_string();
+        let hint = Hint { path: &path, size: input.size(), head: &head };
+        if let Some(format) = by_content(&hint).or_else(|| by_name(&hint)) {
+            sink.observed(What::Format(format.id), None);
+            return Err(Unread::Unsupported(format.title.to_owned()));
+        }
+        gzip::unpack(input, hint.name(), sink)
+    }
+}
+
+/// The format that the first bytes show.
+fn by_content(hint: &Hint<'_>) -> Option<&'static Format> {
+    let found = FORMATS.iter().find(|format| {
+        format
+            .magic
+            .iter()
+            .any(|(at, bytes)| hint.head.get(*at..).is_some_and(|rest| rest.starts_with(bytes)))
+    })?;
+    (found.model || !in_package(hint.path)).then_some(found)
+}
+
+/// The format that the name says.
+fn by_name(hint: &Hint<'_>) -> Option<&'static Format> {
+    // An empty file with the name of a model is nothing that could be loaded.
+    if hint.size == 0 {
+        return None;
+    }
+    let name = hint.name();
+    let found = FORMATS
+        .iter()
+        .find(|format| {
+            format.names.iter().any(|known| known.eq_ignore_ascii_case(name))
+                || format.extensions.iter().any(|extension| hint.has_extension(extension))
+        })
+        .or_else(|| packed(hint))
+        .or_else(|| graph(hint))?;
+    (found.model || !in_package(hint.path)).then_some(found)
+}
+
+/// A single file packed by something else than gzip: told when what is inside could be a model or an archive, which is
+/// when its name says so or says nothing.
+fn packed(hint: &Hint<'_>) -> Option<&'static Format> {
+    let format = PACKERS
+        .iter()
+        .find(|format| format.extensions.iter().any(|extension| hint.has_extension(extension)))?;
+    let (stem, _) = hint.name().rsplit_once('.')?;
+    let inner = stem.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
+    inner.is_none_or(|extension| table::MODELS.contains(&extension.as_str())).then_some(format)
+}
+
+/// TensorFlow graphs are named freely: `.pb` alone says little, with the name or size of a graph it does.
+fn graph(hint: &Hint<'_>) -> Option<&'static Format> {
+    let named = hint.name().to_ascii_lowercase();
+    let graph = hint.has_extension("pb")
+        && (named.contains("frozen") || named.contains("graph") || hint.size >= GRAPH_BYTES);
+    let shard = named.contains(".data-0") && named.contains("-of-0");
+    (graph || shard).then(|| FORMATS.iter().find(|format| format.id == "tensorflow")).flatten()
+}
+
+/// Gzip is unpacked and what is inside claimed anew, so any file of that name may come; one inside a package that
+/// holds an archive is the package's own.
+fn is_gzip(hint: &Hint<'_>) -> bool {
+    let archive = hint.has_extension("tar.gz");
+    hint.size > 0 && hint.has_extension("gz") && !(archive && in_package(hint.path))
+}
+
+fn in_package(path: &str) -> bool {
+    path.split('/').any(|folder| folder == "site-packages" || folder == "dist-packages")
+}
+
+/// What kind of model a zip archive is whose other members are not read: format id and title.
+pub(crate) fn archive(names: &[&str]) -> Option<(&'static str, &'static str)> {
+    let has = |wanted: &str| names.contains(&wanted);
+    let ends = |ending: &str| names.iter().any(|name| name.ends_with(ending));
+    if has("config.json") && (has("metadata.json") || has("model.weights.h5")) {
+        Some(("keras", "Keras model"))
+    } else if has("schema.json") && (names.len() == 1 || ends(".npy") || ends(".npz")) {
+        Some(("skops", "skops model"))
+    } else if has("MAR-INF/MANIFEST.json") {
+        Some(("torchserve", "TorchServe archive"))
+    } else if ends("/archive_format") && (ends("/archive_version") || ends("/version")) {
+        Some(("pt2", "exported PyTorch program"))
+    } else {
+        None
+    }
+}

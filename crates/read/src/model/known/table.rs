@@ -1,0 +1,101 @@
+//! The formats, by their first bytes and by their names.
+
+/// A format that is known and not read.
+pub(super) struct Format {
+    /// Format id.
+    pub(super) id: &'static str,
+    /// What people call it.
+    pub(super) title: &'static str,
+    /// Extensions that only it has.
+    pub(super) extensions: &'static [&'static str],
+    /// Full names that only it has.
+    pub(super) names: &'static [&'static str],
+    /// First bytes by which it is known, and where they stand.
+    pub(super) magic: &'static [(usize, &'static [u8])],
+    /// It is a model, to be told wherever it lies; else an archive or data.
+    pub(super) model: bool,
+}
+
+/// A TensorFlow graph without a telling name is at least this large, in bytes.
+pub(super) const GRAPH_BYTES: u64 = 1 << 20;
+
+const MODEL: Format = Format { id: "", title: "", extensions: &[], names: &[], magic: &[], model: true };
+const OTHER: Format = Format { model: false, ..MODEL };
+
+/// Models first, sorted by id; then archives and data.
+#[rustfmt::skip] // one line a format
+pub(super) static FORMATS: &[Format] = &[
+    Format { id: "catboost", title: "CatBoost", extensions: &["cbm"], magic: &[(0, b"CBM1")], ..MODEL },
+    Format { id: "coreml", title: "Core ML", extensions: &["mlmodel", "mlmodelc"], ..MODEL },
+    Format { id: "executorch", title: "ExecuTorch", extensions: &["pte"], magic: &[(4, b"ET12")], ..MODEL },
+    Format { id: "flax", title: "Flax, MessagePack", extensions: &["msgpack"], ..MODEL },
+    Format { id: "ggml", title: "GGML", extensions: &["ggml"], magic: &[(0, b"lmgg"), (0, b"fmgg"), (0, b"tjgg")], ..MODEL },
+    Format { id: "gguf", title: "GGUF", extensions: &["gguf"], magic: &[(0, b"GGUF")], ..MODEL },
+    Format { id: "hdf5", title: "HDF5", extensions: &["h5", "hdf5", "he5"], magic: &[(0, b"\x89HDF\r\n\x1a\n"), (512, b"\x89HDF\r\n\x1a\n"), (1024, b"\x89HDF\r\n\x1a\n"), (2048, b"\x89HDF\r\n\x1a\n")], ..MODEL },
+    Format { id: "llamafile", title: "llamafile", extensions: &["llamafile"], ..MODEL },
+    Format { id: "nemo", title: "NeMo archive", extensions: &["nemo"], ..MODEL },
+    Format { id: "onnx", title: "ONNX", extensions: &["onnx", "ort"], magic: &[(4, b"ORTM")], ..MODEL },
+    Format { id: "paddle", title: "Paddle", extensions: &["pdmodel", "pdiparams", "pdparams", "pdopt"], ..MODEL },
+    Format { id: "pmml", title: "PMML", extensions: &["pmml"], ..MODEL },
+    Format { id: "r-data", title: "R data", extensions: &["rds", "rda", "rdata"], magic: &[(0, b"RDX2\n"), (0, b"RDX3\n"), (0, b"RDA3\n")], ..MODEL },
+    Format { id: "rknn", title: "RKNN", extensions: &["rknn"], magic: &[(0, b"RKNN")], ..MODEL },
+    Format { id: "tensorflow", title: "TensorFlow", extensions: &["savedmodel"], names: &["saved_model.pb", "saved_model.pbtxt", "keras_metadata.pb"], ..MODEL },
+    Format { id: "tensorrt", title: "TensorRT", extensions: &["engine", "trt"], magic: &[(0, b"ptrt"), (0, b"ftrt")], ..MODEL },
+    Format { id: "tflite", title: "TensorFlow Lite", extensions: &["tflite"], magic: &[(4, b"TFL3")], ..MODEL },
+    Format { id: "torch7", title: "Torch7", extensions: &["t7"], ..MODEL },
+    Format { id: "xgboost", title: "XGBoost", extensions: &["ubj"], ..MODEL },
+    Format { id: "7z", title: "7z archive", extensions: &["7z"], magic: &[(0, b"7z\xbc\xaf\x27\x1c")], ..OTHER },
+    Format { id: "matlab", title: "MATLAB data", extensions: &["mat"], magic: &[(0, b"MATLAB 5.0 MAT-file")], ..OTHER },
+    Format { id: "rar", title: "RAR archive", extensions: &["rar"], magic: &[(0, b"Rar!\x1a\x07")], ..OTHER },
+    Format { id: "tar", title: "tar archive", extensions: &["tar", "tgz", "tbz2", "txz", "tar.bz2", "tar.xz", "tar.zst"], magic: &[(257, b"ustar")], ..OTHER },
+];
+
+/// Packers of single files.
+#[rustfmt::skip] // one line a format
+pub(super) static PACKERS: &[Format] = &[
+    Format { id: "bzip2", title: "bzip2", extensions: &["bz2"], ..OTHER },
+    Format { id: "lz4", title: "LZ4", extensions: &["lz4"], ..OTHER },
+    Format { id: "lzma", title: "LZMA", extensions: &["lzma"], ..OTHER },
+    Format { id: "xz", title: "xz", extensions: &["xz"], ..OTHER },
+    Format { id: "zstd", title: "Zstandard", extensions: &["zst", "zstd"], ..OTHER },
+];
+
+/// Extensions that, in front of a packer's, say that a model is inside.
+pub(super) const MODELS: &[&str] = &[
+    "bin",
+    "ckpt",
+    "dill",
+    "gguf",
+    "h5",
+    "joblib",
+    "model",
+    "npy",
+    "npz",
+    "onnx",
+    "pickle",
+    "pkl",
+    "pt",
+    "pth",
+    "safetensors",
+    "sav",
+    "tar",
+    "tflite",
+    "zip",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_format_can_be_met() {
+        for format in FORMATS.iter().chain(PACKERS) {
+            assert!(!format.id.is_empty() && !format.title.is_empty(), "{}", format.id);
+            let met = !format.extensions.is_empty() || !format.names.is_empty() || !format.magic.is_empty();
+            assert!(met, "{}", format.id);
+        }
+        let models: Vec<_> = FORMATS.iter().filter(|format| format.model).map(|format| format.id).collect();
+        assert!(models.is_sorted());
+        assert!(MODELS.is_sorted());
+    }
+}

@@ -1,0 +1,8 @@
+//! Model files: what loading them would do.
+
+pub mod known;
+pub mod npy;
+pub mod pickle;
+pub(crate) mod pytorch_zip;
+pub mod safetensors;
+pub mod torch_legacy;

@@ -1,0 +1,59 @@
+//! Manifests, lock files and the metadata of installed distributions.
+//!
+//! Every reader here is strict about bounds and lenient about content: one bad line or table becomes
+//! [`What::Malformed`](weighbridge_core::fact::What::Malformed) with its line, and the rest of the file is understood.
+//! Shared parts come first: [`text`] (lines and characters), [`notes`] (complaints), [`origin`] (URLs, repositories,
+//! paths), [`requirement`] (PEP 508), [`document`] (TOML) and [`poetry`] (its version constraints).
+
+mod document;
+mod notes;
+mod origin;
+mod poetry;
+mod requirement;
+mod text;
+
+mod distribution;
+mod install_notes;
+mod poetry_lock;
+mod pth;
+mod pylock;
+mod pyproject;
+mod pyproject_tools;
+mod pyvenv;
+mod record;
+mod requirements;
+mod requirements_lines;
+mod uv_lock;
+
+#[doc(hidden)]
+pub mod seeds;
+
+pub use distribution::DistributionReader;
+pub use install_notes::InstallNotesReader;
+pub use poetry_lock::PoetryLockReader;
+pub use pth::PthReader;
+pub use pylock::PylockReader;
+pub use pyproject::PyprojectReader;
+pub use pyvenv::PyvenvReader;
+pub use record::RecordReader;
+pub use requirements::{ConstraintsReader, RequirementsReader};
+pub use uv_lock::UvLockReader;
+
+use weighbridge_core::place::Place;
+use weighbridge_core::reader::Hint;
+
+/// The folder that holds the last name of `path`, without what lies above it; empty if there is none.
+fn parent_of(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder.rsplit('/').next().unwrap_or_default())
+}
+
+/// The folder around the entry, inside an archive if the entry lies in one.
+fn folder_of(place: &Place) -> &str {
+    parent_of(place.inner.last().map_or(&*place.path, |step| &**step))
+}
+
+/// Whether the entry lies among installed packages, where a manifest is somebody's data and no statement about the
+/// target.
+fn is_installed(hint: &Hint<'_>) -> bool {
+    hint.path.split('/').any(|name| name == "site-packages" || name == "dist-packages")
+}

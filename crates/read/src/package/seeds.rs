@@ -1,0 +1,161 @@
+//! Small sound files of every format here, from which broken ones are made by the smoke run and the fuzz targets.
+
+/// A name under which the reader claims the file, and its content.
+pub type Seed = (&'static str, &'static [u8]);
+
+/// The seeds of the reader with this id; none for an id of another family.
+pub fn seeds(id: &str) -> &'static [Seed] {
+    match id {
+        "constraints" => &[("constraints.txt", b"numpy<2\n-c more.txt\n")],
+        "distribution" => &[
+            ("a-1.0.dist-info/METADATA", METADATA),
+            ("a.egg-info/PKG-INFO", METADATA),
+            ("a.egg-info/requires.txt", b"six>=1\n\n[dev:python_version < '3']\npytest\n"),
+        ],
+        "install-notes" => &[
+            ("a-1.0.dist-info/INSTALLER", b"pip\n"),
+            ("a-1.0.dist-info/REQUESTED", b""),
+            ("a-1.0.dist-info/WHEEL", b"Wheel-Version: 1.0\nTag: py3-none-any\n"),
+            (
+                "a-1.0.dist-info/direct_url.json",
+                br#"{"url": "https://u:p@host.example/r", "vcs_info": {"vcs": "git", "commit_id": "0123456789abcdef0123456789abcdef01234567"}}"#,
+            ),
+            ("a-1.0.dist-info/entry_points.txt", b"[console_scripts]\na = a.cli:main\n"),
+        ],
+        "poetry-lock" => &[("poetry.lock", POETRY_LOCK)],
+        "pth" => &[("lib/site-packages/a.pth", b"# why\nimport a; a.start()\n../source\n")],
+        "pylock" => &[("pylock.toml", PYLOCK)],
+        "pyproject" => &[("pyproject.toml", PYPROJECT)],
+        "pyvenv" => &[("venv/pyvenv.cfg", b"home = /usr/bin\nversion = 3.11.7\ninclude-system-site-packages = false\n")],
+        "record" => &[
+            (
+                "a-1.0.dist-info/RECORD",
+                b"a.py,sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU,0\n\"a,\"\"b\",,\na-1.0.dist-info/RECORD,,\n",
+            ),
+            ("a.egg-info/installed-files.txt", b"../a.py\nPKG-INFO\n"),
+        ],
+        "requirements" => &[("requirements.txt", REQUIREMENTS)],
+        "uv-lock" => &[("uv.lock", UV_LOCK)],
+        _ => &[],
+    }
+}
+
+const METADATA: &[u8] = b"Metadata-Version: 2.1\nName: A\nVersion: 1.0\nLicense: MIT\n  and more\nProvides-Extra: dev\n\
+    Requires-Python: >=3.8\nRequires-Dist: six (>=1)\nRequires-Dist: pytest ; extra == 'dev'\n\nA description\n";
+
+const REQUIREMENTS: &[u8] = b"-r base.txt\n--index-url https://host.example/simple\n\
+    a[x,y]>=1,<2 ; python_version < '3.12' \\\n    \
+    --hash=sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n    # via\n    #   b\n    #   c\n\
+    b @ git+https://u:p@host.example/b.git@main#egg=b&subdirectory=s\n-e ./local[dev]\n\
+    https://host.example/c-1.0-py3-none-any.whl\n";
+
+const UV_LOCK: &[u8] = br#"version = 1
+requires-python = ">=3.11"
+
+[manifest]
+members = ["p"]
+
+[[package]]
+name = "a"
+version = "1.0"
+source = { registry = "https://host.example/simple" }
+resolution-markers = ["python_version < '3.12'"]
+sdist = { url = "https://host.example/a.tar.gz", hash = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", size = 1 }
+wheels = [
+    { url = "https://host.example/a.whl", hash = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" },
+]
+
+[[package]]
+name = "p"
+version = "0.1"
+source = { editable = "." }
+dependencies = [
+    { name = "a", extra = ["x"], marker = "sys_platform == 'linux'" },
+]
+
+[package.optional-dependencies]
+dev = [{ name = "g" }]
+
+[package.metadata]
+requires-dist = [{ name = "a", extras = ["x"], specifier = ">=1" }, { name = "g", marker = "extra == 'dev'", git = "https://host.example/g" }]
+
+[[package]]
+name = "g"
+version = "2"
+source = { git = "https://host.example/g?rev=main#0123456789abcdef0123456789abcdef01234567" }
+"#;
+
+const POETRY_LOCK: &[u8] = br#"[[package]]
+name = "a"
+version = "1.0"
+optional = false
+python-versions = ">=3.8"
+files = [{file = "a.whl", hash = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}]
+
+[package.dependencies]
+b = ">=1,<1.2 || >1.2"
+c = [{version = "^1", python = "<3.9"}, {version = "*", optional = true, markers = "extra == 'x'"}]
+
+[package.extras]
+x = ["c (>=1)"]
+
+[package.source]
+type = "git"
+url = "https://host.example/a"
+reference = "main"
+resolved_reference = "0123456789abcdef0123456789abcdef01234567"
+
+[metadata]
+lock-version = "2.0"
+
+[metadata.files]
+b = [{file = "b.whl", hash = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}]
+"#;
+
+const PYLOCK: &[u8] = br#"lock-version = "1.0"
+
+[[packages]]
+name = "a"
+version = "1.0"
+marker = "'dev' in dependency_groups"
+dependencies = [{name = "b", version = "2"}]
+wheels = [{url = "https://host.example/a.whl", hashes = {sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}}]
+
+[[packages]]
+name = "b"
+vcs = {type = "git", url = "https://host.example/b", commit-id = "0123456789abcdef0123456789abcdef01234567"}
+"#;
+
+const PYPROJECT: &[u8] = br#"[project]
+name = "p"
+version = "1.0"
+requires-python = ">=3.9"
+dependencies = ["a[x]>=1; python_version < '3.12'", "b @ https://host.example/b.whl"]
+dynamic = ["optional-dependencies"]
+
+[dependency-groups]
+test = ["pytest", {include-group = "lint"}]
+lint = ["ruff", {include-group = "test"}]
+
+[build-system]
+requires = ["hatchling"]
+
+[tool.poetry]
+name = "p"
+
+[tool.poetry.dependencies]
+python = "^3.9"
+c = {version = "~1.2", optional = true, extras = ["z"]}
+
+[tool.poetry.extras]
+e = ["c"]
+
+[tool.poetry.group.dev.dependencies]
+d = {git = "https://host.example/d", branch = "main"}
+
+[tool.uv.sources]
+a = [{path = "../a", editable = true, marker = "sys_platform == 'linux'"}, {index = "i"}]
+
+[tool.pdm.dev-dependencies]
+docs = ["-e file:///${PROJECT_ROOT}/docs#egg=docs", "sphinx"]
+"#;

@@ -1,0 +1,97 @@
+//! Formats that are known and not read.
+
+use std::io::Write as _;
+
+use libtest_mimic::Trial;
+use weighbridge_core::reader::{Claim, Hint};
+
+use crate::read::read_as;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    trials![formats_are_claimed, formats_are_told, gzip_is_unpacked, models_inside_zip_are_told]
+}
+
+fn claim(path: &str, size: u64, head: &[u8]) -> Claim {
+    weighbridge_read::reader("known").unwrap().claims(&Hint { path, size, head })
+}
+
+fn formats_are_claimed() {
+    for (path, size, head, expected) in [
+        ("m.gguf", 100, b"GGUF".as_slice(), Claim::ByMagic),
+        ("m.bin", 100, b"GGUF", Claim::ByMagic),
+        ("m.gguf", 100, b"", Claim::ByName),
+        ("m.tflite", 100, b"\x1c\0\0\0TFL3", Claim::ByMagic),
+        ("m.keras", 100, b"\x89HDF\r\n\x1a\n", Claim::ByMagic),
+        ("a/saved_model.pb", 100, b"", Claim::ByName),
+        ("frozen_inference.pb", 100, b"", Claim::ByName),
+        ("a.pb", 2 << 20, b"", Claim::ByName),
+        ("variables/variables.data-00000-of-00001", 9, b"", Claim::ByName),
+        ("archive.tar", 100, b"", Claim::ByName),
+        ("model.xz", 100, b"", Claim::ByName),
+        ("model.pkl.bz2", 100, b"", Claim::ByName),
+        ("model.pkl.gz", 100, b"", Claim::ByName),
+        // Ordinary files.
+        ("m.gguf", 0, b"", Claim::No),
+        ("a.pb", 100, b"", Claim::No),
+        ("a.bin", 1 << 30, b"", Claim::No),
+        ("main.plan", 100, b"", Claim::No),
+        ("words.txt.xz", 100, b"\xfd7zXZ\0", Claim::No),
+        ("lib/site-packages/dateutil/zoneinfo/dateutil-zoneinfo.tar.gz", 100, b"\x1f\x8b\x08", Claim::No),
+        ("lib/site-packages/scipy/io/tests/data/a.mat", 100, b"MATLAB 5.0 MAT-file", Claim::No),
+        // Models inside packages are models.
+        ("lib/site-packages/voice/vad.onnx", 100, b"", Claim::ByName),
+    ] {
+        assert_eq!(claim(path, size, head), expected, "{path}");
+    }
+}
+
+fn formats_are_told() {
+    for (path, bytes, format, title) in [
+        ("m.onnx", b"\x08\x07".as_slice(), "onnx", "ONNX"),
+        ("m.dat", b"GGUF\x03", "gguf", "GGUF"),
+        ("m.7z", b"7z\xbc\xaf\x27\x1c", "7z", "7z archive"),
+        ("m.pkl.xz", b"\xfd7zXZ\0", "xz", "xz"),
+    ] {
+        let read = read_as("known", path, bytes);
+        assert_eq!(
+            read.facts,
+            [format!("format {format}"), format!("ended: {title}, not read by this version")]
+        );
+    }
+}
+
+fn gzip_is_unpacked() {
+    let mut packer = flate2::GzBuilder::new()
+        .filename("inner name")
+        .comment("comment")
+        .extra(b"extra".as_slice())
+        .write(Vec::new(), flate2::Compression::default());
+    packer.write_all(b"\x80\x04N.").unwrap();
+    let bytes = packer.finish().unwrap();
+    let read = read_as("known", "folder/model.pkl.gz", &bytes);
+    assert_eq!(read.facts, ["format gzip"]);
+    assert_eq!(read.children, [("model.pkl".to_owned(), None, b"\x80\x04N.".to_vec())]);
+    for size in 0..bytes.len() {
+        // Wherever it is cut, what comes out lies inside it.
+        read_as("known", "model.pkl.gz", &bytes[..size]);
+    }
+    let text = read_as("known", "model.pkl.gz", b"plain text");
+    assert_eq!(text.facts, ["ended: malformed: no gzip file: the first bytes are other ones"]);
+}
+
+fn models_inside_zip_are_told() {
+    use crate::zip_builder::Archive;
+    for (names, title) in [
+        (&["metadata.json", "config.json", "model.weights.h5"][..], "Keras model"),
+        (&["schema.json", "a.npy"], "skops model"),
+        (&["MAR-INF/MANIFEST.json", "handler.py"], "TorchServe archive"),
+        (&["m/archive_format", "m/archive_version", "m/models/model.json"], "exported PyTorch program"),
+    ] {
+        let archive = names.iter().fold(Archive::default(), |archive, name| archive.stored(name, b"{}"));
+        let read = read_as("zip", "a.zip", &archive.bytes());
+        read.says(&format!("unread: {title}, not read by this version"));
+        assert_eq!(read.steps(), names);
+    }
+    let plain = Archive::default().stored("config.json", b"{}");
+    assert_eq!(read_as("zip", "a.zip", &plain.bytes()).facts, ["format zip"]);
+}

@@ -1,0 +1,65 @@
+//! The integration tests of the readers: one binary, one module a subject.
+//!
+//! Tests run under `libtest-mimic`, so that one whose input is absent on this machine is listed as skipped by its
+//! name. A module offers `trials()`; its tests are plain functions collected with [`trials!`].
+
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+use libtest_mimic::{Arguments, Trial};
+
+/// The named functions as trials, each under `MODULE::FUNCTION`.
+macro_rules! trials {
+    ($($test:ident),* $(,)?) => {
+        vec![$(libtest_mimic::Trial::test(
+            concat!(module_path!(), "::", stringify!($test)).trim_start_matches("main::"),
+            || { $test(); Ok(()) },
+        )),*]
+    };
+}
+
+mod known;
+mod npy;
+mod package_corpus;
+mod package_facts;
+mod package_hostile;
+mod package_installed;
+mod package_locks;
+mod package_pyproject;
+mod package_requirements;
+mod pickle_assembler;
+mod pickle_claims;
+mod pickle_differential;
+mod pickle_effects;
+mod pickle_hostile;
+mod pickle_streams;
+mod read;
+mod safetensors;
+mod smoke;
+mod zip;
+mod zip_builder;
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let trials: Vec<Trial> = [
+        known::trials(),
+        npy::trials(),
+        package_corpus::trials(),
+        package_hostile::trials(),
+        package_installed::trials(),
+        package_locks::trials(),
+        package_pyproject::trials(),
+        package_requirements::trials(),
+        pickle_claims::trials(),
+        pickle_differential::trials(),
+        pickle_effects::trials(),
+        pickle_hostile::trials(),
+        pickle_streams::trials(),
+        safetensors::trials(),
+        smoke::trials(),
+        zip::trials(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    libtest_mimic::run(&arguments, trials).exit();
+}

@@ -1,0 +1,94 @@
+//! Every reader on seeded mutations of seeds: it may complain about anything, and must not panic.
+
+use std::fs;
+use std::path::Path;
+
+use libtest_mimic::Trial;
+use weighbridge_read::{READERS, fuzz, package};
+
+/// Mutations of each seed.
+const ROUNDS: usize = 300;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let run = |id: &'static str| {
+        Trial::test(format!("smoke::{id}"), move || {
+            smoke(id);
+            Ok(())
+        })
+    };
+    READERS.iter().map(|reader| run(reader.about().id)).collect()
+}
+
+fn smoke(id: &str) {
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let seeds = seeds(id);
+    assert!(!seeds.is_empty(), "`{id}` has no seed");
+    for seed in &seeds {
+        fuzz::run(id, seed);
+        for _ in 0..ROUNDS {
+            fuzz::run(id, &random.mutate(seed));
+        }
+    }
+}
+
+/// Small files of each format: those of the example project, those of the package readers, and a few bytes of ours.
+fn seeds(id: &str) -> Vec<Vec<u8>> {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/fraud-vision");
+    let file = |path: &str| fs::read(example.join(path)).unwrap();
+    let mut seeds: Vec<Vec<u8>> = package::seeds::seeds(id).iter().map(|(_, seed)| seed.to_vec()).collect();
+    match id {
+        "npy" => seeds.push(file("data/labels.npy")),
+        "safetensors" => seeds.push(file("models/embedding.safetensors")),
+        "zip" => seeds.push(file("models/classifier.pt")),
+        "pickle" => seeds.push(file("models/encoder.pkl")),
+        "pytorch-legacy" => {
+            // The magic number, the protocol version, then what any pickle may hold.
+            let magic = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.";
+            seeds.push([&magic[..], b"\x80\x02}.\x80\x02}.\x80\x02].\x00\x00"].concat());
+        }
+        "known" => seeds.push(
+            b"\x1f\x8b\x08\x08\x00\x00\x00\x00\x00\x03name\x00\x03\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+                .to_vec(),
+        ),
+        _ => {}
+    }
+    seeds
+}
+
+/// xorshift64: the same mutations every time.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % bound.max(1) as u64) as usize
+    }
+
+    fn mutate(&mut self, seed: &[u8]) -> Vec<u8> {
+        let mut bytes = seed.to_vec();
+        for _ in 0..=self.below(4) {
+            if bytes.is_empty() {
+                return bytes;
+            }
+            let at = self.below(bytes.len());
+            match self.below(5) {
+                0 => bytes[at] ^= 1 << self.below(8),
+                1 => bytes[at] = [0, 1, 0x7f, 0x80, 0xff][self.below(5)],
+                2 => bytes.truncate(at),
+                3 => {
+                    let end = (at + self.below(16)).min(bytes.len());
+                    let part = bytes[at..end].to_vec();
+                    let to = self.below(bytes.len());
+                    bytes.splice(to..to, part);
+                }
+                _ => {
+                    let end = (at + self.below(16)).min(bytes.len());
+                    bytes.drain(at..end);
+                }
+            }
+        }
+        bytes
+    }
+}
