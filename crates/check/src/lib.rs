@@ -1,0 +1,31 @@
+//! The graph and the facts to findings: one rule, one file, one page, one line in [`CHECKS`].
+//!
+//! Checks are pure: no input or output, no clock. `safety` decides what loading a model file would mean, `policy`
+//! which findings count.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may fail loudly"))]
+
+pub mod policy;
+pub mod rules;
+pub mod safety;
+
+use weighbridge_core::rule::Rule;
+use weighbridge_core::world::Check;
+
+/// Every check, sorted by the id of its first rule.
+pub static CHECKS: &[&dyn Check] = &[
+    &rules::d001_known_vulnerability::KnownVulnerability,
+    &rules::d002_malicious_package::MaliciousPackage,
+    &rules::d003_altered_installed_file::AlteredInstalledFile,
+    &rules::d004_unrecorded_installed_file::UnrecordedInstalledFile,
+    &rules::d005_start_up_code::StartUpCode,
+    &rules::d006_mutable_origin::MutableOrigin,
+    &rules::d007_unassessable_requirement::UnassessableRequirement,
+    &rules::p001_dangerous_model_file::Dangerous,
+    &rules::p002_untrusted_model_file::Untrusted,
+];
+
+/// Every rule, sorted by id.
+pub fn rules() -> impl Iterator<Item = &'static Rule> {
+    CHECKS.iter().flat_map(|check| check.rules().iter().copied())
+}

@@ -1,0 +1,188 @@
+//! `WB-D003`: an installed file is not what the installer wrote.
+
+use weighbridge_core::coverage::Unread;
+use weighbridge_core::finding::{Finding, Fingerprint, Remedy, Severity};
+use weighbridge_core::place::Place;
+use weighbridge_core::rule::Rule;
+use weighbridge_core::world::{Check, File, Installed, RecordedFile, World};
+
+use super::dependency::{about_node, counted, identity, shortened};
+
+/// The rule.
+pub static RULE: Rule = Rule {
+    id: "WB-D003",
+    name: "altered-installed-file",
+    title: "installed file that differs from what was installed",
+    severity: Severity::High,
+    since: "0.1.0",
+    maps_to: &["CWE-353", "AML.T0010", "LLM03:2025"],
+    docs: include_str!("../../../../docs/rules/WB-D003.md"),
+};
+
+/// Compares installed files with the records of their installers: one finding for the altered and one for the missing
+/// files of a distribution.
+pub struct AlteredInstalledFile;
+
+impl Check for AlteredInstalledFile {
+    fn rules(&self) -> &'static [&'static Rule] {
+        const RULES: &[&Rule] = &[&RULE];
+        RULES
+    }
+
+    fn check(&self, world: &World<'_>, findings: &mut Vec<Finding>) {
+        for installed in world.installed {
+            let mut altered = Vec::new();
+            let mut missing = Vec::new();
+            for recorded in installed.record.iter().flatten() {
+                let Some(path) = recorded.path.as_deref() else { continue };
+                match find(world, path) {
+                    Some(file) => altered.extend(difference(recorded, file).map(|line| (path, line))),
+                    None if !is_disposable(path) => missing.push(path),
+                    None => {}
+                }
+            }
+            if !altered.is_empty() {
+                findings.push(altered_files(world, installed, altered));
+            }
+            if !missing.is_empty() {
+                findings.push(missing_files(world, installed, &missing));
+            }
+        }
+    }
+}
+
+/// The file at a recorded path. Some systems link `lib64` to `lib`, and links are not walked twice.
+fn find<'w>(world: &'w World<'_>, path: &str) -> Option<&'w File> {
+    let other = || {
+        let other = if path.contains("lib64/") {
+            path.replacen("lib64/", "lib/", 1)
+        } else {
+            path.replacen("lib/", "lib64/", 1)
+        };
+        world.files.get(other.as_str())
+    };
+    world.files.get(path).or_else(other)
+}
+
+/// Compiled code is written and deleted at will, by the interpreter and by people. Some installers record its folders.
+fn is_disposable(path: &str) -> bool {
+    path.ends_with(".pyc") || path.ends_with(".pyo") || path.ends_with("/__pycache__")
+}
+
+/// What is different, if anything is. Only a file whose bytes were read can differ.
+fn difference(recorded: &RecordedFile, file: &File) -> Option<String> {
+    match (&recorded.digest, &file.digest) {
+        (Some(stated), Ok(found)) if stated != found => {
+            // Sixteen digits tell two files apart; the JSON report lists whole digests of the files.
+            Some(format!("{}: recorded sha256:{stated:.16}…, found sha256:{found:.16}…", recorded.written))
+        }
+        (None, Ok(_) | Err(Unread::NotAsked)) => match recorded.size {
+            Some(size) if size != file.size && !is_disposable(&recorded.written) => {
+                Some(format!("{}: recorded {size} bytes, found {}", recorded.written, file.size))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn altered_files(world: &World<'_>, installed: &Installed, altered: Vec<(&str, String)>) -> Finding {
+    let label = world.graph.label(&installed.component);
+    let count = altered.len();
+    let identity = identity(&installed.component);
+    let paths: Vec<&str> = altered.iter().map(|(path, _)| *path).collect();
+    // The paths belong to the finding: another file that changes later is another finding.
+    let parts: Vec<&str> = [identity.as_str(), "altered"].into_iter().chain(paths.iter().copied()).collect();
+    let place = paths.first().map(|path| (Place::file(*path), None));
+    Finding {
+        title: format!(
+            "{} of {label} {} from what was installed",
+            counted(count, "file", "files"),
+            if count == 1 { "differs" } else { "differ" }
+        ),
+        details: shortened(altered.into_iter().map(|(_, line)| line)),
+        location: place,
+        remedy: Some(Remedy::Manual(format!(
+            "find out who changed it, then install {label} anew: pip install --force-reinstall --no-deps"
+        ))),
+        fingerprint: Fingerprint::new(&RULE, &parts),
+        ..about_node(world, &RULE, &installed.component, &[])
+    }
+}
+
+fn missing_files(world: &World<'_>, installed: &Installed, missing: &[&str]) -> Finding {
+    let label = world.graph.label(&installed.component);
+    let parts = [&*identity(&installed.component), "missing", &installed.root];
+    Finding {
+        severity: Severity::Low,
+        title: format!(
+            "{} of {label} {} missing",
+            counted(missing.len(), "installed file", "installed files"),
+            if missing.len() == 1 { "is" } else { "are" }
+        ),
+        details: shortened(missing.iter().map(ToString::to_string)),
+        location: Some((Place::file(format!("{}/RECORD", installed.metadata)), None)),
+        remedy: Some(Remedy::Manual(format!("install {label} anew if it is still needed"))),
+        ..about_node(world, &RULE, &installed.component, &parts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::dependency_world::{Built, check};
+    use super::*;
+
+    fn built() -> Built {
+        Built::new()
+            .edge("P", "a 1", "")
+            .installed("a 1", "a/x.py=one a/y.py=two a/__pycache__/x.pyc a/__pycache__ ../../../bin/a=run")
+    }
+
+    #[test]
+    fn a_whole_distribution_is_quiet() {
+        check(&AlteredInstalledFile, built().without("venv/lib/python3/site-packages/a/__pycache__"), "");
+    }
+
+    #[test]
+    fn a_changed_file_is_told_with_both_digests() {
+        check(
+            &AlteredInstalledFile,
+            built().file("venv/lib/python3/site-packages/a/x.py", "evil"),
+            "
+            high high 1 file of a 1 differs from what was installed
+              at venv/lib/python3/site-packages/a/x.py
+              a/x.py: recorded sha256:7692c3ad3540bb80…, found sha256:b5c1fb2efc6d6b46…
+              way project > a 1
+              fix find out who changed it, then install a 1 anew: pip install --force-reinstall --no-deps
+            ",
+        );
+    }
+
+    #[test]
+    fn missing_files_are_one_mild_finding() {
+        check(
+            &AlteredInstalledFile,
+            built()
+                .without("venv/lib/python3/site-packages/a/x.py")
+                .without("venv/bin/a")
+                .without("venv/lib/python3/site-packages/a/__pycache__/x.pyc"),
+            "
+            low high 2 installed files of a 1 are missing
+              at venv/lib/python3/site-packages/a-1.dist-info/RECORD
+              venv/lib/python3/site-packages/a/x.py
+              venv/bin/a
+              way project > a 1
+              fix install a 1 anew if it is still needed
+            ",
+        );
+    }
+
+    #[test]
+    fn what_could_not_be_read_is_no_finding_here() {
+        check(
+            &AlteredInstalledFile,
+            built().unreadable("venv/lib/python3/site-packages/a/x.py", Unread::Permission),
+            "",
+        );
+    }
+}

@@ -1,0 +1,270 @@
+//! Worlds for the tests of the rules about packages, and findings as text.
+//!
+//! Packages are written `name version`, the project `P`. Installed distributions lie in
+//! `venv/lib/python3/site-packages`; the files of a record are written `path=content`, or `path` without a digest.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use weighbridge_core::context::{Context, Python};
+use weighbridge_core::coverage::Unread;
+use weighbridge_core::date::Date;
+use weighbridge_core::digest::Digest;
+use weighbridge_core::fact::{Fact, Locked, Origin, Requirement, Requires, Role, What};
+use weighbridge_core::finding::Finding;
+use weighbridge_core::graph::{Component, Condition, Edge, Graph, Node, NodeId, NodeKind, Relation};
+use weighbridge_core::knowledge::{Match, Matched, Record, Vulnerability};
+use weighbridge_core::limits::{Cancel, Limits};
+use weighbridge_core::name::PackageName;
+use weighbridge_core::place::{Class, Evidence, Place, Span};
+use weighbridge_core::purl::Purl;
+use weighbridge_core::world::{Check, File, Installed, RecordedFile, World};
+
+const SITE: &str = "venv/lib/python3/site-packages";
+
+/// A world in the making.
+#[derive(Default)]
+pub(super) struct Built {
+    graph: Graph,
+    facts: BTreeMap<Place, Vec<Fact>>,
+    files: BTreeMap<Arc<str>, File>,
+    matches: Vec<Match>,
+    clear: BTreeMap<NodeId, String>,
+    installed: Vec<Installed>,
+}
+
+/// Runs a check and compares its findings, told as text.
+#[track_caller]
+pub(super) fn check(check: &dyn Check, built: Built, expected: &str) {
+    let told = built.findings(check).join("\n");
+    let expected: Vec<&str> =
+        expected.lines().map(|line| line.trim_end()).filter(|line| !line.is_empty()).collect();
+    let margin = expected.iter().map(|line| line.len() - line.trim_start().len()).min().unwrap_or(0);
+    let expected: Vec<&str> = expected.iter().map(|line| &line[margin.min(line.len())..]).collect();
+    assert_eq!(told, expected.join("\n"), "\n--- found\n{told}\n--- expected\n{}\n", expected.join("\n"));
+}
+
+/// A requirement of a manifest.
+pub(super) fn requires(name: &str, origin: Origin) -> What {
+    let requirement = Requirement {
+        name: PackageName::new(name).unwrap(),
+        extras: vec![],
+        specifier: String::new(),
+        marker: None,
+        origin,
+        digests: vec![],
+    };
+    What::Requires(Requires { requirement, role: Role::Runtime, via: vec![] })
+}
+
+fn evidence(path: &str, line: u32, class: Class) -> Evidence {
+    Evidence { place: Place::file(path), span: Some(Span::Line(line)), reader: "test", class }
+}
+
+fn id(text: &str) -> NodeId {
+    match text.split_once(' ') {
+        _ if text == "P" => NodeId::Project("".into()),
+        Some((name, version)) => {
+            NodeId::Component(Purl::pypi(&PackageName::new(name).unwrap(), Some(version)))
+        }
+        None => NodeId::Component(Purl::pypi(&PackageName::new(text).unwrap(), None)),
+    }
+}
+
+impl Built {
+    pub(super) fn new() -> Self {
+        let mut built = Self::default();
+        let project = NodeKind::Project { name: "project".into(), version: None };
+        built.graph.nodes.insert(id("P"), Node { kind: project, evidence: BTreeSet::new() });
+        built
+    }
+
+    fn node(&mut self, text: &str, evidence: Evidence) -> NodeId {
+        let id = id(text);
+        if text != "P" {
+            let (name, version) =
+                text.split_once(' ').map_or((text, None), |(name, version)| (name, Some(version)));
+            let kind = NodeKind::Component(Component {
+                name: PackageName::new(name).unwrap(),
+                version: version.map(str::to_owned),
+                origins: [Origin::Index].into(),
+                digests: BTreeSet::new(),
+                licence: None,
+                installed: false,
+            });
+            let node = Node { kind, evidence: BTreeSet::new() };
+            self.graph.nodes.entry(id.clone()).or_insert(node).evidence.insert(evidence);
+        }
+        id
+    }
+
+    fn link(mut self, from: &str, to: &str, relation: Relation, specifier: &str, evidence: Evidence) -> Self {
+        let (from, to) = (self.node(from, evidence.clone()), self.node(to, evidence.clone()));
+        let condition = Condition { specifier: specifier.into(), ..Condition::default() };
+        self.graph.edges.entry(Edge { from, to, relation, condition }).or_default().insert(evidence);
+        self
+    }
+
+    /// `from` asks for `to`, as line 1 of `uv.lock` says.
+    pub(super) fn edge(self, from: &str, to: &str, specifier: &str) -> Self {
+        self.link(from, to, Relation::DependsOn, specifier, evidence("uv.lock", 1, Class::Declared))
+    }
+
+    /// `from` holds `to` inside itself.
+    pub(super) fn carries(self, from: &str, to: &str) -> Self {
+        self.link(from, to, Relation::Contains, "", evidence("uv.lock", 1, Class::Declared))
+    }
+
+    /// The project asks for a package in a line of `requirements.txt`, and nothing says its version.
+    pub(super) fn unresolved(self, name: &str, specifier: &str, line: u32) -> Self {
+        let evidence = evidence("requirements.txt", line, Class::Unresolved);
+        self.link("P", name, Relation::DependsOn, specifier, evidence)
+    }
+
+    pub(super) fn vulnerable(
+        mut self,
+        package: &str,
+        name: &str,
+        change: impl FnOnce(&mut Vulnerability),
+    ) -> Self {
+        let record = Record { id: "PYSEC-1".into(), modified: None, matched: Matched::Range };
+        let mut vulnerability = Vulnerability {
+            name: name.into(),
+            records: vec![record],
+            aliases: vec![],
+            severity: None,
+            score: None,
+            exploited_since: None,
+            malicious: false,
+            weaknesses: vec![],
+            fixed: None,
+        };
+        change(&mut vulnerability);
+        self.matches.push(Match { component: id(package), vulnerability });
+        self
+    }
+
+    pub(super) fn clear(mut self, package: &str, version: &str) -> Self {
+        self.clear.insert(id(package), version.into());
+        self
+    }
+
+    /// A distribution with its record and the files that it names, just as they were installed.
+    pub(super) fn installed(mut self, package: &str, record: &str) -> Self {
+        let mut recorded = Vec::new();
+        for entry in record.split_whitespace() {
+            let (written, content) =
+                entry.split_once('=').map_or((entry, None), |(path, text)| (path, Some(text)));
+            let path = match written.strip_prefix("../../../") {
+                Some(rest) => format!("venv/{rest}"),
+                None => format!("{SITE}/{written}"),
+            };
+            recorded.push(RecordedFile {
+                path: Some(path.as_str().into()),
+                written: written.into(),
+                digest: content.map(|content| Digest::of(content.as_bytes())),
+                size: content.map(|content| content.len() as u64),
+            });
+            self = self.file(&path, content.unwrap_or_default());
+        }
+        self.installed.push(Installed {
+            component: id(package),
+            root: SITE.into(),
+            metadata: format!("{SITE}/{}.dist-info", package.replace(' ', "-")).into(),
+            record: Some(recorded),
+        });
+        self
+    }
+
+    /// A distribution whose installer left no record.
+    pub(super) fn unrecorded(mut self, package: &str) -> Self {
+        let metadata = format!("{SITE}/{}.egg-info", package.replace(' ', "-")).into();
+        self.installed.push(Installed { component: id(package), root: SITE.into(), metadata, record: None });
+        self
+    }
+
+    pub(super) fn file(self, path: &str, content: &str) -> Self {
+        let digest = Ok(Digest::of(content.as_bytes()));
+        self.with_file(path, File { size: content.len() as u64, digest, by_name: vec![], by_content: vec![] })
+    }
+
+    pub(super) fn with_file(mut self, path: &str, file: File) -> Self {
+        self.files.insert(path.into(), file);
+        self
+    }
+
+    pub(super) fn unreadable(self, path: &str, reason: Unread) -> Self {
+        self.with_file(path, File { size: 1, digest: Err(reason), by_name: vec![], by_content: vec![] })
+    }
+
+    pub(super) fn without(mut self, path: &str) -> Self {
+        assert!(self.files.remove(path).is_some(), "{path} was never there");
+        self
+    }
+
+    pub(super) fn fact(mut self, path: &str, what: What) -> Self {
+        let place = Place::file(path);
+        let span = matches!(what, What::Requires(_)).then_some(Span::Line(1));
+        let evidence = Evidence { place: place.clone(), span, reader: "test", class: Class::Declared };
+        self.facts.entry(place).or_default().push(Fact { what, evidence });
+        self
+    }
+
+    pub(super) fn locked(self, name: &str, origin: Origin) -> Self {
+        let locked = Locked {
+            name: PackageName::new(name).unwrap(),
+            version: Some("1".into()),
+            origin,
+            digests: vec![],
+            marker: None,
+            root: false,
+            requires: vec![],
+        };
+        self.fact("uv.lock", What::Locked(locked))
+    }
+
+    /// What a check finds, each as text.
+    pub(super) fn findings(&self, check: &dyn Check) -> Vec<String> {
+        let context = Context {
+            today: Date::from_days(0),
+            limits: Limits::default(),
+            cancel: Cancel::default(),
+            offline: true,
+            python: Python { version: "3.12.0".into(), platform: BTreeMap::new() },
+        };
+        let routes = self.graph.routes();
+        let world = World {
+            graph: &self.graph,
+            routes: &routes,
+            facts: &self.facts,
+            files: &self.files,
+            artifacts: &[],
+            matches: &self.matches,
+            clear: &self.clear,
+            installed: &self.installed,
+            context: &context,
+        };
+        let mut findings = Vec::new();
+        check.check(&world, &mut findings);
+        findings.iter().map(|finding| self.told(finding)).collect()
+    }
+
+    fn told(&self, finding: &Finding) -> String {
+        let mut lines =
+            vec![format!("{} {} {}", finding.severity.as_str(), finding.confidence.as_str(), finding.title)];
+        if let Some((place, span)) = &finding.location {
+            let line = match span {
+                Some(Span::Line(line)) => format!(":{line}"),
+                _ => String::new(),
+            };
+            lines.push(format!("  at {place}{line}"));
+        }
+        lines.extend(finding.details.iter().map(|detail| format!("  {detail}")));
+        for path in &finding.paths.paths {
+            let labels: Vec<String> = path.iter().map(|id| self.graph.label(id)).collect();
+            lines.push(format!("  way {}", labels.join(" > ")));
+        }
+        lines.extend(finding.remedy.iter().map(|remedy| format!("  fix {remedy}")));
+        lines.join("\n")
+    }
+}

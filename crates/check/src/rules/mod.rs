@@ -1,0 +1,15 @@
+//! The rules, one file each.
+
+mod dependency;
+#[cfg(test)]
+mod dependency_world;
+
+pub mod d001_known_vulnerability;
+pub mod d002_malicious_package;
+pub mod d003_altered_installed_file;
+pub mod d004_unrecorded_installed_file;
+pub mod d005_start_up_code;
+pub mod d006_mutable_origin;
+pub mod d007_unassessable_requirement;
+pub mod p001_dangerous_model_file;
+pub mod p002_untrusted_model_file;

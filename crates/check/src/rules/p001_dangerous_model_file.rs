@@ -1,0 +1,121 @@
+//! WB-P001: a model file that attacks when it is loaded.
+
+use weighbridge_core::finding::{Confidence, Finding, Fingerprint, Remedy, Severity, Status, Subject};
+use weighbridge_core::graph::Paths;
+use weighbridge_core::place::{Place, Span};
+use weighbridge_core::report::{Artifact, JudgedEffect, Safety};
+use weighbridge_core::rule::Rule;
+use weighbridge_core::world::{Check, World};
+
+use crate::safety::phrase;
+
+/// A model file that attacks when it is loaded.
+pub static RULE: Rule = Rule {
+    id: "WB-P001",
+    name: "dangerous-model-file",
+    title: "loading a model file does something that is known from attacks",
+    severity: Severity::Critical,
+    since: "0.1.0",
+    maps_to: &["CWE-502", "AML.T0010", "AML.T0011.000", "LLM03:2025"],
+    docs: include_str!("../../../../docs/rules/WB-P001.md"),
+};
+
+static RULES: &[&Rule] = &[&RULE];
+
+/// Finds such files.
+pub struct Dangerous;
+
+impl Check for Dangerous {
+    fn rules(&self) -> &'static [&'static Rule] {
+        RULES
+    }
+
+    fn check(&self, world: &World<'_>, findings: &mut Vec<Finding>) {
+        let remedy = || {
+            let what = "delete it and do not load it; take the weights from their publisher, as safetensors";
+            Remedy::Remove(what.to_owned())
+        };
+        for artifact in world.artifacts.iter().filter(|artifact| artifact.safety == Safety::Dangerous) {
+            findings.extend(finding(&RULE, artifact, Safety::Dangerous, remedy()));
+        }
+    }
+}
+
+/// How many effects are told one by one.
+const SHOWN: usize = 5;
+
+/// The finding for an artifact whose worst effects are of this safety.
+pub(super) fn finding(
+    rule: &'static Rule,
+    artifact: &Artifact,
+    safety: Safety,
+    remedy: Remedy,
+) -> Option<Finding> {
+    let mut effects: Vec<&JudgedEffect> =
+        artifact.effects.iter().filter(|effect| effect.safety == safety).collect();
+    // What acts comes before what only names, and then the order of the file.
+    effects.sort_by_key(|judged| rank(judged));
+    let worst = *effects.first()?;
+    let mut names: Vec<String> = effects.iter().map(|judged| judged.effect.target.to_string()).collect();
+    names.sort();
+    names.dedup();
+    let path = &artifact.place.path;
+    let mut parts: Vec<&str> = vec![path];
+    parts.extend(names.iter().map(String::as_str));
+    let mut details: Vec<String> =
+        effects.iter().take(SHOWN).map(|judged| detail(&artifact.place, judged)).collect();
+    if let Some(more) = effects.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        details.push(format!("+ {more} more"));
+    }
+    if !worst.reason.is_empty() {
+        details.push(worst.reason.clone());
+    }
+    Some(Finding {
+        rule,
+        severity: rule.severity,
+        confidence: Confidence::High,
+        subject: Subject::Place(artifact.place.clone()),
+        title: format!("{path} {} when loaded", phrase(&worst.effect)),
+        details,
+        location: Some((worst.place.clone(), worst.span.clone())),
+        vulnerability: None,
+        paths: Paths::default(),
+        remedy: Some(remedy),
+        fingerprint: Fingerprint::new(rule, &parts),
+        status: Status::Open,
+    })
+}
+
+/// Calls of known attacks first, then other calls, changes, and imports.
+fn rank(judged: &JudgedEffect) -> u8 {
+    match phrase(&judged.effect).split(' ').next() {
+        Some("runs" | "evaluates") => 0,
+        Some("opens") => 1,
+        Some("calls") => 2,
+        Some("changes") => 3,
+        _ => 4,
+    }
+}
+
+/// Such as `offset 61  REDUCE  posix.system("id")`, with the way inside where the effect is not in the file itself.
+fn detail(artifact: &Place, judged: &JudgedEffect) -> String {
+    let mut line = String::new();
+    if judged.place != *artifact {
+        let inner: Vec<&str> = judged.place.inner.iter().map(|step| &**step).collect();
+        line.push_str(&inner.join(" › "));
+        line.push_str("  ");
+    }
+    match judged.span {
+        Some(Span::Offset(offset)) => line.push_str(&format!("offset {offset}  ")),
+        Some(Span::Line(number)) => line.push_str(&format!("line {number}  ")),
+        None => {}
+    }
+    line.push_str(&format!("{}  {}", judged.effect.opcode, judged.effect));
+    if judged.effect.count > 1 {
+        line.push_str(&format!("  ({} times)", judged.effect.count));
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,83 @@
+//! Facts of all entries to one verdict a file.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use weighbridge_core::fact::{Fact, What};
+use weighbridge_core::place::Place;
+use weighbridge_core::report::{Artifact, JudgedEffect, Safety};
+use weighbridge_core::world::File;
+
+use super::judge;
+
+/// Formats of model files; a container counts when one of them is inside.
+const MODELS: [&str; 6] = ["npy", "npz", "pickle", "pytorch-legacy", "pytorch-zip", "safetensors"];
+
+/// One artifact for every file of the target that is or holds a model, ordered by path. The verdict is the worst of
+/// all parts; a part that was not read or not understood makes it at least unread.
+pub fn judge_artifacts(
+    facts: &BTreeMap<Place, Vec<Fact>>,
+    files: &BTreeMap<Arc<str>, File>,
+) -> Vec<Artifact> {
+    let mut paths: BTreeMap<Arc<str>, Vec<(&Place, &[Fact])>> = BTreeMap::new();
+    for (place, facts) in facts {
+        paths.entry(Arc::clone(&place.path)).or_default().push((place, facts));
+    }
+    paths.into_iter().filter_map(|(path, entries)| judge_file(&path, &entries, files.get(&path))).collect()
+}
+
+fn judge_file(path: &Arc<str>, entries: &[(&Place, &[Fact])], file: Option<&File>) -> Option<Artifact> {
+    let format = format(entries)?;
+    let mut safety = Safety::Harmless;
+    let mut effects = Vec::new();
+    for (place, facts) in entries {
+        for fact in *facts {
+            match &fact.what {
+                What::Unread(_) => safety = safety.max(Safety::Unread),
+                What::Effect(effect) => {
+                    let (judged, reason) = judge(effect);
+                    safety = safety.max(judged);
+                    effects.push(JudgedEffect {
+                        place: (*place).clone(),
+                        span: fact.evidence.span.clone(),
+                        effect: effect.clone(),
+                        safety: judged,
+                        reason,
+                    });
+                }
+                _ => {}
+            }
+        }
+    }
+    Some(Artifact {
+        place: Place::file(Arc::clone(path)),
+        format,
+        size: file.map_or(0, |file| file.size),
+        digest: file.and_then(|file| file.digest.as_ref().ok().copied()),
+        safety,
+        effects,
+    })
+}
+
+/// The format of the file itself if there is a model anywhere in it: that of a model before that of a container.
+fn format(entries: &[(&Place, &[Fact])]) -> Option<&'static str> {
+    let formats = |facts: &[Fact]| {
+        let named = facts.iter().filter_map(|fact| match fact.what {
+            What::Format(format) => Some(format),
+            _ => None,
+        });
+        named.collect::<Vec<_>>()
+    };
+    let outer: Vec<&'static str> = entries
+        .iter()
+        .filter(|(place, _)| place.inner.is_empty())
+        .flat_map(|(_, facts)| formats(facts))
+        .collect();
+    let model = |format: &&&'static str| MODELS.contains(*format);
+    if let Some(format) = outer.iter().find(model) {
+        return Some(format);
+    }
+    let inner =
+        entries.iter().flat_map(|(_, facts)| formats(facts)).find(|format| MODELS.contains(format))?;
+    Some(outer.first().copied().unwrap_or(inner))
+}

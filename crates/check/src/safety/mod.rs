@@ -1,0 +1,271 @@
+//! What loading a model file would mean: harmless, untrusted, dangerous.
+//!
+//! The default is to deny. Only what stands on the exact allow-list (`data/globals.tsv`), used as its rule says, is
+//! harmless. What nobody here can vouch for is untrusted. The list of known attacks, and the standard library as a
+//! whole, only raise untrusted to dangerous and say why.
+
+mod artifacts;
+mod shape;
+mod table;
+
+pub use artifacts::judge_artifacts;
+
+use weighbridge_core::fact::{Effect, EffectKind, Global, Target, Value};
+use weighbridge_core::report::Safety;
+
+use self::table::{Kind, Rule};
+
+/// A verdict, and why in one line; nothing to say for a harmless effect.
+type Judgement = (Safety, String);
+
+const HARMLESS: Judgement = (Safety::Harmless, String::new());
+
+fn untrusted(why: impl Into<String>) -> Judgement {
+    (Safety::Untrusted, why.into())
+}
+
+fn dangerous(why: impl Into<String>) -> Judgement {
+    (Safety::Dangerous, why.into())
+}
+
+/// What one effect means, and why in one line (empty for a harmless one).
+pub fn judge(effect: &Effect) -> (Safety, String) {
+    match (effect.kind, &effect.target) {
+        (EffectKind::Import, Target::Global(global)) => judge_import(global),
+        (EffectKind::Import, Target::Unknown(_) | Target::ResultOf(_)) => {
+            dangerous("the stream computes what it imports, which only serves to hide it")
+        }
+        (EffectKind::Extension, _) => untrusted("only the loading program knows what stands under this code"),
+        (EffectKind::Buffer, _) => (Safety::Unread, "a part of the data is not in this file".to_owned()),
+        (EffectKind::Persistent, _) => judge_persistent(&effect.arguments),
+        (EffectKind::Call | EffectKind::New, Target::Global(global)) => judge_call(effect, global),
+        (EffectKind::Call | EffectKind::New, Target::ResultOf(origin)) => judge_call_of_result(origin),
+        (EffectKind::State, Target::ResultOf(origin)) => judge_state(origin, &effect.arguments),
+        (
+            EffectKind::State | EffectKind::SetItem | EffectKind::Append | EffectKind::Add,
+            Target::Global(global),
+        ) => dangerous(format!("it changes `{global}` itself for the whole program")),
+        (EffectKind::SetItem | EffectKind::Append | EffectKind::Add, Target::ResultOf(origin)) => {
+            judge_import(origin)
+        }
+        (_, Target::Unknown(_)) => untrusted("only running the stream could tell what this object is"),
+    }
+}
+
+/// What naming a global means: its module is imported, and it becomes a value.
+fn judge_import(global: &Global) -> Judgement {
+    if table::allowed(global).is_some() {
+        return HARMLESS;
+    }
+    judge_unknown(global)
+}
+
+/// What a global that is not on the allow-list is.
+fn judge_unknown(global: &Global) -> Judgement {
+    if let Some(attack) = table::dangerous(global) {
+        return dangerous(format!("`{global}` {}", attack.reason));
+    }
+    if let Some(hidden) = hidden_segment(&global.name) {
+        return dangerous(format!("`{hidden}` reaches behind what `{}` offers", Escaped(&global.module)));
+    }
+    match table::standard(global) {
+        Some(false) => dangerous(format!(
+            "`{global}` is of a part of the standard library that does more than hold data"
+        )),
+        Some(true) => untrusted(format!("`{global}` is not known to be harmless")),
+        None => judge_foreign(global),
+    }
+}
+
+/// What a global of no known library is.
+fn judge_foreign(global: &Global) -> Judgement {
+    let package = global.module.split('.').next().unwrap_or_default();
+    match package {
+        "__main__" | "__mp_main__" => {
+            untrusted(format!("`{global}` is of the program that loads the file, whichever that is"))
+        }
+        // Names of TorchScript's own types; no Python module can be called so. The reader of TorchScript archives is
+        // the one to say where they are harmless.
+        "__torch__" => untrusted(format!("`{global}` is a type of TorchScript, which is not known here")),
+        "cloudpickle" | "dill" => untrusted(format!("the file carries code by value (`{global}`)")),
+        _ => {
+            untrusted(format!("code of package `{}` runs, for which nobody here can vouch", Escaped(package)))
+        }
+    }
+}
+
+/// The first segment of a dotted name that no class offers openly.
+fn hidden_segment(name: &str) -> Option<String> {
+    let (_, rest) = name.split_once('.')?;
+    let modules =
+        ["os", "sys", "subprocess", "builtins", "posix", "importlib", "shutil", "socket", "ctypes", "pickle"];
+    let mut segments = name.split('.').take(1).chain(rest.split('.'));
+    segments
+        .find(|segment| segment.starts_with('_') || modules.contains(segment))
+        .map(|hidden| Escaped(hidden).to_string())
+}
+
+fn judge_call(effect: &Effect, global: &Global) -> Judgement {
+    let Some(entry) = table::allowed(global) else { return judge_method(global) };
+    match shape::fits(entry, effect) {
+        Ok(()) => HARMLESS,
+        Err(why) => match entry.rule {
+            // A call that the rule does not know of is what these are used for in attacks.
+            Rule::Getattr | Rule::Partial | Rule::Proxy => dangerous(format!("`{global}`: {why}")),
+            _ => untrusted(format!("`{global}`: {why}")),
+        },
+    }
+}
+
+/// A call of what is not on the list by itself: perhaps a method of a class that is.
+fn judge_method(global: &Global) -> Judgement {
+    if let Some((class, method)) = global.name.rsplit_once('.') {
+        let class = Global { module: global.module.clone(), name: class.to_owned() };
+        if let Some(entry) = table::allowed(&class)
+            && entry.kind == Kind::Class
+        {
+            return match method {
+                "__new__" if matches!(entry.rule, Rule::Data | Rule::Object) => HARMLESS,
+                _ if method.starts_with('_') => {
+                    dangerous(format!("`{global}` reaches behind what the class offers"))
+                }
+                _ => match table::dangerous(global) {
+                    Some(attack) => dangerous(format!("`{global}` {}", attack.reason)),
+                    None => untrusted(format!("the method `{global}` is not known to be harmless")),
+                },
+            };
+        }
+    }
+    judge_unknown(global)
+}
+
+fn judge_call_of_result(origin: &Global) -> Judgement {
+    match table::allowed(origin) {
+        Some(entry) if matches!(entry.rule, Rule::Partial | Rule::Getattr) => {
+            dangerous(format!("it calls what `{origin}` has put together"))
+        }
+        Some(_) => untrusted(format!("it calls what `{origin}` has returned")),
+        None => judge_unknown(origin),
+    }
+}
+
+/// Names of methods that later opcodes look up on an object, and so would call what state has planted there.
+const LOOKED_UP: [&str; 4] = ["append", "extend", "add", "find_class"];
+
+fn judge_state(origin: &Global, arguments: &[Value]) -> Judgement {
+    let Some(entry) = table::allowed(origin) else { return judge_unknown(origin) };
+    let [state] = arguments else { return untrusted("its state is not known") };
+    if entry.rule == Rule::Partial {
+        return shape::partial_state(state)
+            .map_or_else(|why| dangerous(format!("`{origin}`: {why}")), |()| HARMLESS);
+    }
+    if matches!(entry.rule, Rule::Getattr | Rule::Proxy | Rule::Nested | Rule::TypeOf) {
+        return untrusted(format!(
+            "it sets the state of what `{origin}` has returned, which can be anything"
+        ));
+    }
+    judge_state_value(state)
+}
+
+fn judge_state_value(state: &Value) -> Judgement {
+    match state {
+        Value::Dict(items, _) => items.iter().map(judge_item).max().unwrap_or(HARMLESS),
+        Value::Tuple(parts, 2) => {
+            let parts = parts.iter().map(|part| match part {
+                Value::Dict(..) | Value::Unknown | Value::ResultOf(_) => judge_state_value(part),
+                _ => HARMLESS,
+            });
+            parts.max().unwrap_or(HARMLESS)
+        }
+        Value::Unknown => untrusted("the state that it sets is not known"),
+        // It may be a dictionary, with attributes that nobody sees here.
+        Value::ResultOf(origin) if may_be_dictionary(origin) => {
+            untrusted(format!("the state that it sets is computed by `{origin}`"))
+        }
+        Value::Global(global) => untrusted(format!("the state that it sets is `{global}`")),
+        _ => HARMLESS,
+    }
+}
+
+/// Whether the result of a call, used as state, could hold attributes that are not shown. The dictionaries of the
+/// standard library are shown with their items, or as unknown.
+fn may_be_dictionary(origin: &Global) -> bool {
+    match table::allowed(origin) {
+        Some(entry) if matches!(entry.rule, Rule::Data | Rule::Object | Rule::Factory) => {
+            // Subclasses of `dict`; and a function that older versions of numpy let give back any object.
+            entry.module.starts_with("nltk.") || matches!(entry.name, "scalar" | "Bunch" | "OptimizeResult")
+        }
+        _ => true,
+    }
+}
+
+fn judge_item((key, value): &(Value, Value)) -> Judgement {
+    match key {
+        Value::Text(name, _) if DATA_ATTRIBUTES.contains(&name.as_str()) => HARMLESS,
+        Value::Text(name, _) if name.starts_with("__") => {
+            dangerous(format!("it plants `{}` on the object", Escaped(name)))
+        }
+        Value::Text(name, _) if LOOKED_UP.contains(&name.as_str()) && is_code(value) => {
+            dangerous(format!("it plants a method `{name}` on the object, which the loader would call"))
+        }
+        Value::Unknown => untrusted("the state that it sets has attributes that are not known"),
+        Value::ResultOf(origin) => untrusted(format!("an attribute's name is computed by `{origin}`")),
+        _ => HARMLESS,
+    }
+}
+
+/// Special attributes that hold data and that good files set.
+const DATA_ATTRIBUTES: [&str; 6] =
+    ["__doc__", "__module__", "__name__", "__qualname__", "__pydantic_fields_set__", "__version__"];
+
+fn is_code(value: &Value) -> bool {
+    matches!(value, Value::Global(_) | Value::ResultOf(_) | Value::Unknown)
+}
+
+/// PyTorch asks for storages by `('storage', type, key, location, count)`, and once asked for the source of modules.
+fn judge_persistent(arguments: &[Value]) -> Judgement {
+    match arguments {
+        [Value::Tuple(parts, _)] => match parts.first() {
+            Some(Value::Text(kind, _)) if kind == "storage" || kind == "module" => HARMLESS,
+            _ => (Safety::Unread, "only the loading program knows what this id stands for".to_owned()),
+        },
+        _ => (Safety::Unread, "only the loading program knows what this id stands for".to_owned()),
+    }
+}
+
+/// What an effect that is not harmless does, as the end of a sentence that begins with the file: `runs a program`.
+pub fn phrase(effect: &Effect) -> String {
+    let target = &effect.target;
+    let attack = match target {
+        Target::Global(global) | Target::ResultOf(global) => {
+            table::dangerous(global).map(|attack| attack.does)
+        }
+        Target::Unknown(_) => None,
+    };
+    match (effect.kind, attack) {
+        (EffectKind::Call | EffectKind::New, Some("program")) => "runs a program".to_owned(),
+        (EffectKind::Call | EffectKind::New, Some("code")) => "evaluates code".to_owned(),
+        (EffectKind::Call | EffectKind::New, Some("network")) => "opens a connection".to_owned(),
+        (EffectKind::Call | EffectKind::New, Some("import")) => "imports any module".to_owned(),
+        (EffectKind::Call | EffectKind::New, _) => format!("calls `{target}`"),
+        (EffectKind::Import, _) => format!("imports `{target}`"),
+        (EffectKind::State | EffectKind::SetItem | EffectKind::Append | EffectKind::Add, _) => {
+            format!("changes `{target}`")
+        }
+        (EffectKind::Extension, _) => format!("imports something by {target}"),
+        (EffectKind::Persistent | EffectKind::Buffer, _) => format!("asks for {target}"),
+    }
+}
+
+/// A name from a file, safe to print.
+struct Escaped<'a>(&'a str);
+
+impl std::fmt::Display for Escaped<'_> {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let shown = Value::Text(self.0.to_owned(), 0).to_string();
+        out.write_str(shown.trim_matches('"'))
+    }
+}
+
+#[cfg(test)]
+mod tests;
