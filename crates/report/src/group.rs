@@ -1,0 +1,105 @@
+//! Findings put together as a person would: the vulnerabilities of one package, the many breaches of one rule.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use weighbridge_core::finding::{Finding, Severity, Status, Subject};
+use weighbridge_core::report::Report;
+
+use crate::words::fails;
+
+/// So many findings of one rule that are worth a block each; more become one block.
+const MOST_ALIKE: usize = 3;
+
+/// Open findings that are told together.
+pub(crate) struct Block<'a> {
+    /// What holds them together.
+    pub(crate) kind: Kind,
+    /// Whether one of them fails the policy.
+    pub(crate) fails: bool,
+    /// At least one, worst first.
+    pub(crate) findings: Vec<&'a Finding>,
+}
+
+/// What holds the findings of a block together.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Kind {
+    /// There is only one.
+    Single,
+    /// The same rule.
+    Rule,
+    /// Vulnerabilities of the same package.
+    Package,
+}
+
+impl<'a> Block<'a> {
+    /// The worst finding.
+    pub(crate) fn worst(&self) -> Option<&'a Finding> {
+        self.findings.first().copied()
+    }
+
+    /// Whether somebody may have done it on purpose: anything but a package that is out of date.
+    pub(crate) fn is_attack(&self) -> bool {
+        let is_attack = |finding: &Finding| finding.vulnerability.as_ref().is_none_or(|it| it.malicious);
+        self.worst().is_some_and(is_attack)
+    }
+
+    /// What to do, if it is the same for all; otherwise what to do first.
+    pub(crate) fn remedy(&self) -> Option<String> {
+        let mut remedies = self.findings.iter().filter_map(|finding| finding.remedy.as_ref());
+        let first = remedies.next()?;
+        let others = self.kind == Kind::Rule && remedies.any(|remedy| remedy != first);
+        Some(if others { format!("{first}; likewise for the others") } else { first.to_string() })
+    }
+}
+
+/// The open findings in blocks: what fails first, worst first. `alike` puts many breaches of one rule together.
+pub(crate) fn blocks<'report>(report: &'report Report, alike: bool) -> Vec<Block<'report>> {
+    #[derive(PartialEq, Eq, PartialOrd, Ord)]
+    enum Key<'a> {
+        Package(&'a Subject),
+        Rule(&'a str, bool),
+        Single(usize),
+    }
+    let open = || report.findings.iter().filter(|finding| finding.status == Status::Open);
+    let by_package = |finding: &Finding| finding.vulnerability.as_ref().is_some_and(|it| !it.malicious);
+    let mut breaches = BTreeMap::<(&str, bool), usize>::new();
+    for finding in open().filter(|finding| !by_package(finding)) {
+        *breaches.entry((finding.rule.id, fails(report, finding))).or_default() += 1;
+    }
+    let mut groups = BTreeMap::<Key<'_>, Vec<&Finding>>::new();
+    for (at, finding) in open().enumerate() {
+        let rule = (finding.rule.id, fails(report, finding));
+        let key = if by_package(finding) {
+            Key::Package(&finding.subject)
+        } else if alike && breaches.get(&rule).is_some_and(|count| *count > MOST_ALIKE) {
+            Key::Rule(rule.0, rule.1)
+        } else {
+            Key::Single(at)
+        };
+        groups.entry(key).or_default().push(finding);
+    }
+    let block = |(key, mut findings): (Key<'_>, Vec<&'report Finding>)| {
+        findings.sort_by_key(|finding| Reverse(weight(finding)));
+        let kind = match key {
+            _ if findings.len() == 1 => Kind::Single,
+            Key::Package(_) => Kind::Package,
+            Key::Rule(..) | Key::Single(_) => Kind::Rule,
+        };
+        Block { kind, fails: findings.iter().any(|finding| fails(report, finding)), findings }
+    };
+    let mut blocks: Vec<Block<'_>> = groups.into_iter().map(block).collect();
+    blocks.sort_by_key(|block| {
+        let worst = block.worst();
+        let seen = worst.map(|it| (it.severity, block.is_attack(), weight(it)));
+        Reverse((block.fails, seen, block.findings.len()))
+    });
+    blocks
+}
+
+/// What makes one vulnerability worse than another.
+fn weight(finding: &Finding) -> (Severity, bool, Option<u8>) {
+    let vulnerability = finding.vulnerability.as_deref();
+    let exploited = vulnerability.is_some_and(|it| it.exploited_since.is_some());
+    (finding.severity, exploited, vulnerability.and_then(|it| it.score))
+}

@@ -1,0 +1,415 @@
+//! The report for a person at a terminal: what was looked at, what is worst and what to do about it, on one screen.
+
+use std::io;
+
+use weighbridge_core::finding::{Finding, Status};
+use weighbridge_core::place::Span;
+use weighbridge_core::renderer::{Renderer, Show, Style};
+use weighbridge_core::report::{Report, Verdict};
+
+use crate::group::{Block, Kind, blocks};
+use crate::page;
+use crate::text::escape;
+use crate::words;
+use crate::wrap::{Lines, Look, Piece, Prefix};
+
+/// No terminal is taken to be narrower.
+const LEAST_WIDTH: usize = 40;
+
+/// The exit code stands no further to the right, so that the eye finds it on a wide terminal.
+const EDGE: usize = 80;
+
+/// Most details shown of one finding and places of one rule, unless all are asked for.
+const MOST_DETAILS: usize = 4;
+
+/// Most vulnerabilities named for one package, and entries of a list at the end, unless all are asked for.
+const MOST_LISTED: usize = 3;
+
+const HEAD: Prefix = Prefix { first: "", next: "      ", look: Look::Plain };
+const DETAIL: Prefix = Prefix { first: "   │ ", next: "   │   ", look: Look::Dim };
+const FIX: Prefix = Prefix { first: "   = ", next: "          ", look: Look::Fix };
+const TAIL: Prefix = Prefix { first: "  ", next: "    ", look: Look::Plain };
+
+/// See the module.
+pub(crate) struct Human;
+
+impl Renderer for Human {
+    fn id(&self) -> &'static str {
+        "human"
+    }
+
+    fn title(&self) -> &'static str {
+        "for people at a terminal"
+    }
+
+    fn suffixes(&self) -> &'static [&'static str] {
+        &[".txt"]
+    }
+
+    fn render(&self, report: &Report, style: &Style, output: &mut dyn io::Write) -> io::Result<()> {
+        let lines = Lines {
+            output,
+            width: style.width.max(LEAST_WIDTH),
+            color: style.color,
+            hyperlinks: style.hyperlinks,
+        };
+        Teller { report, style, lines, all: style.show == Show::All }.tell()
+    }
+}
+
+struct Teller<'a> {
+    report: &'a Report,
+    style: &'a Style,
+    lines: Lines<'a>,
+    all: bool,
+}
+
+impl<'a> Teller<'a> {
+    fn tell(mut self) -> io::Result<()> {
+        self.summary()?;
+        let blocks = blocks(self.report, !self.all);
+        let most = match self.style.show {
+            Show::All => blocks.len(),
+            Show::First(most) => most.min(blocks.len()),
+        };
+        let (shown, hidden) = blocks.split_at(most);
+        for block in shown {
+            self.lines.blank()?;
+            self.block(block)?;
+        }
+        self.incomplete()?;
+        let tail = self.tail(hidden);
+        if !tail.is_empty() {
+            self.lines.blank()?;
+            for pieces in tail {
+                self.lines.line(TAIL, &pieces)?;
+            }
+        }
+        self.lines.blank()?;
+        self.last_line()
+    }
+
+    /// What was looked at, how long it took, and by which advisories.
+    fn summary(&mut self) -> io::Result<()> {
+        let complete = self.report.coverage.unread.is_empty() && self.report.verdict != Verdict::Incomplete;
+        let mark = if complete { ("✓", Look::Good) } else { ("!", Look::Loud) };
+        let mut pieces = vec![Piece::new(mark.0, mark.1, 0)];
+        for (at, part) in words::inventory(self.report).into_iter().enumerate() {
+            pieces.push(Piece::new(part, Look::Plain, if at == 0 { 1 } else { 2 }));
+        }
+        if let Some(elapsed) = self.style.elapsed {
+            pieces.push(Piece::new(format!("{:.1} s", elapsed.as_secs_f64()), Look::Plain, 3));
+        }
+        pieces.push(Piece::new(format!("advisories {}", self.report.advisories.as_of), Look::Dim, 3));
+        self.lines.line(Prefix { next: "  ", ..HEAD }, &pieces)
+    }
+
+    fn block(&mut self, block: &Block<'a>) -> io::Result<()> {
+        let Some(worst) = block.worst() else { return Ok(()) };
+        let mark = if block.fails { ("FAIL", Look::Fail) } else { ("WARN", Look::Warn) };
+        let mut head = vec![Piece::new(mark.0, mark.1, 0)];
+        head.extend(self.head(block, worst));
+        self.lines.line(HEAD, &head)?;
+        match block.kind {
+            Kind::Rule => self.breaches(block)?,
+            _ if block.is_attack() => self.details(worst)?,
+            Kind::Package | Kind::Single => self.vulnerabilities(block, worst)?,
+        }
+        if let Some(remedy) = block.remedy() {
+            let mut pieces = vec![Piece::new("fix:", Look::Fix, 0)];
+            pieces.extend(Piece::words(&escape(&remedy), Look::Plain, 1));
+            self.lines.line(FIX, &pieces)?;
+        }
+        Ok(())
+    }
+
+    /// What stands behind `FAIL` or `WARN`.
+    fn head(&self, block: &Block<'a>, worst: &'a Finding) -> Vec<Piece> {
+        let rule = Piece::new(worst.rule.id, Look::Bold, 2).linked(page(self.style.docs, worst.rule));
+        let severity = |gap| Piece::new(worst.severity.as_str().to_uppercase(), Look::Bold, gap);
+        let name = |look, gap| {
+            let name = worst.vulnerability.as_deref().map(|it| escape(&it.name)).unwrap_or_default();
+            Piece::new(name, look, gap)
+        };
+        let exploited = worst.vulnerability.as_deref().and_then(|it| it.exploited_since);
+        match (block.kind, worst.vulnerability.as_deref()) {
+            (Kind::Package, _) => {
+                let mut pieces = vec![Piece::new(words::subject(self.report, worst), Look::Bold, 2)];
+                let many = format!("{} vulnerabilities, worst", block.findings.len());
+                pieces.extend(Piece::words(&many, Look::Plain, 2));
+                pieces.push(name(Look::Plain, 1));
+                pieces.push(comma(severity(1), exploited.is_some()));
+                pieces.extend(exploited.map(|_| Piece::new("exploited", Look::Bold, 1)));
+                pieces
+            }
+            (Kind::Rule, _) => {
+                let title = format!("{}: {} times", worst.rule.title, block.findings.len());
+                std::iter::once(rule).chain(Piece::words(&escape(&title), Look::Plain, 2)).collect()
+            }
+            (Kind::Single, Some(vulnerability)) if !vulnerability.malicious => {
+                let subject = Piece::new(words::subject(self.report, worst), Look::Plain, 2);
+                let mut pieces = vec![name(Look::Bold, 2), severity(2), comma(subject, exploited.is_some())];
+                if let Some(day) = exploited {
+                    pieces.extend(Piece::words(&format!("exploited since {day}"), Look::Bold, 1));
+                }
+                pieces
+            }
+            (Kind::Single, _) => {
+                let title = words::title(self.report, worst);
+                std::iter::once(rule).chain(Piece::words(&title, Look::Plain, 2)).collect()
+            }
+        }
+    }
+
+    /// The vulnerabilities of one package: the way it came in, and which they are.
+    fn vulnerabilities(&mut self, block: &Block<'a>, worst: &'a Finding) -> io::Result<()> {
+        self.paths(worst, self.line(worst))?;
+        if block.kind == Kind::Single {
+            // The head has said what matters of them.
+            let details: &[String] = if self.all { &worst.details } else { &[] };
+            return details.iter().try_for_each(|detail| self.detail(&escape(detail)));
+        }
+        let most = if self.all { block.findings.len() } else { MOST_LISTED };
+        let mut pieces = Vec::new();
+        for finding in block.findings.iter().take(most) {
+            let Some(vulnerability) = finding.vulnerability.as_deref() else { continue };
+            let name = escape(&vulnerability.name);
+            let rating = match vulnerability.score {
+                Some(score) => format!("{name} {}.{}", score / 10, score % 10),
+                None => format!("{name} unrated"),
+            };
+            pieces.push(Piece::new(rating, Look::Plain, 2));
+        }
+        let more = block.findings.len().saturating_sub(most);
+        if more > 0 {
+            pieces.push(Piece::new(format!("+ {more} more"), Look::Plain, 2));
+        }
+        self.lines.line(DETAIL, &pieces)
+    }
+
+    /// The breaches of one rule, by their titles.
+    fn breaches(&mut self, block: &Block<'a>) -> io::Result<()> {
+        for finding in block.findings.iter().take(MOST_DETAILS) {
+            let place = self.place(finding).map(|place| format!(" ({place})")).unwrap_or_default();
+            self.detail(&format!("{}{place}", words::title(self.report, finding)))?;
+        }
+        let more = block.findings.len().saturating_sub(MOST_DETAILS);
+        if more > 0 { self.detail(&format!("+ {more} more")) } else { Ok(()) }
+    }
+
+    /// Everything about one finding: where, why, by which path.
+    fn details(&mut self, finding: &'a Finding) -> io::Result<()> {
+        for detail in self.short(&finding.details) {
+            self.detail(&detail)?;
+        }
+        if let Some(place) = self.place(finding) {
+            self.detail(&format!("at {place}"))?;
+        }
+        self.paths(finding, None)
+    }
+
+    /// The line in a manifest or lock file where the package of a vulnerability is named.
+    fn line(&self, finding: &Finding) -> Option<String> {
+        let (place, span) = self.report.location(finding)?;
+        matches!(span, Some(Span::Line(_))).then(|| words::place(place, span))
+    }
+
+    /// Where the finding shows, unless its title or details have said so.
+    fn place(&self, finding: &Finding) -> Option<String> {
+        let (place, span) = self.report.location(finding)?;
+        let said = |text: &str| {
+            let inner = place.inner.last().is_none_or(|step| text.contains(&**step));
+            text.contains(&*place.path) && inner
+        };
+        let texts = || std::iter::once(&finding.title).chain(&finding.details);
+        let span = span.filter(|span| match span {
+            Span::Line(_) => true,
+            Span::Offset(offset) => !texts().any(|text| text.contains(&offset.to_string())),
+        });
+        (span.is_some() || !texts().any(|text| said(text))).then(|| words::place(place, span))
+    }
+
+    /// The way by which it came in, one or all of them, and the line where it is named.
+    fn paths(&mut self, finding: &'a Finding, line: Option<String>) -> io::Result<()> {
+        let at = line.map(|line| format!("at {line}"));
+        if self.all {
+            for path in finding.paths.paths.iter().filter(|path| path.len() > 1) {
+                let labels: Vec<String> =
+                    path.iter().map(|id| escape(&self.report.graph.label(id))).collect();
+                self.lines.line(DETAIL, &way(&labels))?;
+            }
+            let more = finding.paths.more.then(|| "and more paths".to_owned());
+            return more.iter().chain(&at).try_for_each(|text| self.detail(text));
+        }
+        let labels = words::path(self.report, finding);
+        if labels.is_empty() {
+            return at.iter().try_for_each(|text| self.detail(text));
+        }
+        let mut pieces = way(&labels);
+        if let Some(others) = words::other_paths(finding) {
+            pieces.push(Piece::new(format!("({others})"), Look::Dim, 1));
+        }
+        pieces.extend(at.map(|at| Piece::new(at, Look::Dim, 2)));
+        self.lines.line(DETAIL, &pieces)
+    }
+
+    fn detail(&mut self, text: &str) -> io::Result<()> {
+        self.lines.line(DETAIL, &Piece::words(text, Look::Plain, 0))
+    }
+
+    /// The first entries, escaped, and how many more there are.
+    fn short(&self, entries: &[String]) -> Vec<String> {
+        let most = if self.all { entries.len() } else { MOST_DETAILS };
+        let mut shown: Vec<String> = entries.iter().take(most).map(|entry| escape(entry)).collect();
+        if entries.len() > most {
+            shown.push(format!("+ {} more", entries.len() - most));
+        }
+        shown
+    }
+
+    /// Loudly that not everything was read.
+    fn incomplete(&mut self) -> io::Result<()> {
+        if self.report.verdict != Verdict::Incomplete {
+            return Ok(());
+        }
+        let unread = &self.report.coverage.unread;
+        let many = u64::try_from(unread.len()).unwrap_or(u64::MAX);
+        let why = match many {
+            0 => "see the notes below".to_owned(),
+            1 => "1 place was not read".to_owned(),
+            _ => format!("{} places were not read", words::thousands(many)),
+        };
+        self.lines.blank()?;
+        let mut pieces = vec![Piece::new("INCOMPLETE:", Look::Loud, 0)];
+        pieces.extend(Piece::words(&why, Look::Plain, 1));
+        self.lines.line(HEAD, &pieces)?;
+        let most = if self.all { unread.len() } else { MOST_DETAILS };
+        for (place, reason) in unread.iter().take(most) {
+            self.detail(&escape(&format!("{place}: {reason}")))?;
+        }
+        if unread.len() > most {
+            self.detail(&format!("+ {} more (--show all)", unread.len() - most))?;
+        }
+        Ok(())
+    }
+
+    /// What is not shown in full, what does not count, what was not read, and what the policy says.
+    fn tail(&self, hidden: &[Block<'a>]) -> Vec<Vec<Piece>> {
+        let mut tail = Vec::new();
+        let failing = || hidden.iter().filter(|block| block.fails);
+        let failing = failing().filter(|it| it.is_attack()).chain(failing().filter(|it| !it.is_attack()));
+        let failing: Vec<String> = failing.filter_map(|block| self.called(block)).collect();
+        if !failing.is_empty() {
+            /// Names of further failing subjects, about three lines of them.
+            const MOST_NAMES: usize = 10;
+            let mut pieces = Piece::words("also failing:", Look::Fail, 0);
+            let last = failing.len().min(MOST_NAMES) - 1;
+            for (at, name) in failing.iter().take(MOST_NAMES).enumerate() {
+                let comma = if at < last { "," } else { "" };
+                pieces.push(Piece::new(format!("{name}{comma}"), Look::Plain, 1));
+            }
+            if failing.len() > MOST_NAMES {
+                let more = format!("and {} more", failing.len() - MOST_NAMES);
+                pieces.extend(Piece::words(&more, Look::Plain, 1));
+            }
+            tail.push(pieces);
+        }
+        let counts = words::by_severity(hidden.iter().flat_map(|block| block.findings.iter().copied()));
+        let mut pieces = Vec::new();
+        if !counts.is_empty() {
+            pieces.extend(Piece::words(&format!("+ {counts} (--show all)"), Look::Plain, 0));
+        }
+        for part in words::set_aside(self.report) {
+            pieces.extend(Piece::words(&part, Look::Plain, 3));
+        }
+        if !pieces.is_empty() {
+            tail.push(pieces);
+        }
+        if self.all {
+            tail.extend(self.report.findings.iter().filter_map(|finding| self.ignored(finding)));
+        }
+        if self.report.verdict != Verdict::Incomplete {
+            let entries = self.report.coverage.unread.iter();
+            self.list(&mut tail, "not covered:", entries.map(|(place, why)| format!("{place} ({why})")));
+        }
+        if self.all {
+            self.list(&mut tail, "left out:", self.report.coverage.excluded.iter().cloned());
+        }
+        let notes = self.report.notes.iter().map(|note| match &note.location {
+            Some(location) => format!("{} ({location})", note.message),
+            None => note.message.clone(),
+        });
+        self.list(&mut tail, "note:", notes);
+        tail
+    }
+
+    /// What the findings of a block are about together, and how many they are.
+    fn called(&self, block: &Block<'a>) -> Option<String> {
+        let worst = block.worst()?;
+        let name = match block.kind {
+            Kind::Rule => worst.rule.id.to_owned(),
+            Kind::Package | Kind::Single => words::subject(self.report, worst),
+        };
+        Some(if block.findings.len() == 1 { name } else { format!("{name} ({})", block.findings.len()) })
+    }
+
+    fn ignored(&self, finding: &Finding) -> Option<Vec<Piece>> {
+        let Status::Ignored { reason, until } = &finding.status else { return None };
+        let until = until.map(|date| format!(" (until {date})")).unwrap_or_default();
+        let text = format!("{}: {}{until}", words::title(self.report, finding), escape(reason));
+        Some(
+            Piece::words("ignored:", Look::Dim, 0)
+                .into_iter()
+                .chain(Piece::words(&text, Look::Plain, 1))
+                .collect(),
+        )
+    }
+
+    /// The first entries of a list, a line each.
+    fn list(&self, tail: &mut Vec<Vec<Piece>>, label: &str, entries: impl ExactSizeIterator<Item = String>) {
+        let many = entries.len();
+        let most = if self.all { many } else { MOST_LISTED };
+        for entry in entries.take(most) {
+            let mut pieces = Piece::words(label, Look::Warn, 0);
+            pieces.extend(Piece::words(&escape(&entry), Look::Plain, 1));
+            tail.push(pieces);
+        }
+        if many > most {
+            tail.push(Piece::words(&format!("{label} + {} more (--show all)", many - most), Look::Plain, 0));
+        }
+    }
+
+    fn last_line(&mut self) -> io::Result<()> {
+        let (failed, warned) = words::failed_and_warned(self.report);
+        let mut left = Vec::new();
+        if failed > 0 {
+            left.push(Piece::new(format!("{} failed", words::thousands(failed)), Look::Fail, 0));
+        }
+        if warned > 0 {
+            left.push(Piece::new(words::count(warned, "warning", "warnings"), Look::Warn, 2));
+        }
+        if left.is_empty() {
+            let counts = self.report.findings.is_empty();
+            let word = if counts { "nothing found" } else { "nothing found that counts" };
+            left.push(Piece::new(word, Look::Good, 0));
+        }
+        if self.report.verdict == Verdict::Incomplete {
+            left.push(Piece::new("incomplete", Look::Loud, 2));
+        }
+        let right = Piece::new(format!("exit {}", self.style.exit_code), Look::Bold, 2);
+        self.lines.ends(&left, &right, EDGE)
+    }
+}
+
+/// `fraud-vision → ultralytics 8.4.1 → pillow 9.0.0`, to be broken before an arrow.
+fn way(labels: &[String]) -> Vec<Piece> {
+    let arrow = |(at, label): (usize, &String)| {
+        let text = if at == 0 { label.clone() } else { format!("→ {label}") };
+        Piece::new(text, Look::Dim, 1)
+    };
+    labels.iter().enumerate().map(arrow).collect()
+}
+
+fn comma(piece: Piece, wanted: bool) -> Piece {
+    if wanted { piece.followed_by(',') } else { piece }
+}
