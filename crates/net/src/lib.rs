@@ -1,0 +1,30 @@
+//! The world outside: openers of targets in [`mod@open`], the client of advisory feeds in [`feed`].
+//!
+//! Only this crate touches foreign disks and networks, and only as its caller allows. To add a kind of target is to
+//! add one file in `open/` and one line in [`OPENERS`].
+
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may fail loudly"))]
+
+pub mod feed;
+pub mod open;
+
+use weighbridge_core::context::Context;
+use weighbridge_core::opener::{OpenError, Opened, Opener};
+
+/// Every opener, sorted by its first scheme.
+pub static OPENERS: &[&dyn Opener] = &[&open::path::Path, &open::venv::Venv];
+
+/// Opens `target` with the opener of its scheme: the text before the first `:`, if that is a scheme of
+/// [`OPENERS`]. Everything else is a plain path, so `./venv:x` opens a folder with that strange name.
+///
+/// # Errors
+/// [`OpenError`] when there is nothing to weigh.
+pub fn open(target: &str, context: &Context) -> Result<Opened, OpenError> {
+    if let Some((scheme, locator)) = target.split_once(':')
+        && !scheme.is_empty()
+        && let Some(opener) = OPENERS.iter().find(|opener| opener.schemes().contains(&scheme))
+    {
+        return opener.open(locator, context);
+    }
+    open::path::Path.open(target, context)
+}

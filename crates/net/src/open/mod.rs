@@ -1,0 +1,34 @@
+//! Openers: how a target becomes entries.
+//!
+//! What a walk does with what it meets:
+//!
+//! | met | becomes |
+//! |---|---|
+//! | regular file | an entry |
+//! | link to a file of the target | an entry that says which one it is ([`Entry::link_to`]), so that its bytes are read once |
+//! | link to a folder of the target | nothing: the folder is met anyway |
+//! | link to a folder above it, or to nothing | an entry that is [`Unread::LinkBroken`] |
+//! | link out of the target | an entry that is [`Unread::LinkOutside`], never opened |
+//! | `bin/python`, `python3`, `python3.N` of an environment | nothing, even if it leads out or nowhere: it belongs to the base installation |
+//! | FIFO, socket, device | an entry that is [`Unread::Special`], never opened |
+//! | folder or file that the system refuses | an entry that is [`Unread::Permission`] or [`Unread::Io`] |
+//! | version-control store (`.git`, `.hg`, `.svn`, `.bzr`, `.jj`) | one line in [`Opened::excluded`] |
+//!
+//! Honest limit: a process that changes the target while it is weighed can swap a folder on the way to a file for a
+//! link. The last name is never followed, and what is opened is asked again whether it is a regular file.
+//!
+//! [`Entry::link_to`]: weighbridge_core::opener::Entry::link_to
+//! [`Opened::excluded`]: weighbridge_core::opener::Opened::excluded
+//! [`Unread::LinkBroken`]: weighbridge_core::coverage::Unread::LinkBroken
+//! [`Unread::LinkOutside`]: weighbridge_core::coverage::Unread::LinkOutside
+//! [`Unread::Special`]: weighbridge_core::coverage::Unread::Special
+//! [`Unread::Permission`]: weighbridge_core::coverage::Unread::Permission
+//! [`Unread::Io`]: weighbridge_core::coverage::Unread::Io
+
+pub mod file;
+mod link;
+mod name;
+pub mod path;
+mod tree;
+pub mod venv;
+mod walk;
