@@ -1,0 +1,222 @@
+//! The end of the flow: check, gate, and the report that renderers tell. Pure.
+
+use std::collections::BTreeMap;
+
+use weighbridge_check::CHECKS;
+use weighbridge_check::policy::{Decision, Policy};
+use weighbridge_core::context::Context;
+use weighbridge_core::graph::{Graph, NodeId, NodeKind};
+use weighbridge_core::knowledge::{AdvisoryData, Match};
+use weighbridge_core::report::{Artifact, Report, Totals};
+use weighbridge_core::world::{Check, Installed, World};
+
+use crate::read::Readings;
+
+/// Everything that is known when the judging begins.
+pub struct Evidence {
+    /// What was weighed, as the user named it.
+    pub subject: Vec<String>,
+    /// What the bytes say.
+    pub readings: Readings,
+    /// How it hangs together.
+    pub graph: Graph,
+    /// Installed distributions with their records.
+    pub installed: Vec<Installed>,
+    /// Vulnerabilities that match.
+    pub matches: Vec<Match>,
+    /// For each component with a match, the smallest higher version that no known advisory affects.
+    pub clear: BTreeMap<NodeId, String>,
+    /// Which advisories were known.
+    pub advisories: AdvisoryData,
+    /// Model files with their verdicts.
+    pub artifacts: Vec<Artifact>,
+}
+
+/// Checks the evidence with every check of [`CHECKS`], applies the policy and puts the report together.
+pub fn conclude(evidence: Evidence, policy: &Policy, context: &Context) -> Report {
+    conclude_with(CHECKS, evidence, policy, context)
+}
+
+fn conclude_with(checks: &[&dyn Check], evidence: Evidence, policy: &Policy, context: &Context) -> Report {
+    let Evidence { subject, readings, graph, installed, matches, clear, advisories, artifacts } = evidence;
+    let routes = graph.routes();
+    let world = World {
+        graph: &graph,
+        routes: &routes,
+        facts: &readings.facts,
+        files: &readings.files,
+        artifacts: &artifacts,
+        matches: &matches,
+        clear: &clear,
+        installed: &installed,
+        context,
+    };
+    let mut findings = Vec::new();
+    for check in checks {
+        check.check(&world, &mut findings);
+    }
+    let coverage = readings.coverage;
+    let Decision { findings, notes, verdict } =
+        policy.decide(findings, &artifacts, &coverage, &advisories, context.today);
+    let totals = totals(&graph, &artifacts, readings.files.len());
+    Report {
+        subject,
+        today: context.today,
+        advisories,
+        graph,
+        artifacts,
+        findings,
+        coverage,
+        notes,
+        totals,
+        fail_on: policy.fail_on,
+        verdict,
+    }
+}
+
+fn totals(graph: &Graph, artifacts: &[Artifact], files: usize) -> Totals {
+    let count =
+        |wanted: fn(&NodeKind) -> bool| count(graph.nodes.values().filter(|node| wanted(&node.kind)).count());
+    Totals {
+        packages: count(|kind| matches!(kind, NodeKind::Component(package) if package.version.is_some())),
+        unresolved: count(|kind| matches!(kind, NodeKind::Component(package) if package.version.is_none())),
+        environments: count(|kind| matches!(kind, NodeKind::Environment { .. })),
+        models: self::count(artifacts.len()),
+        model_bytes: artifacts.iter().fold(0, |sum: u64, artifact| sum.saturating_add(artifact.size)),
+        files: self::count(files),
+    }
+}
+
+fn count(items: usize) -> u64 {
+    u64::try_from(items).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use weighbridge_core::context::Python;
+    use weighbridge_core::coverage::{Coverage, Unread};
+    use weighbridge_core::date::Date;
+    use weighbridge_core::finding::{Confidence, Finding, Fingerprint, Severity, Status, Subject};
+    use weighbridge_core::graph::{Component, Node, Paths};
+    use weighbridge_core::limits::{Cancel, Limits};
+    use weighbridge_core::name::PackageName;
+    use weighbridge_core::place::Place;
+    use weighbridge_core::purl::Purl;
+    use weighbridge_core::report::{Safety, Verdict};
+    use weighbridge_core::rule::Rule;
+
+    use super::*;
+
+    static RULE: Rule = Rule {
+        id: "WB-T999",
+        name: "test",
+        title: "test",
+        severity: Severity::High,
+        since: "0.1.0",
+        maps_to: &[],
+        docs: "",
+    };
+
+    /// Finds something wrong with every component that has no version.
+    struct Unversioned;
+
+    impl Check for Unversioned {
+        fn rules(&self) -> &'static [&'static Rule] {
+            const RULES: &[&Rule] = &[&RULE];
+            RULES
+        }
+
+        fn check(&self, world: &World<'_>, findings: &mut Vec<Finding>) {
+            for (id, component) in
+                world.graph.components().filter(|(_, component)| component.version.is_none())
+            {
+                findings.push(Finding {
+                    rule: &RULE,
+                    severity: RULE.severity,
+                    confidence: Confidence::High,
+                    subject: Subject::Node(id.clone()),
+                    title: component.name.to_string(),
+                    details: Vec::new(),
+                    location: None,
+                    vulnerability: None,
+                    paths: Paths::default(),
+                    remedy: None,
+                    fingerprint: Fingerprint::new(&RULE, &[component.name.as_str()]),
+                    status: Status::Open,
+                });
+            }
+        }
+    }
+
+    fn evidence(components: &[(&str, Option<&str>)], unread: Vec<(Place, Unread)>) -> Evidence {
+        let mut graph = Graph::default();
+        let kind = NodeKind::Environment { name: ".venv".into(), python: None };
+        graph.nodes.insert(NodeId::Environment(".venv".into()), Node { kind, evidence: BTreeSet::new() });
+        for (name, version) in components {
+            let name = PackageName::new(name).unwrap();
+            let id = NodeId::Component(Purl::pypi(&name, *version));
+            let kind = NodeKind::Component(Component {
+                name,
+                version: version.map(str::to_owned),
+                origins: BTreeSet::new(),
+                digests: BTreeSet::new(),
+                licence: None,
+                installed: false,
+            });
+            graph.nodes.insert(id, Node { kind, evidence: BTreeSet::new() });
+        }
+        let artifact = |path: &str, size| Artifact {
+            place: Place::file(path),
+            format: "pickle",
+            size,
+            digest: None,
+            safety: Safety::Harmless,
+            effects: Vec::new(),
+        };
+        Evidence {
+            subject: vec![".".into()],
+            readings: Readings {
+                coverage: Coverage { unread, ..Coverage::default() },
+                ..Readings::default()
+            },
+            graph,
+            installed: Vec::new(),
+            matches: Vec::new(),
+            clear: BTreeMap::new(),
+            advisories: AdvisoryData {
+                as_of: Date::from_days(20_000),
+                records: 1,
+                source: "embedded".into(),
+            },
+            artifacts: vec![artifact("a", 1), artifact("b", 2)],
+        }
+    }
+
+    #[track_caller]
+    fn check(evidence: Evidence, verdict: Verdict, findings: &[&str]) -> Totals {
+        let context = Context {
+            today: Date::from_days(20_001),
+            limits: Limits::default(),
+            cancel: Cancel::default(),
+            offline: true,
+            python: Python { version: "3.12.0".into(), platform: BTreeMap::new() },
+        };
+        let report = conclude_with(&[&Unversioned], evidence, &Policy::default(), &context);
+        let titles: Vec<&str> = report.findings.iter().map(|finding| finding.title.as_str()).collect();
+        assert_eq!((report.verdict, titles.as_slice()), (verdict, findings));
+        report.totals
+    }
+
+    #[test]
+    fn findings_fail_and_gaps_leave_it_open() {
+        let gap = || vec![(Place::file("x"), Unread::Permission)];
+        let totals = check(evidence(&[("a", Some("1")), ("b", Some("2"))], Vec::new()), Verdict::Pass, &[]);
+        assert_eq!((totals.packages, totals.unresolved, totals.environments), (2, 0, 1));
+        assert_eq!((totals.models, totals.model_bytes), (2, 3));
+        check(evidence(&[("a", Some("1"))], gap()), Verdict::Incomplete, &[]);
+        let totals = check(evidence(&[("b", None), ("a", None)], gap()), Verdict::Fail, &["a", "b"]);
+        assert_eq!((totals.packages, totals.unresolved), (0, 2));
+    }
+}

@@ -1,0 +1,117 @@
+//! The flow from end to end.
+
+use std::num::NonZeroUsize;
+
+use weighbridge_advisory::Index;
+use weighbridge_check::policy::Policy;
+use weighbridge_check::safety;
+use weighbridge_core::context::Context;
+use weighbridge_core::graph::Graph;
+use weighbridge_core::opener::OpenError;
+use weighbridge_core::reader::Reader;
+use weighbridge_core::report::{Artifact, Report};
+
+use crate::conclude::{Evidence, conclude};
+use crate::enrich::{self, Known};
+use crate::join::{self, Joined};
+use crate::progress::Progress;
+use crate::read::{Options, Readings, read};
+
+/// What to weigh, and how.
+pub struct Request<'a> {
+    /// Targets as the user names them: paths, or `SCHEME:LOCATOR`.
+    pub targets: &'a [String],
+    /// Patterns of paths to leave out; see [`Options::exclude`].
+    pub exclude: &'a [String],
+    /// How many threads; none for one per core. What comes out does not depend on it.
+    pub jobs: Option<NonZeroUsize>,
+    /// Readers, sorted by id; [`weighbridge_read::READERS`] but for tests.
+    pub readers: &'a [&'a dyn Reader],
+    /// Which findings count.
+    pub policy: &'a Policy,
+}
+
+/// The steps between the bytes and the judging; each is pure.
+pub struct Steps<'a> {
+    /// Joins the facts of what is called so into a graph.
+    pub join: &'a dyn Fn(&str, &Readings, &Context) -> Joined,
+    /// Adds what others know about the graph.
+    pub enrich: &'a dyn Fn(&Graph) -> Known,
+    /// Says what loading each model file would mean.
+    pub judge: &'a dyn Fn(&Readings) -> Vec<Artifact>,
+}
+
+/// Why there is no report.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ScanError {
+    /// A target cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A pattern of paths to leave out is none.
+    #[error("`{pattern}` is not a pattern: {message}")]
+    Pattern {
+        /// As it was written.
+        pattern: String,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// No reader knows anything that lies in the targets.
+    #[error("nothing to weigh: no file of a known kind")]
+    NothingToWeigh,
+    /// A stop was asked for.
+    #[error("interrupted")]
+    Interrupted,
+    /// The system gives no threads.
+    #[error("cannot start threads: {0}")]
+    Threads(String),
+}
+
+/// Weighs the targets against these advisories; `source` says where they come from.
+///
+/// # Errors
+/// [`ScanError`]; anything that concerns only a part of the targets is a gap in the report's coverage instead.
+pub fn scan(
+    request: &Request<'_>,
+    index: &Index,
+    source: &str,
+    context: &Context,
+    progress: &dyn Progress,
+) -> Result<Report, ScanError> {
+    let steps = Steps {
+        join: &|name, readings, context| {
+            join::join(&join::Input { name, facts: &readings.facts, files: &readings.files, context })
+        },
+        enrich: &|graph| enrich::enrich(graph, index, source),
+        judge: &|readings| safety::judge_artifacts(&readings.facts, &readings.files),
+    };
+    scan_with(request, &steps, context, progress)
+}
+
+/// Weighs the targets with these steps: open, read, join, enrich, judge, check, gate.
+///
+/// # Errors
+/// [`ScanError`]; anything that concerns only a part of the targets is a gap in the report's coverage instead.
+pub fn scan_with(
+    request: &Request<'_>,
+    steps: &Steps<'_>,
+    context: &Context,
+    progress: &dyn Progress,
+) -> Result<Report, ScanError> {
+    let mut targets = Vec::with_capacity(request.targets.len());
+    for target in request.targets {
+        targets.push(weighbridge_net::open(target, context)?);
+    }
+    let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
+    let name = names.join(", ");
+    let options = Options { readers: request.readers, exclude: request.exclude, jobs: request.jobs };
+    let readings = read(targets, &options, context, progress)?;
+    let Joined { graph, installed } = (steps.join)(&name, &readings, context);
+    let Known { matches, clear, advisories } = (steps.enrich)(&graph);
+    let artifacts = (steps.judge)(&readings);
+    let subject = request.targets.to_vec();
+    let evidence = Evidence { subject, readings, graph, installed, matches, clear, advisories, artifacts };
+    if context.cancel.is_cancelled() {
+        return Err(ScanError::Interrupted);
+    }
+    Ok(conclude(evidence, request.policy, context))
+}

@@ -1,0 +1,160 @@
+//! Facts sorted by what they are about. Every list is sorted, so that the order of facts does not matter.
+
+use std::collections::BTreeMap;
+
+use weighbridge_core::fact::{
+    Distribution, Environment, Fact, Locked, Origin, Project, Recorded, Requires, What,
+};
+use weighbridge_core::place::{Evidence, Place};
+
+/// Something that a fact says, and the evidence for it.
+pub(super) type Said<'a, T> = (&'a T, &'a Evidence);
+
+/// The facts from which the graph is made.
+#[derive(Default)]
+pub(super) struct Collected<'a> {
+    /// By place of the manifest.
+    pub(super) projects: BTreeMap<&'a Place, Vec<Said<'a, Project>>>,
+    /// By place of the manifest.
+    pub(super) requires: BTreeMap<&'a Place, Vec<Said<'a, Requires>>>,
+    /// By place of the lock file.
+    pub(super) locks: BTreeMap<&'a Place, Vec<Said<'a, Locked>>>,
+    /// By folder of `pyvenv.cfg`.
+    pub(super) environments: BTreeMap<&'a str, Said<'a, Environment>>,
+    /// By path of the `*.dist-info` or `*.egg-info`.
+    pub(super) metadata: BTreeMap<&'a str, Metadata<'a>>,
+    /// Format of each model file, by path.
+    pub(super) models: BTreeMap<&'a str, Model<'a>>,
+}
+
+/// What the files of one `*.dist-info` or `*.egg-info` say.
+#[derive(Default)]
+pub(super) struct Metadata<'a> {
+    pub(super) distribution: Option<Said<'a, Distribution>>,
+    pub(super) record: Option<Said<'a, Vec<Recorded>>>,
+    pub(super) origin: Option<Said<'a, Origin>>,
+    pub(super) requested: Option<&'a Evidence>,
+    /// What `requires.txt` says.
+    pub(super) requires: Vec<Said<'a, Requires>>,
+    /// Any file of the folder that said something; evidence of last resort.
+    pub(super) first: Option<&'a Evidence>,
+}
+
+/// A file that a reader of models understood.
+pub(super) struct Model<'a> {
+    pub(super) format: &'static str,
+    /// Steps between the file and the part that is of this format.
+    depth: usize,
+    pub(super) evidence: Vec<&'a Evidence>,
+}
+
+/// Sorts the facts. Entries inside archives only count for models: a wheel in a folder is not installed.
+pub(super) fn collect<'a>(
+    facts: &'a BTreeMap<Place, Vec<Fact>>,
+    reads_models: impl Fn(&str) -> bool,
+) -> Collected<'a> {
+    let mut collected = Collected::default();
+    for (place, facts) in facts {
+        for fact in facts {
+            if let What::Format(format) = &fact.what
+                && reads_models(fact.evidence.reader)
+            {
+                collected.model(place, format, &fact.evidence);
+            } else if place.inner.is_empty() {
+                collected.package(place, fact);
+            }
+        }
+    }
+    collected.projects.values_mut().for_each(|said| said.sort());
+    collected.requires.values_mut().for_each(|said| said.sort());
+    collected.locks.values_mut().for_each(|said| said.sort());
+    collected.metadata.values_mut().for_each(|metadata| metadata.requires.sort());
+    collected.models.values_mut().for_each(|model| model.evidence.sort());
+    collected
+}
+
+impl<'a> Collected<'a> {
+    fn package(&mut self, place: &'a Place, fact: &'a Fact) {
+        let evidence = &fact.evidence;
+        match &fact.what {
+            What::Project(project) => self.projects.entry(place).or_default().push((project, evidence)),
+            // `requires.txt` of an `*.egg-info` is metadata, and asks for nothing by itself.
+            What::Requires(said) if metadata_path(&place.path).is_some() => {
+                self.described(place, evidence, |metadata| metadata.requires.push((said, evidence)));
+            }
+            What::Requires(requires) => self.requires.entry(place).or_default().push((requires, evidence)),
+            What::Locked(locked) => self.locks.entry(place).or_default().push((locked, evidence)),
+            What::Environment(environment) => {
+                keep_least(self.environments.entry(place.folder()).or_insert((environment, evidence)), {
+                    (environment, evidence)
+                });
+            }
+            What::Distribution(said) => self.described(place, evidence, |metadata| {
+                keep_first(&mut metadata.distribution, (said, evidence));
+            }),
+            What::Record(said) => self.described(place, evidence, |metadata| {
+                keep_first(&mut metadata.record, (said, evidence));
+            }),
+            What::DirectUrl(said) => self.described(place, evidence, |metadata| {
+                keep_first(&mut metadata.origin, (said, evidence));
+            }),
+            What::Requested => self.described(place, evidence, |metadata| {
+                keep_first(&mut metadata.requested, evidence);
+            }),
+            What::Installer(_) | What::WheelTags(_) | What::EntryPoints(_) => {
+                self.described(place, evidence, |_| {});
+            }
+            What::Format(_)
+            | What::Malformed(_)
+            | What::Unread(_)
+            | What::Effect(_)
+            | What::Tensors(_)
+            | What::StartUpCode(_)
+            | What::SearchPath(_) => {}
+        }
+    }
+
+    fn described(&mut self, place: &'a Place, evidence: &'a Evidence, keep: impl FnOnce(&mut Metadata<'a>)) {
+        if let Some(folder) = metadata_path(&place.path) {
+            let metadata = self.metadata.entry(folder).or_default();
+            keep_first(&mut metadata.first, evidence);
+            keep(metadata);
+        }
+    }
+
+    fn model(&mut self, place: &'a Place, format: &'static str, evidence: &'a Evidence) {
+        let depth = place.inner.len();
+        let model = self.models.entry(&place.path).or_insert(Model { format, depth, evidence: Vec::new() });
+        // The outermost format names the file.
+        if (depth, format) < (model.depth, model.format) {
+            (model.depth, model.format) = (depth, format);
+        }
+        if depth == 0 || model.evidence.is_empty() {
+            model.evidence.push(evidence);
+        }
+    }
+}
+
+/// The `*.dist-info`, `*.egg-info` or `*.egg/EGG-INFO` in which a file lies, or which it is.
+fn metadata_path(path: &str) -> Option<&str> {
+    let is_metadata = |path: &str| {
+        path.ends_with(".dist-info") || path.ends_with(".egg-info") || path.ends_with(".egg/EGG-INFO")
+    };
+    if is_metadata(path) {
+        return Some(path);
+    }
+    path.rsplit_once('/').map(|(folder, _)| folder).filter(|folder| is_metadata(folder))
+}
+
+fn keep_first<T: Ord>(slot: &mut Option<T>, new: T) {
+    match slot {
+        Some(old) => keep_least(old, new),
+        None => *slot = Some(new),
+    }
+}
+
+fn keep_least<T: Ord>(old: &mut T, new: T) {
+    if new < *old {
+        *old = new;
+    }
+}

@@ -1,0 +1,326 @@
+//! Which folder belongs to which project, and which Python each of them runs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use weighbridge_core::fact::Origin;
+use weighbridge_core::graph::{NodeId, NodeKind};
+use weighbridge_core::name::PackageName;
+use weighbridge_core::place::{Class, Evidence, Place};
+
+use super::Input;
+use super::collect::Collected;
+use super::draw::{Drawing, concluded};
+use super::installed::{Distribution, ancestors, folder_of, join_path};
+use super::markers::{Markers, Pythons};
+
+/// Projects and environments by their folders.
+pub(super) struct Layout<'a> {
+    pub(super) projects: BTreeMap<String, Project<'a>>,
+    pub(super) environments: BTreeMap<&'a str, Environment>,
+}
+
+/// A folder with a manifest or a lock file, or the target itself.
+pub(super) struct Project<'a> {
+    pub(super) id: NodeId,
+    /// Its name as a package, where it states one.
+    pub(super) package: Option<&'a PackageName>,
+    /// Manifests with requirements.
+    pub(super) manifests: Vec<&'a Place>,
+    pub(super) locks: Vec<&'a Place>,
+    pub(super) markers: Rc<Markers>,
+    name: String,
+    version: Option<&'a str>,
+    requires_python: Option<&'a str>,
+    evidence: BTreeSet<Evidence>,
+}
+
+/// A Python environment.
+pub(super) struct Environment {
+    pub(super) id: NodeId,
+    pub(super) markers: Rc<Markers>,
+    /// Folder of the project to which it belongs; none where it is itself the target.
+    pub(super) owner: Option<String>,
+    python: Option<String>,
+    evidence: Evidence,
+    /// It has a `pyvenv.cfg`.
+    declared: bool,
+}
+
+/// Lays out the projects and environments of a target.
+pub(super) fn lay_out<'a>(
+    input: &Input<'_>,
+    collected: &Collected<'a>,
+    distributions: &[Distribution<'a>],
+) -> Layout<'a> {
+    let mut pythons = Pythons::new(&input.context.python);
+    let mut layout = Layout { projects: BTreeMap::new(), environments: BTreeMap::new() };
+    layout.find_projects(collected, distributions, &mut pythons);
+    layout.find_environments(collected, distributions, &mut pythons);
+    // A target that is an environment and nothing else is no project besides.
+    if !layout.environments.contains_key("") || layout.projects.contains_key("") {
+        let evidence = concluded(Place::file(""), Class::Observed);
+        let project = layout.projects.entry(String::new()).or_insert_with(|| Project::at("", &mut pythons));
+        project.evidence.insert(evidence);
+        if project.package.is_none() {
+            input.name.clone_into(&mut project.name);
+        }
+    }
+    layout.own_environments();
+    layout.choose_pythons(&mut pythons);
+    layout
+}
+
+impl<'a> Layout<'a> {
+    fn find_projects(
+        &mut self,
+        collected: &Collected<'a>,
+        distributions: &[Distribution<'a>],
+        pythons: &mut Pythons<'_>,
+    ) {
+        let inside = Inside::new(collected, distributions);
+        let stated = collected.projects.keys().chain(collected.locks.keys());
+        let stated: BTreeSet<&str> = stated.map(|place| place.folder()).collect();
+        let folder_for = |place: &'a Place| {
+            let folder = place.folder();
+            // `requirements/*.txt` are the requirements of the project that has the folder.
+            let split = folder.rsplit('/').next() == Some("requirements") && !stated.contains(folder);
+            if split { folder_of(folder) } else { folder }
+        };
+        let inside = |place: &Place| inside.holds(place);
+        for (place, said) in collected.projects.iter().filter(|(place, _)| !inside(place)) {
+            for (stated, evidence) in said {
+                let project = self.project_of_file(folder_for(place), evidence, pythons);
+                if let (None, Some(name)) = (project.package, &stated.name) {
+                    project.package = Some(name);
+                    project.name = name.to_string();
+                }
+                project.version = project.version.or(stated.version.as_deref());
+                project.requires_python = project.requires_python.or(stated.requires_python.as_deref());
+            }
+        }
+        for (place, said) in collected.requires.iter().filter(|(place, _)| !inside(place)) {
+            if let Some((_, evidence)) = said.first() {
+                self.project_of_file(folder_for(place), evidence, pythons).manifests.push(place);
+            }
+        }
+        let mut members = Vec::new();
+        for (place, said) in collected.locks.iter().filter(|(place, _)| !inside(place)) {
+            if let Some((_, evidence)) = said.first() {
+                self.project_of_file(folder_for(place), evidence, pythons).locks.push(place);
+                members.extend(said.iter().filter(|(locked, _)| locked.root).map(|said| (*place, *said)));
+            }
+        }
+        // Members of a workspace that the lock file knows and no manifest in the target declares.
+        for (place, (locked, evidence)) in members {
+            let Some(folder) = member_folder(place, &locked.origin) else { continue };
+            let project =
+                self.projects.entry(folder.clone()).or_insert_with(|| Project::at(&folder, pythons));
+            project.evidence.insert(evidence.clone());
+            if project.package.is_none() {
+                project.package = Some(&locked.name);
+                project.name = locked.name.to_string();
+            }
+            project.version = project.version.or(locked.version.as_deref());
+        }
+    }
+
+    /// The project in a folder that has this file.
+    fn project_of_file(
+        &mut self,
+        folder: &str,
+        evidence: &Evidence,
+        pythons: &mut Pythons<'_>,
+    ) -> &mut Project<'a> {
+        let project = self.projects.entry(folder.to_owned()).or_insert_with(|| Project::at(folder, pythons));
+        project.evidence.insert(Evidence { span: None, ..evidence.clone() });
+        project
+    }
+
+    fn find_environments(
+        &mut self,
+        collected: &Collected<'a>,
+        distributions: &[Distribution<'a>],
+        pythons: &mut Pythons<'_>,
+    ) {
+        for (folder, (stated, evidence)) in &collected.environments {
+            let environment = Environment {
+                id: NodeId::Environment((*folder).into()),
+                markers: pythons.of(stated.python.as_deref(), stated.implementation.as_deref()),
+                owner: None,
+                python: stated.python.clone(),
+                evidence: (*evidence).clone(),
+                declared: true,
+            };
+            self.environments.insert(folder, environment);
+        }
+        for distribution in distributions {
+            self.environments.entry(distribution.environment).or_insert_with(|| {
+                let python = python_of_folder(distribution.root);
+                Environment {
+                    id: NodeId::Environment(distribution.environment.into()),
+                    markers: pythons.of(python, None),
+                    owner: None,
+                    python: python.map(str::to_owned),
+                    evidence: concluded(Place::file(distribution.metadata), Class::Inferred),
+                    declared: false,
+                }
+            });
+        }
+    }
+
+    fn own_environments(&mut self) {
+        for (folder, environment) in &mut self.environments {
+            // An environment made in the project's own folder belongs to that project.
+            environment.owner =
+                ancestors(folder).find(|folder| self.projects.contains_key(*folder)).map(str::to_owned);
+        }
+    }
+
+    /// Python of a project: that of its environment, else the lowest that it supports, else that of the project above.
+    fn choose_pythons(&mut self, pythons: &mut Pythons<'_>) {
+        let folders: Vec<String> = self.projects.keys().cloned().collect();
+        for folder in &folders {
+            let own = self.environments_of(folder).first().map(|environment| Rc::clone(&environment.markers));
+            let lowest = || {
+                let project = self.projects.get(folder)?;
+                pythons.lowest(project.requires_python?)
+            };
+            let above = || {
+                let mut above = ancestors(folder).skip(1);
+                above.find_map(|folder| self.projects.get(folder)).map(|project| Rc::clone(&project.markers))
+            };
+            // Folders come in order, so that the project above has its Python already.
+            let markers = own.or_else(lowest).or_else(above);
+            if let (Some(markers), Some(project)) = (markers, self.projects.get_mut(folder)) {
+                project.markers = markers;
+            }
+        }
+    }
+
+    /// The environments that belong to the project in `folder`, the one that people mean first.
+    pub(super) fn environments_of(&self, folder: &str) -> Vec<&Environment> {
+        let mut found: Vec<(&&str, &Environment)> = self
+            .environments
+            .iter()
+            .filter(|(_, environment)| environment.owner.as_deref() == Some(folder))
+            .collect();
+        found.sort_by_key(|(path, environment)| {
+            let name = path.rsplit('/').next().unwrap_or_default();
+            let usual = [".venv", "venv", "env", ".env"].iter().position(|usual| *usual == name);
+            (!environment.declared, usual.unwrap_or(usize::MAX), **path)
+        });
+        found.into_iter().map(|(_, environment)| environment).collect()
+    }
+
+    /// The nearest project at or above `folder`, with its folder.
+    pub(super) fn project_above(&self, folder: &str) -> Option<(&str, &Project<'a>)> {
+        ancestors(folder)
+            .find_map(|folder| self.projects.get_key_value(folder))
+            .map(|(folder, project)| (folder.as_str(), project))
+    }
+
+    /// The project whose folder is exactly this.
+    pub(super) fn project_at(&self, folder: &str) -> Option<&Project<'a>> {
+        self.projects.get(folder)
+    }
+
+    /// The project of this package name, if exactly one in the target has it.
+    pub(super) fn project_named(&self, name: &PackageName) -> Option<&Project<'a>> {
+        let mut named = self.projects.values().filter(|project| project.package == Some(name));
+        named.next().filter(|_| named.next().is_none())
+    }
+
+    /// The innermost project or environment in which a file lies.
+    pub(super) fn holder(&self, path: &str) -> Option<&NodeId> {
+        ancestors(folder_of(path)).find_map(|folder| {
+            let environment = self.environments.get(folder).map(|environment| &environment.id);
+            environment.or_else(|| self.projects.get(folder).map(|project| &project.id))
+        })
+    }
+
+    /// Draws the projects and environments, each held by the project above it. `target` names the target itself.
+    pub(super) fn draw(&self, target: &str, drawing: &mut Drawing) {
+        for (folder, project) in &self.projects {
+            let version = project.version.map(str::to_owned);
+            let kind = NodeKind::Project { name: project.name.clone(), version };
+            drawing.node(project.id.clone(), kind, project.evidence.iter().cloned());
+            if !folder.is_empty()
+                && let Some((_, above)) = self.project_above(folder_of(folder))
+            {
+                for evidence in &project.evidence {
+                    drawing.contains(&above.id, &project.id, evidence.clone());
+                }
+            }
+        }
+        for (folder, environment) in &self.environments {
+            let name = folder.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or(target).to_owned();
+            let kind = NodeKind::Environment { name, python: environment.python.clone() };
+            drawing.node(environment.id.clone(), kind, [environment.evidence.clone()]);
+            if let Some(owner) = environment.owner.as_ref().and_then(|owner| self.projects.get(owner)) {
+                drawing.contains(&owner.id, &environment.id, environment.evidence.clone());
+            }
+        }
+    }
+}
+
+impl Project<'_> {
+    fn at(folder: &str, pythons: &mut Pythons<'_>) -> Self {
+        Self {
+            id: NodeId::Project(Arc::from(folder)),
+            package: None,
+            manifests: Vec::new(),
+            locks: Vec::new(),
+            markers: pythons.of(None, None),
+            name: folder.rsplit('/').next().unwrap_or(folder).to_owned(),
+            version: None,
+            requires_python: None,
+            evidence: BTreeSet::new(),
+        }
+    }
+}
+
+/// The folder of the project that a lock file means by one of its roots; none where that lies outside the target.
+pub(super) fn member_folder(lock: &Place, origin: &Origin) -> Option<String> {
+    match origin {
+        Origin::Path { path, .. } if path.starts_with('/') => None,
+        Origin::Path { path, .. } => join_path(lock.folder(), path),
+        _ => Some(lock.folder().to_owned()),
+    }
+}
+
+/// `3.11` in `…/lib/python3.11/site-packages`.
+fn python_of_folder(root: &str) -> Option<&str> {
+    root.split('/').filter_map(|name| name.strip_prefix("python")).find(|rest| {
+        rest.split_once('.').is_some_and(|(major, minor)| {
+            let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+            number(major) && number(minor)
+        })
+    })
+}
+
+/// Knows which places lie among the files of installed packages.
+struct Inside<'a> {
+    environments: BTreeSet<&'a str>,
+    roots: BTreeSet<&'a str>,
+}
+
+impl<'a> Inside<'a> {
+    /// Folders that an environment has of its own; a project may lie in the same folder as an environment.
+    const FOLDERS: [&'static str; 8] = ["bin", "etc", "include", "lib", "Lib", "lib64", "Scripts", "share"];
+
+    fn new(collected: &Collected<'a>, distributions: &[Distribution<'a>]) -> Self {
+        let environments = collected.environments.keys().copied().collect();
+        let roots = distributions.iter().map(|distribution| distribution.root);
+        Self { environments, roots: roots.filter(|root| !root.is_empty()).collect() }
+    }
+
+    fn holds(&self, place: &Place) -> bool {
+        ancestors(place.folder()).any(|folder| {
+            let name = folder.rsplit('/').next().unwrap_or_default();
+            let own = Self::FOLDERS.contains(&name) && self.environments.contains(folder_of(folder));
+            own || self.roots.contains(folder)
+        })
+    }
+}

@@ -1,0 +1,93 @@
+//! Facts to one graph: which packages there are, who asked for them, and by which file we know.
+//!
+//! A pure function of the *set* of facts: neither the order of entries nor that of the facts within one matters.
+//! Read it in this order: [`collect`] sorts facts by what they are about, [`installed`] puts the files of one
+//! `*.dist-info` folder together, [`layout`] says which folder belongs to which project, [`scope`] holds the packages
+//! among which a requirement can be answered (one lock file, one environment), [`resolve`] answers requirements,
+//! [`manifest`], [`lock`] and [`environment`] draw what they find, [`spread`] follows requirements of requirements.
+//!
+//! What the graph says, and what it leaves out on purpose:
+//!
+//! - A project is a folder with a manifest or a lock file. Manifests that lie inside an installed environment belong
+//!   to the packages there and ask for nothing.
+//! - `DependsOn` leads from who asks to what is asked for. Every extra and every group of a project counts as asked
+//!   for, because somebody develops and ships it; extras of packages only where an edge asks for them.
+//! - A locked package that no requirement reaches under the markers of this environment (a package for another
+//!   system, an extra that nobody asks for) would not be installed here and has no node. Where a lock file does not
+//!   say what the project asks for, packages that nobody else in it asks for are contained by the project.
+//! - An environment contains what its project does not ask for: what the user asked for by hand, and what nobody
+//!   asks for. What is asked for hangs below its requirers, so that ways through the graph tell how it came in.
+//! - Requirements for building appear only if they name an exact version: build tools are chosen anew at each build.
+
+mod collect;
+mod draw;
+mod environment;
+mod installed;
+mod layout;
+mod lock;
+mod manifest;
+mod markers;
+mod models;
+mod pins;
+mod resolve;
+mod scope;
+mod spread;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use weighbridge_core::context::Context;
+use weighbridge_core::fact::Fact;
+use weighbridge_core::graph::Graph;
+use weighbridge_core::place::Place;
+use weighbridge_core::reader::Family;
+use weighbridge_core::world::{File, Installed};
+
+/// What the graph is joined from.
+pub struct Input<'a> {
+    /// What the target is called.
+    pub name: &'a str,
+    /// The facts of every entry.
+    pub facts: &'a BTreeMap<Place, Vec<Fact>>,
+    /// Every file of the target by path.
+    pub files: &'a BTreeMap<Arc<str>, File>,
+    /// The Python for which markers are evaluated where the target does not say.
+    pub context: &'a Context,
+}
+
+/// The graph, and which files the installers of its packages recorded.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Joined {
+    /// What there is and how it hangs together.
+    pub graph: Graph,
+    /// Installed distributions, sorted by the path of their metadata. Those that a distribution carries inside
+    /// itself (`setuptools/_vendor`) are left out: their files stand in the record of the outer one.
+    pub installed: Vec<Installed>,
+}
+
+/// Joins the facts of a target into one graph.
+pub fn join(input: &Input<'_>) -> Joined {
+    join_with(input, |reader| {
+        weighbridge_read::reader(reader).is_some_and(|reader| reader.about().family == Family::Model)
+    })
+}
+
+/// Joins, with the answer to which readers (by id) read model files.
+fn join_with(input: &Input<'_>, reads_models: impl Fn(&str) -> bool) -> Joined {
+    let collected = collect::collect(input.facts, reads_models);
+    let mut distributions = installed::distributions(&collected);
+    let layout = layout::lay_out(input, &collected, &distributions);
+    installed::recognise_projects(&mut distributions, &layout);
+    let mut scopes = scope::scopes(&collected, &distributions, &layout);
+    let mut drawing = draw::Drawing::default();
+
+    layout.draw(input.name, &mut drawing);
+    let asked = manifest::draw(&collected, &layout, &mut scopes, &mut drawing);
+    let locked = lock::draw(&scopes, &asked, &mut drawing);
+    environment::draw(&scopes, &asked, &locked, &mut drawing);
+    let installed = installed::records(&distributions);
+    models::draw(input.files, &collected, &layout, &installed, &mut drawing);
+    Joined { graph: drawing.finish(), installed }
+}

@@ -1,0 +1,113 @@
+//! Requirements that leave no choice: exact versions and wheels named by their file name.
+
+use weighbridge_advisory::pep440::{Specifiers, Version};
+use weighbridge_core::fact::{Origin, Requirement};
+use weighbridge_core::name::PackageName;
+
+/// The version in canonical form (PEP 440); a text that is no version stays as it is.
+pub(super) fn canonical(version: &str) -> String {
+    Version::parse(version).map_or_else(|_| version.trim().to_owned(), |version| version.to_string())
+}
+
+/// The one version that the requirement allows, if it names it.
+pub(super) fn pinned(requirement: &Requirement) -> Option<String> {
+    exact(&requirement.specifier).or_else(|| match &requirement.origin {
+        Origin::Url { url, .. } => wheel_version(url, &requirement.name),
+        _ => None,
+    })
+}
+
+/// The version in a clause `==X` or `===X` of a specifier.
+pub(super) fn exact(specifier: &str) -> Option<String> {
+    specifier.split(',').find_map(|clause| {
+        let clause = clause.trim();
+        let version = clause.strip_prefix("===").or_else(|| clause.strip_prefix("=="))?.trim();
+        (!version.is_empty() && !version.ends_with(".*")).then(|| canonical(version))
+    })
+}
+
+/// Whether the specifier allows the version. What cannot be read allows everything: it must not hide a package.
+pub(super) fn allows(specifier: &str, version: &str) -> bool {
+    if specifier.is_empty() {
+        return true;
+    }
+    match (Specifiers::parse_lenient(specifier), Version::parse(version)) {
+        (Ok(specifiers), Ok(version)) => specifiers.allows(&version),
+        (Ok(_), Err(_)) => exact(specifier).is_none_or(|exact| exact == version),
+        (Err(_), _) => true,
+    }
+}
+
+/// Whether an exact version in a requirement means this version. `2.1.0` also means `2.1.0+cu118` (PEP 440, *Version
+/// matching*: a local label counts only where the requirement names one).
+pub(super) fn means(pinned: &str, version: &str) -> bool {
+    match (Version::parse(pinned), Version::parse(version)) {
+        (Ok(pinned), Ok(version)) if pinned.is_local() => pinned == version,
+        (Ok(pinned), Ok(version)) => pinned.cmp_public(&version).is_eq(),
+        _ => pinned == version,
+    }
+}
+
+/// The version in the name of a wheel (`NAME-VERSION-…-….whl`, binary distribution format), if it is for `name`.
+fn wheel_version(url: &str, name: &PackageName) -> Option<String> {
+    let path = url.split(['?', '#']).next()?;
+    let stem = path.rsplit('/').next()?.strip_suffix(".whl")?;
+    let mut parts = stem.split('-');
+    let named = PackageName::new(parts.next()?).ok()?;
+    // A `+` of a local version is often percent-encoded.
+    let version = Version::parse(&parts.next()?.replace("%2B", "+").replace("%2b", "+")).ok()?;
+    (named == *name && parts.count() >= 3).then(|| version.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exact_versions_are_found() {
+        for (specifier, version) in [
+            ("==1.0", Some("1.0")),
+            (">=0.5,==1.0rc1", Some("1.0rc1")),
+            ("===1.0-NA", Some("1.0-NA")),
+            ("==2022.12.07", Some("2022.12.7")),
+            ("==1.*", None),
+            (">=1.0", None),
+            ("", None),
+        ] {
+            assert_eq!(exact(specifier).as_deref(), version, "{specifier}");
+        }
+    }
+
+    #[test]
+    fn an_exact_version_means_its_local_builds() {
+        assert!(means("2.1.0", "2.1.0+cu118") && means("2.1", "2.1.0"));
+        assert!(
+            !means("2.1.0+cpu", "2.1.0")
+                && !means("2.1.0+cpu", "2.1.0+cu118")
+                && !means("2.1.0", "2.1.0.post1")
+        );
+        assert!(means("1.0-NA", "1.0-NA") && !means("1.0-NA", "1.0"));
+    }
+
+    #[test]
+    fn wheels_name_their_version() {
+        let name = PackageName::new("torch").unwrap();
+        for (url, version) in [
+            ("https://example.org/torch-2.0.0%2Bcu118-cp310-cp310-linux_x86_64.whl", Some("2.0.0+cu118")),
+            ("https://example.org/torch-2.0.0-1-cp310-cp310-linux_x86_64.whl#sha256=0", Some("2.0.0")),
+            ("https://example.org/torchvision-0.1-py3-none-any.whl", None),
+            ("https://example.org/torch-2.0.0.tar.gz", None),
+        ] {
+            assert_eq!(wheel_version(url, &name).as_deref(), version, "{url}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_hides_nothing() {
+        assert!(allows("", "1"));
+        assert!(allows(">=1", "1.5"));
+        assert!(!allows("<1", "1.5"));
+        assert!(allows("nonsense", "1"));
+        assert!(allows(">=1", "unknown"));
+    }
+}

@@ -1,0 +1,278 @@
+//! Manifests: which version a requirement means.
+
+use weighbridge_core::graph::NodeId;
+use weighbridge_core::place::Class;
+
+use super::text::{check, joined, label};
+
+#[test]
+fn an_exact_version_is_a_version() {
+    check(
+        "
+        requirements.txt: needs a==1.0, b===2.0-NA, c==3.*, d>=1
+        ",
+        "
+        target -> a 1.0 (==1.0)
+        target -> b 2.0-NA (===2.0-NA)
+        target -> c ? (==3.*) unresolved
+        target -> d ? (>=1) unresolved
+        ",
+    );
+}
+
+#[test]
+fn a_constraint_pins_and_asks_for_nothing() {
+    check(
+        "
+        requirements.txt: needs a>=1, b
+        constraints.txt: constraint a==1.5, c==1, b<2
+        ",
+        "
+        target -> a 1.5 (>=1)
+        target -> b ? unresolved
+        ",
+    );
+}
+
+#[test]
+fn the_nearest_constraints_count() {
+    check(
+        "
+        constraints.txt: constraint a==1, b==1
+        sub/requirements.txt: needs a, b
+        sub/constraints.txt: constraint a==2
+        ",
+        "
+        target >> sub
+        sub -> a 2
+        sub -> b 1
+        ",
+    );
+}
+
+#[test]
+fn a_compiled_list_answers_for_the_manifest() {
+    check(
+        "
+        pyproject.toml: project app 1
+        pyproject.toml: needs a>=1
+        pyproject.toml: extra x: b
+        requirements.txt: needs a==1.5, b==2
+        ",
+        "
+        app -> a 1.5 (>=1) inferred
+        app -> a 1.5 (==1.5)
+        app -> b 2 (extra x) inferred
+        app -> b 2 (==2)
+        ",
+    );
+    // Two lists that disagree answer nothing.
+    check(
+        "
+        pyproject.toml: needs a
+        requirements-cpu.txt: needs a==1
+        requirements-gpu.txt: needs a==2
+        ",
+        "
+        target -> a ? unresolved
+        target -> a 1 (==1)
+        target -> a 2 (==2)
+        ",
+    );
+}
+
+#[test]
+fn comments_say_through_whom_a_package_came_in() {
+    check(
+        "
+        pyproject.toml: project app 1
+        requirements.txt: needs a==1 # via app
+        requirements.txt: needs b==1 # via a
+        requirements.txt: needs c==1 # via b, a
+        requirements.txt: needs d==1
+        ",
+        "
+        app -> a 1 (==1)
+        app -> d 1 (==1)
+        a 1 -> b 1 claimed
+        b 1 -> c 1 claimed
+        a 1 -> c 1 claimed
+        ",
+    );
+    // Comments that lead in a circle, or to nobody, hide nothing.
+    check(
+        "
+        requirements.txt: needs a==1 # via b
+        requirements.txt: needs b==1 # via a
+        requirements.txt: needs c==1 # via stranger
+        ",
+        "
+        target -> a 1 (==1)
+        target -> c 1 (==1)
+        a 1 -> b 1 claimed
+        b 1 -> a 1 claimed
+        ",
+    );
+}
+
+#[test]
+fn markers_and_roles_of_manifests() {
+    check(
+        "
+        pyproject.toml: project app 1
+        pyproject.toml: needs a==1; sys_platform == 'win32', b==1; python_version > '3', app[all]
+        pyproject.toml: extra all: c==1
+        pyproject.toml: build setuptools>=61, wheel==0.40
+        ",
+        "
+        app -> b 1 (==1)
+        app -> c 1 (==1 extra all)
+        app -> wheel 0.40 (==0.40 build)
+        ",
+    );
+}
+
+#[test]
+fn the_lock_file_counts_before_the_environment() {
+    let facts = "
+        pyproject.toml: project app 1
+        pyproject.toml: needs a>=1
+        uv.lock: root app .: a
+        uv.lock: lock a 1: b
+        uv.lock: lock b 1
+        .venv/pyvenv.cfg: environment 3.11.4
+        .venv/lib/python3.11/site-packages: dist a 2: b
+        .venv/lib/python3.11/site-packages: dist b 1
+    ";
+    check(
+        facts,
+        "
+        app >> env:.venv
+        app -> a 1 (>=1)
+        a 1 -> b 1
+        env:.venv >> a 2
+        a 2 -> b 1
+        ",
+    );
+    let joined = joined(facts);
+    let files = |wanted: &str| {
+        let node = joined.graph.nodes.iter().find(|(id, _)| label(&joined.graph, id) == wanted).unwrap().1;
+        node.evidence.iter().map(|evidence| evidence.place.path.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(files("a 1"), ["uv.lock"]);
+    assert_eq!(files("a 2"), [".venv/lib/python3.11/site-packages/a-2.dist-info/METADATA"]);
+    assert_eq!(files("b 1"), [".venv/lib/python3.11/site-packages/b-1.dist-info/METADATA", "uv.lock"]);
+}
+
+#[test]
+fn without_a_lock_file_the_environment_answers() {
+    check(
+        "
+        pyproject.toml: project app 1
+        pyproject.toml: needs a[x]>=1
+        .venv/pyvenv.cfg: environment 3.11.4
+        .venv/lib/python3.11/site-packages: dist a 2: b, c; extra == 'x', d; extra == 'y'
+        .venv/lib/python3.11/site-packages: dist b 1
+        .venv/lib/python3.11/site-packages: dist c 1
+        .venv/lib/python3.11/site-packages: dist d 1
+        .venv/lib/python3.11/site-packages: dist pip 23
+        ",
+        "
+        app >> env:.venv
+        app -> a 2 (>=1 [x])
+        a 2 -> b 1
+        a 2 -> c 1 (extra x)
+        env:.venv >> d 1
+        env:.venv >> pip 23
+        ",
+    );
+}
+
+#[test]
+fn an_exact_version_means_its_local_build() {
+    check(
+        "
+        requirements.txt: needs torch==2.1.0
+        .venv/pyvenv.cfg: environment 3.11.4
+        .venv/lib/python3.11/site-packages: dist torch 2.1.0+cu118
+        ",
+        "
+        target >> env:.venv
+        target -> torch 2.1.0+cu118 (==2.1.0)
+        ",
+    );
+}
+
+#[test]
+fn two_projects_do_not_mix() {
+    check(
+        "
+        one/pyproject.toml: project one 1
+        one/pyproject.toml: needs a
+        one/uv.lock: root one .: a
+        one/uv.lock: lock a 1
+        two/requirements.txt: needs a
+        ",
+        "
+        target >> one
+        target >> two
+        one -> a 1
+        two -> a ? unresolved
+        ",
+    );
+}
+
+#[test]
+fn a_stranger_below_a_workspace_is_not_locked_by_it() {
+    check(
+        "
+        uv.lock: root app .: a
+        uv.lock: lock a 1
+        examples/x/requirements.txt: needs a
+        ",
+        "
+        app -> a 1
+        app >> x
+        x -> a ? unresolved
+        ",
+    );
+}
+
+#[test]
+fn a_folder_of_requirements_belongs_to_the_project_around_it() {
+    check(
+        "requirements/base.txt: needs a==1\nrequirements/dev.txt: needs a",
+        "target -> a 1 (==1)\ntarget -> a 1 inferred",
+    );
+}
+
+#[test]
+fn projects_ask_for_projects_by_their_folder() {
+    check(
+        "
+        requirements.txt: needs lib @ ./lib, app @ .
+        lib/pyproject.toml: project lib 1
+        pyproject.toml: project app 1
+        ",
+        "
+        app >> lib
+        app -> lib
+        ",
+    );
+}
+
+#[test]
+fn a_wheel_names_its_version() {
+    check(
+        "requirements.txt: needs torch @ https://example.org/torch-2.0-cp310-cp310-linux_x86_64.whl",
+        "target -> torch 2.0",
+    );
+}
+
+#[test]
+fn what_nothing_resolves_says_so() {
+    let joined = joined("requirements.txt: needs a>=1");
+    let (id, node) = joined.graph.nodes.iter().find(|(id, _)| matches!(id, NodeId::Component(_))).unwrap();
+    assert_eq!(id.to_string(), "pkg:pypi/a");
+    assert!(node.evidence.iter().all(|evidence| evidence.class == Class::Unresolved));
+}

@@ -1,0 +1,277 @@
+//! Facts and graphs as text.
+//!
+//! A line of facts is `FILE: WHAT`. What a file says is one of
+//!
+//!     project NAME VERSION PYTHON?      needs REQUIREMENTS        extra NAME: REQUIREMENTS
+//!     group NAME: REQUIREMENTS          build REQUIREMENTS        constraint REQUIREMENTS
+//!     root NAME FOLDER: ASKS            lock NAME VERSION: ASKS   lock NAME VERSION when MARKER: ASKS
+//!     dist NAME VERSION (FLAGS)?: REQUIREMENTS                    says NAME VERSION (metadata alone)
+//!     environment PYTHON                model
+//!
+//! where requirements are separated by `, ` and may end in `# via NAMES`, asks are requirements and then
+//! `| extra NAME: REQUIREMENTS` or `| group NAME: REQUIREMENTS`, and `FILE` of a `dist` is the folder that holds its
+//! metadata. An edge reads `FROM -> TO (CONDITION) CLASS` or `FROM >> TO` for one that contains.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use weighbridge_core::context::{Context, Python};
+use weighbridge_core::date::Date;
+use weighbridge_core::digest::Digest;
+use weighbridge_core::fact::{
+    Distribution, Environment, Fact, Locked, Origin, Project, Recorded, Requirement, Requires, Role, What,
+};
+use weighbridge_core::graph::{Graph, NodeId, Relation};
+use weighbridge_core::limits::{Cancel, Limits};
+use weighbridge_core::name::PackageName;
+use weighbridge_core::place::{Class, Evidence, Place, Span};
+use weighbridge_core::world::File;
+
+use super::super::{Input, Joined, join_with};
+
+pub(super) type Facts = BTreeMap<Place, Vec<Fact>>;
+
+pub(super) fn name(text: &str) -> PackageName {
+    PackageName::new(text.trim()).unwrap()
+}
+
+/// Joins what the text says; the order of facts must not matter.
+pub(super) fn joined(text: &str) -> Joined {
+    let facts = facts(text);
+    let mut reversed = facts.clone();
+    reversed.values_mut().for_each(|facts| facts.reverse());
+    let joined = join(&facts);
+    assert_eq!(joined, join(&reversed), "the order of facts matters");
+    joined
+}
+
+pub(super) fn join(facts: &Facts) -> Joined {
+    let platform = [
+        ("sys_platform", "linux"),
+        ("platform_system", "Linux"),
+        ("os_name", "posix"),
+        ("platform_machine", "x86_64"),
+    ];
+    let platform = platform.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let context = Context {
+        today: Date::from_days(0),
+        limits: Limits::default(),
+        cancel: Cancel::default(),
+        offline: true,
+        python: Python { version: "3.12.4".into(), platform },
+    };
+    let files = facts.keys().map(|place| {
+        let digest = Ok(Digest::of(place.name().as_bytes()));
+        (Arc::clone(&place.path), File { size: 1, digest, by_name: vec![], by_content: vec![] })
+    });
+    let files: BTreeMap<Arc<str>, File> = files.collect();
+    let input = Input { name: "target", facts, files: &files, context: &context };
+    join_with(&input, |reader| reader == "model")
+}
+
+/// Compares the edges of the graph with the expected ones, one a line.
+#[track_caller]
+pub(super) fn check(text: &str, expected: &str) {
+    let mut told = edges(&joined(text).graph);
+    told.sort();
+    let mut expected: Vec<&str> = expected.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    expected.sort_unstable();
+    assert_eq!(told, expected, "\n--- found\n{}\n", told.join("\n"));
+}
+
+fn edges(graph: &Graph) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (edge, evidence) in &graph.edges {
+        assert!(!evidence.is_empty(), "{edge:?} has no evidence");
+        for id in [&edge.from, &edge.to] {
+            assert!(graph.nodes.contains_key(id), "{id} is no node");
+        }
+        let arrow = if edge.relation == Relation::DependsOn { "->" } else { ">>" };
+        let condition = &edge.condition;
+        let extras: Vec<&str> = condition.extras.iter().map(PackageName::as_str).collect();
+        let extras = if extras.is_empty() { String::new() } else { format!("[{}]", extras.join(",")) };
+        let parts = [condition.specifier.clone(), extras, condition.through.clone().unwrap_or_default()];
+        let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        let parts = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(" ")) };
+        let best = evidence.iter().map(|evidence| evidence.class).min().unwrap();
+        let class = if best > Class::Declared { format!(" {}", best.as_str()) } else { String::new() };
+        lines.push(format!("{} {arrow} {}{parts}{class}", label(graph, &edge.from), label(graph, &edge.to)));
+    }
+    for (id, node) in &graph.nodes {
+        assert!(!node.evidence.is_empty(), "{id} has no evidence");
+    }
+    lines
+}
+
+pub(super) fn label(graph: &Graph, id: &NodeId) -> String {
+    match id {
+        NodeId::Environment(folder) => format!("env:{folder}"),
+        NodeId::Component(purl) if !purl.has_version() => format!("{} ?", graph.label(id)),
+        _ => graph.label(id),
+    }
+}
+
+pub(super) fn facts(text: &str) -> Facts {
+    let mut facts = Facts::new();
+    for (number, line) in (1u32..).zip(text.lines()) {
+        if !line.trim().is_empty() {
+            for (path, what) in line_facts(line.trim()) {
+                let place = Place::file(path);
+                let reader = if matches!(what, What::Format(_)) { "model" } else { "test" };
+                let class =
+                    if matches!(what, What::Distribution(_)) { Class::Observed } else { Class::Declared };
+                let evidence =
+                    Evidence { place: place.clone(), span: Some(Span::Line(number)), reader, class };
+                facts.entry(place).or_default().push(Fact { what, evidence });
+            }
+        }
+    }
+    facts
+}
+
+fn line_facts(line: &str) -> Vec<(String, What)> {
+    let (file, said) = line.split_once(": ").unwrap_or_else(|| panic!("no file: {line}"));
+    let (verb, rest) = said.split_once(' ').unwrap_or((said, ""));
+    let rest = rest.trim();
+    let (head, tail) = rest.split_once(':').map_or((rest, ""), |(head, tail)| (head.trim(), tail.trim()));
+    let words: Vec<&str> = head.split_whitespace().collect();
+    let word = |index: usize| words.get(index).map(|word| (*word).to_owned());
+    let at_file = |what: What| vec![(file.to_owned(), what)];
+    let asked = |text: &str, role: Role| -> Vec<(String, What)> {
+        requires(text, &role).into_iter().map(|it| (file.to_owned(), What::Requires(it))).collect()
+    };
+    match verb {
+        "project" => at_file(What::Project(Project {
+            name: word(0).map(|it| name(&it)),
+            version: word(1),
+            requires_python: word(2),
+        })),
+        "needs" => asked(rest, Role::Runtime),
+        "build" => asked(rest, Role::Build),
+        "constraint" => asked(rest, Role::Constraint),
+        "extra" => asked(tail, Role::Extra(name(head))),
+        "group" => asked(tail, Role::Group(name(head))),
+        "root" => {
+            let origin = Origin::Path { path: word(1).unwrap(), editable: true };
+            at_file(What::Locked(locked(&word(0).unwrap(), None, origin, None, true, tail)))
+        }
+        "lock" => {
+            let marker = head.split_once(" when ").map(|(_, marker)| marker.to_owned());
+            at_file(What::Locked(locked(&word(0).unwrap(), word(1), Origin::Index, marker, false, tail)))
+        }
+        "environment" => at_file(What::Environment(Environment {
+            python: word(0),
+            implementation: None,
+            system_packages: false,
+        })),
+        "says" => at_file(What::Distribution(metadata(&word(0).unwrap(), &word(1).unwrap(), vec![], vec![]))),
+        "model" => at_file(What::Format("pickle")),
+        "dist" => distribution(file, &word(0).unwrap(), &word(1).unwrap(), head, tail),
+        _ => panic!("what is `{verb}`?"),
+    }
+}
+
+fn metadata(
+    package: &str,
+    version: &str,
+    requires: Vec<Requirement>,
+    extras: Vec<PackageName>,
+) -> Distribution {
+    Distribution {
+        name: name(package),
+        version: version.into(),
+        requires,
+        extras,
+        requires_python: None,
+        licence: None,
+    }
+}
+
+fn distribution(root: &str, package: &str, version: &str, head: &str, tail: &str) -> Vec<(String, What)> {
+    let folder = format!("{root}/{package}-{version}.dist-info");
+    let requirements: Vec<Requirement> =
+        requires(tail, &Role::Runtime).into_iter().map(|it| it.requirement).collect();
+    let mut extras: Vec<PackageName> = requirements
+        .iter()
+        .filter_map(|it| it.marker.as_deref()?.split_once("extra == '")?.1.split('\'').next())
+        .map(name)
+        .collect();
+    extras.dedup();
+    let mut facts = vec![(
+        format!("{folder}/METADATA"),
+        What::Distribution(metadata(package, version, requirements, extras)),
+    )];
+    let flags = head.split_once('(').map_or("", |(_, flags)| flags.trim_end_matches(')'));
+    for flag in flags.split(", ").filter(|flag| !flag.is_empty()) {
+        match flag.split_once(' ').unwrap_or((flag, "")) {
+            ("requested", _) => facts.push((format!("{folder}/REQUESTED"), What::Requested)),
+            ("editable", path) => {
+                let origin = Origin::Path { path: path.into(), editable: true };
+                facts.push((format!("{folder}/direct_url.json"), What::DirectUrl(origin)));
+            }
+            ("records", paths) => {
+                let recorded =
+                    paths.split(' ').map(|path| Recorded { path: path.into(), digest: None, size: None });
+                facts.push((format!("{folder}/RECORD"), What::Record(recorded.collect())));
+            }
+            _ => panic!("what is `{flag}`?"),
+        }
+    }
+    facts
+}
+
+fn locked(
+    package: &str,
+    version: Option<String>,
+    origin: Origin,
+    marker: Option<String>,
+    root: bool,
+    asks: &str,
+) -> Locked {
+    let mut all = Vec::new();
+    for part in asks.split('|').map(str::trim) {
+        let (role, text) = match part.split_once(": ") {
+            Some((head, text)) if head.starts_with("extra ") => (Role::Extra(name(&head[6..])), text),
+            Some((head, text)) if head.starts_with("group ") => (Role::Group(name(&head[6..])), text),
+            _ => (Role::Runtime, part),
+        };
+        all.extend(requires(text, &role));
+    }
+    Locked { name: name(package), version, origin, digests: vec![], marker, root, requires: all }
+}
+
+fn requires(text: &str, role: &Role) -> Vec<Requires> {
+    let (text, via) = text.split_once('#').map_or((text, ""), |(text, via)| (text, via));
+    let via = via.trim().strip_prefix("via ").unwrap_or_default();
+    let via: Vec<PackageName> = via.split(", ").filter(|it| !it.is_empty()).map(name).collect();
+    let items = text.split(", ").map(str::trim).filter(|item| !item.is_empty());
+    items
+        .map(|item| Requires { requirement: requirement(item), role: role.clone(), via: via.clone() })
+        .collect()
+}
+
+fn requirement(text: &str) -> Requirement {
+    let (text, marker) =
+        text.split_once(';').map_or((text, None), |(text, marker)| (text, Some(marker.trim())));
+    let (text, origin) = text.split_once(" @ ").map_or((text, Origin::Index), |(text, path)| {
+        let path = path.trim();
+        let origin = if path.contains("://") {
+            Origin::Url { url: path.into(), pinned: false }
+        } else {
+            Origin::Path { path: path.into(), editable: true }
+        };
+        (text, origin)
+    });
+    let end = text.find(['<', '>', '=', '!', '~']).unwrap_or(text.len());
+    let (package, specifier) = text.split_at(end);
+    let (package, extras) =
+        package.trim().split_once('[').map_or((package.trim(), ""), |(package, extras)| (package, extras));
+    Requirement {
+        name: name(package),
+        extras: extras.trim_end_matches(']').split(',').filter(|it| !it.is_empty()).map(name).collect(),
+        specifier: specifier.trim().into(),
+        marker: marker.map(str::to_owned),
+        origin,
+        digests: vec![],
+    }
+}

@@ -1,0 +1,237 @@
+//! Bytes to facts: every file of the targets through every reader that claims it, in any order, merged by place.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::thread;
+
+use rayon::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use weighbridge_core::context::Context;
+use weighbridge_core::coverage::{Coverage, Unread};
+use weighbridge_core::fact::{Fact, What};
+use weighbridge_core::opener::Opened;
+use weighbridge_core::place::Place;
+use weighbridge_core::reader::Reader;
+use weighbridge_core::world::File;
+
+use crate::exclude::Exclude;
+use crate::flow::ScanError;
+use crate::progress::Progress;
+use crate::weigh::{Ask, ENGINE, Named, Scale, Weighed, unread};
+use crate::work::{Found, Item, Work, resolve};
+
+/// How to read.
+pub struct Options<'a> {
+    /// Readers, sorted by id; [`weighbridge_read::READERS`] but for tests.
+    pub readers: &'a [&'a dyn Reader],
+    /// Patterns of paths to leave out: with a `/` the whole path below a target, without one a name at any depth.
+    pub exclude: &'a [String],
+    /// How many threads; none for one per core. What comes out does not depend on it.
+    pub jobs: Option<NonZeroUsize>,
+}
+
+/// What the bytes of all targets say.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Readings {
+    /// The facts of every entry, in the order in which its readers found them.
+    pub facts: BTreeMap<Place, Vec<Fact>>,
+    /// Every file by path.
+    pub files: BTreeMap<Arc<str>, File>,
+    /// What was read and what was not.
+    pub coverage: Coverage,
+}
+
+/// Reads `targets`. With more than one, the paths of each begin with its name.
+///
+/// A file gets a digest when a reader claims it or the record of an installed distribution names it (and when it is so
+/// small that claiming has read all of it). What nobody asks for is listed and not read: a data set of 100 GB beside
+/// a model costs nothing.
+///
+/// # Errors
+/// [`ScanError::Pattern`], [`ScanError::Threads`], [`ScanError::Interrupted`]; and [`ScanError::NothingToWeigh`] when
+/// no reader claims anything and everything could be looked at.
+pub fn read(
+    targets: Vec<Opened>,
+    options: &Options<'_>,
+    context: &Context,
+    progress: &dyn Progress,
+) -> Result<Readings, ScanError> {
+    let exclude = Exclude::new(options.exclude)
+        .map_err(|(pattern, error)| ScanError::Pattern { pattern, message: error.msg.to_owned() })?;
+    let jobs = options.jobs.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+    let pool = ThreadPoolBuilder::new().num_threads(jobs).stack_size(STACK_BYTES).build();
+    let scale = Scale { readers: options.readers, context, progress };
+    let mut reading = Reading {
+        work: Work::new(targets, exclude),
+        pool: pool.map_err(|error| ScanError::Threads(error.to_string()))?,
+        scale,
+        readings: Readings::default(),
+        ran: BTreeMap::new(),
+        inner: 0,
+    };
+    let follows = reading.files()?;
+    reading.follow(follows)?;
+    reading.recorded()?;
+    progress.finish();
+    reading.conclude()
+}
+
+/// Readers bound their own depth; this leaves them room for it.
+const STACK_BYTES: usize = 8 << 20;
+
+struct Reading<'scan> {
+    work: Work,
+    pool: ThreadPool,
+    scale: Scale<'scan>,
+    readings: Readings,
+    /// Which readers have read each file.
+    ran: BTreeMap<Arc<str>, BTreeSet<&'static str>>,
+    /// Entries inside files that were read.
+    inner: u64,
+}
+
+impl Reading<'_> {
+    /// Every file by its claims, then every link by what its name claims besides.
+    fn files(&mut self) -> Result<Vec<Named>, ScanError> {
+        let (links, files): (Vec<Item>, Vec<Item>) =
+            self.work.items.values().cloned().partition(|item| item.link_to.is_some());
+        let mut follows = self.run(files.into_iter().map(|item| (item, Ask::Claims)).collect())?;
+        let asks = links.into_iter().filter_map(|item| {
+            let to = item.link_to.as_ref()?;
+            let file = self.readings.files.get(to)?.clone();
+            let ran = self.ran.get(to).into_iter().flatten().copied().collect();
+            Some((item, Ask::Link(file, ran)))
+        });
+        let asks = asks.collect();
+        follows.extend(self.run(asks)?);
+        Ok(follows)
+    }
+
+    /// Reads the files that others name, and those that these name, until no new one is named.
+    fn follow(&mut self, mut follows: Vec<Named>) -> Result<(), ScanError> {
+        let mut asked: BTreeSet<(Arc<str>, &'static str)> = BTreeSet::new();
+        while !follows.is_empty() {
+            let mut asks = BTreeMap::new();
+            for Named { place, by, follow } in follows {
+                let reader = follow.reader;
+                match self.work.find(&place, &follow.path) {
+                    Found::Item(item, real) => {
+                        let has_run =
+                            |item: &Item| self.ran.get(&item.path).is_some_and(|ran| ran.contains(reader));
+                        if has_run(&item) || real.as_ref().is_some_and(has_run) {
+                            continue;
+                        }
+                        let item = real.unwrap_or(item);
+                        if asked.insert((Arc::clone(&item.path), reader)) {
+                            asks.insert((Arc::clone(&item.path), reader), (item, Ask::Reader(reader)));
+                        }
+                    }
+                    Found::Excluded => {}
+                    Found::Missing => {
+                        let fact = unread(&place, follow.span, by, Unread::NotInTarget(follow.path));
+                        self.readings.facts.entry(place).or_default().push(fact);
+                    }
+                }
+            }
+            follows = self.run(asks.into_values().collect())?;
+        }
+        Ok(())
+    }
+
+    /// Digests the files that records name and nobody has read.
+    fn recorded(&mut self) -> Result<(), ScanError> {
+        let mut asked = BTreeSet::new();
+        for (place, facts) in &self.readings.facts {
+            // Recorded paths start from the folder that holds the `*.dist-info`; in `installed-files.txt` of an
+            // `*.egg-info` some tools mean the latter itself.
+            let metadata = place.folder();
+            let root = metadata.rsplit_once('/').map_or("", |(root, _)| root);
+            for fact in facts {
+                let What::Record(record) = &fact.what else { continue };
+                for recorded in record.iter().filter(|recorded| recorded.digest.is_some()) {
+                    asked.extend(resolve(root, &recorded.path));
+                    asked.extend(resolve(metadata, &recorded.path));
+                }
+            }
+        }
+        let unread = |path: &str| {
+            self.readings.files.get(path).is_some_and(|file| file.digest == Err(Unread::NotAsked))
+        };
+        let items =
+            asked.iter().filter(|path| unread(path)).filter_map(|path| self.work.items.get(path.as_str()));
+        let asks = items.map(|item| (item.clone(), Ask::Digest)).collect();
+        self.run(asks).map(drop)
+    }
+
+    /// Weighs files in parallel and takes in what came of them, in the order of `asks`.
+    fn run(&mut self, asks: Vec<(Item, Ask)>) -> Result<Vec<Named>, ScanError> {
+        self.scale.progress.expect(u64::try_from(asks.len()).unwrap_or(u64::MAX), 0);
+        // The largest first, so that no thread is left alone with one at the end.
+        let mut order: Vec<(usize, &(Item, Ask))> = asks.iter().enumerate().collect();
+        order.sort_by_key(|(_, (item, _))| Reverse(item.size));
+        let scale = &self.scale;
+        let mut weighed: Vec<(usize, Weighed)> = self.pool.install(|| {
+            let tasks = order.par_iter().with_max_len(1);
+            tasks.map(|(number, (item, ask))| (*number, scale.weigh(item, ask))).collect()
+        });
+        if scale.context.cancel.is_cancelled() {
+            return Err(ScanError::Interrupted);
+        }
+        weighed.sort_by_key(|(number, _)| *number);
+        Ok(weighed.into_iter().flat_map(|(_, weighed)| self.take(weighed)).collect())
+    }
+
+    fn take(&mut self, weighed: Weighed) -> Vec<Named> {
+        for (place, facts) in weighed.facts {
+            let known = self.readings.facts.entry(place).or_default();
+            for fact in facts {
+                // A file that cannot be opened says so once, however often it is asked for.
+                if fact.evidence.reader != ENGINE || !known.contains(&fact) {
+                    known.push(fact);
+                }
+            }
+        }
+        match self.readings.files.get_mut(&weighed.path) {
+            Some(known) if known.digest == Err(Unread::NotAsked) => known.digest = weighed.file.digest,
+            Some(_) => {}
+            None => {
+                self.readings.files.insert(Arc::clone(&weighed.path), weighed.file);
+            }
+        }
+        if !weighed.ran.is_empty() {
+            self.ran.entry(weighed.path).or_default().extend(weighed.ran);
+        }
+        self.inner = self.inner.saturating_add(weighed.inner);
+        weighed.follows
+    }
+
+    fn conclude(self) -> Result<Readings, ScanError> {
+        let Self { work, mut readings, ran, inner, .. } = self;
+        readings.facts.retain(|_, facts| !facts.is_empty());
+        let mut read = inner;
+        for (path, file) in &readings.files {
+            // The bytes behind a link are counted once.
+            let link = work.items.get(path).is_some_and(|item| item.link_to.is_some());
+            if !link && (file.digest.is_ok() || ran.contains_key(path)) {
+                read = read.saturating_add(1);
+                readings.coverage.bytes = readings.coverage.bytes.saturating_add(file.size);
+            }
+        }
+        readings.coverage.read = read;
+        readings.coverage.excluded = work.excluded;
+        let unread = readings.facts.iter().flat_map(|(place, facts)| {
+            facts.iter().filter_map(move |fact| match &fact.what {
+                What::Unread(reason) => Some((place.clone(), reason.clone())),
+                _ => None,
+            })
+        });
+        let unread: BTreeSet<(Place, Unread)> = unread.collect();
+        readings.coverage.unread = unread.into_iter().collect();
+        if ran.is_empty() && readings.coverage.unread.is_empty() {
+            return Err(ScanError::NothingToWeigh);
+        }
+        Ok(readings)
+    }
+}

@@ -1,0 +1,426 @@
+//! One file of the target and everything inside it: digest, claims, readers, children.
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use weighbridge_core::context::Context;
+use weighbridge_core::coverage::{LimitKind, Unread};
+use weighbridge_core::digest::{Digest, Hasher};
+use weighbridge_core::fact::{Fact, What};
+use weighbridge_core::input::Input;
+use weighbridge_core::place::{Class, Evidence, Place, Span};
+use weighbridge_core::reader::{Claim, Family, HEAD_BYTES, Hint, Reader};
+use weighbridge_core::sink::{Body, Child, Follow, Sink};
+use weighbridge_core::source::Source;
+use weighbridge_core::world::File;
+
+use crate::progress::Progress;
+use crate::unpack::{self, Budget, length};
+use crate::work::Item;
+
+/// Who says what only the engine can say: that something could not be opened, unpacked or digested.
+pub(crate) const ENGINE: &str = "engine";
+
+/// Bytes digested at a time.
+const DIGEST_WINDOW: usize = 256 << 10;
+
+/// What to do with a file.
+pub(crate) enum Ask {
+    /// Let all readers claim it.
+    Claims,
+    /// Let all readers claim it by the name of a link; its bytes are those of this file, which these readers have
+    /// read already.
+    Link(File, Vec<&'static str>),
+    /// Let this reader read it, whatever it claims: another file names it.
+    Reader(&'static str),
+    /// Only compute its digest: a record names it.
+    Digest,
+}
+
+/// What came of a file.
+pub(crate) struct Weighed {
+    pub(crate) path: Arc<str>,
+    pub(crate) file: File,
+    /// What each entry says; one place may come more than once.
+    pub(crate) facts: Vec<(Place, Vec<Fact>)>,
+    /// Other files that it names.
+    pub(crate) follows: Vec<Named>,
+    /// Readers that read the file itself.
+    pub(crate) ran: Vec<&'static str>,
+    /// Entries inside that a reader read.
+    pub(crate) inner: u64,
+}
+
+/// A file that another one names.
+pub(crate) struct Named {
+    pub(crate) place: Place,
+    pub(crate) by: &'static str,
+    pub(crate) follow: Follow,
+}
+
+/// What every file is weighed with.
+pub(crate) struct Scale<'scan> {
+    pub(crate) readers: &'scan [&'scan dyn Reader],
+    pub(crate) context: &'scan Context,
+    pub(crate) progress: &'scan dyn Progress,
+}
+
+impl Weighed {
+    fn new(item: &Item) -> Self {
+        let file = File {
+            size: item.size,
+            digest: Err(Unread::NotAsked),
+            by_name: Vec::new(),
+            by_content: Vec::new(),
+        };
+        Self {
+            path: Arc::clone(&item.path),
+            file,
+            facts: Vec::new(),
+            follows: Vec::new(),
+            ran: Vec::new(),
+            inner: 0,
+        }
+    }
+
+    fn unread(&mut self, place: &Place, reader: &'static str, reason: Unread) {
+        self.facts.push((place.clone(), vec![unread(place, None, reader, reason)]));
+    }
+
+    /// Something that only the engine could see.
+    fn say(&mut self, place: &Place, what: What) {
+        let evidence = Evidence { place: place.clone(), span: None, reader: ENGINE, class: Class::Observed };
+        self.facts.push((place.clone(), vec![Fact { what, evidence }]));
+    }
+}
+
+/// The fact that something is not read.
+pub(crate) fn unread(place: &Place, span: Option<Span>, reader: &'static str, reason: Unread) -> Fact {
+    let evidence = Evidence { place: place.clone(), span, reader, class: Class::Observed };
+    Fact { what: What::Unread(reason), evidence }
+}
+
+/// Readers by what they claim of an entry.
+struct Claims<'scan> {
+    by_name: Vec<&'static str>,
+    by_content: Vec<&'static str>,
+    /// Those with the highest claim, and every reader of packages that claims at all.
+    chosen: Vec<&'scan dyn Reader>,
+    /// Those that failed.
+    failed: Vec<&'static str>,
+}
+
+/// An entry inside the file that still has to be read.
+struct Todo {
+    parent: Arc<dyn Source>,
+    /// Number of the parent among everything unpacked from this file.
+    parent_number: u64,
+    parent_place: Place,
+    child: Child,
+    depth: usize,
+}
+
+/// That a reader has read an entry, known by its bytes and not by its name alone: a container may hold two entries of
+/// one name.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Done {
+    parent_number: u64,
+    step: Arc<str>,
+    /// Which part of the parent, and whether it is packed.
+    part: (bool, u64, u64),
+    reader: &'static str,
+}
+
+impl Todo {
+    /// Those of `chosen` that have not read this entry. Two readers of one container hand out the same entries.
+    fn remaining<'scan>(
+        &self,
+        mut chosen: Vec<&'scan dyn Reader>,
+        done: &mut BTreeSet<Done>,
+    ) -> Vec<&'scan dyn Reader> {
+        let part = match self.child.body {
+            Body::Slice { offset, size } => (false, offset, size),
+            Body::Deflate { offset, size, .. } => (true, offset, size),
+            Body::Bytes(_) => return chosen,
+        };
+        let (parent_number, step) = (self.parent_number, &self.child.step);
+        chosen.retain(|reader| {
+            done.insert(Done { parent_number, step: Arc::clone(step), part, reader: reader.about().id })
+        });
+        chosen
+    }
+}
+
+impl<'scan> Scale<'scan> {
+    /// Weighs one file. When the scan was cancelled, what comes back is incomplete.
+    pub(crate) fn weigh(&self, item: &Item, ask: &Ask) -> Weighed {
+        let mut weighed = Weighed::new(item);
+        if !self.context.cancel.is_cancelled() {
+            self.open(item, ask, &mut weighed);
+        }
+        self.progress.file();
+        weighed
+    }
+
+    fn open(&self, item: &Item, ask: &Ask, weighed: &mut Weighed) {
+        let place = Place::file(Arc::clone(&item.path));
+        let source = match item.handle.open() {
+            Ok(source) => source,
+            Err(reason) => {
+                let claims = self.claims(&Hint { path: &item.path, size: item.size, head: &[] });
+                weighed.file.by_name = claims.by_name;
+                weighed.file.digest = Err(reason.clone());
+                weighed.unread(&place, ENGINE, reason);
+                return;
+            }
+        };
+        weighed.file.size = source.size();
+        let input = self.input(&source);
+        let mut head = vec![0; HEAD_BYTES.min(usize::try_from(source.size()).unwrap_or(HEAD_BYTES))];
+        match input.read_some(0, &mut head) {
+            Ok(filled) => head.truncate(filled),
+            Err(reason) => {
+                weighed.file.digest = Err(reason.clone());
+                weighed.unread(&place, ENGINE, reason);
+                return;
+            }
+        }
+        let claims = self.claims(&Hint { path: &item.path, size: source.size(), head: &head });
+        for reader in claims.failed {
+            weighed.unread(&place, reader, Unread::Panicked);
+        }
+        weighed.file.by_name = claims.by_name;
+        weighed.file.by_content = claims.by_content;
+        let mut chosen = match ask {
+            Ask::Claims | Ask::Link(..) => claims.chosen,
+            Ask::Reader(id) => self.reader(id).into_iter().collect(),
+            Ask::Digest => Vec::new(),
+        };
+        if let Ask::Link(file, ran) = ask {
+            chosen.retain(|reader| !ran.contains(&reader.about().id));
+            weighed.file.digest.clone_from(&file.digest);
+        }
+        if let Ask::Reader(id) = ask
+            && chosen.is_empty()
+        {
+            weighed.unread(&place, ENGINE, Unread::Unsupported(format!("format `{id}`")));
+        }
+        let asked = !chosen.is_empty() || matches!(ask, Ask::Digest);
+        if weighed.file.digest == Err(Unread::NotAsked) {
+            weighed.file.digest = match source.digest() {
+                Some(digest) => Ok(digest),
+                // Nothing is left to read for the digest.
+                None if length(&head) == source.size() => Ok(Digest::of(&head)),
+                None if asked => self.digest(&input),
+                None => Err(Unread::NotAsked),
+            };
+            if let Err(reason) = &weighed.file.digest
+                && *reason != Unread::NotAsked
+            {
+                weighed.unread(&place, ENGINE, reason.clone());
+            }
+        }
+        drop(head);
+        if !chosen.is_empty() {
+            self.read_all(place, source, &chosen, weighed);
+        }
+    }
+
+    /// Reads the file with `chosen`, then everything inside it. An explicit stack instead of recursion: nesting costs
+    /// no stack, and an entry is unpacked only when its turn has come.
+    fn read_all(&self, place: Place, source: Arc<dyn Source>, chosen: &[&dyn Reader], weighed: &mut Weighed) {
+        let mut budget = Budget::new(self.context.limits, source.size());
+        let mut stack = Vec::new();
+        let mut done = BTreeSet::new();
+        let mut number = 0u64;
+        weighed.ran = chosen.iter().map(|reader| reader.about().id).collect();
+        let children = self.read(&place, &source, chosen, weighed);
+        push(&mut stack, children, &source, number, &place, 1);
+        drop(source);
+        while let Some(todo) = stack.pop() {
+            if self.context.cancel.is_cancelled() {
+                return;
+            }
+            if let Err(reason) = budget.entry() {
+                // Whatever is left on the stack is what this one line stands for.
+                weighed.unread(&Place::file(Arc::clone(&weighed.path)), ENGINE, reason);
+                return;
+            }
+            let place = todo.parent_place.step(Arc::clone(&todo.child.step));
+            let chosen = match self.choose(&todo, &place, weighed) {
+                Ok(chosen) => todo.remaining(chosen, &mut done),
+                Err(reason) => {
+                    weighed.unread(&place, ENGINE, reason);
+                    continue;
+                }
+            };
+            if chosen.is_empty() {
+                continue;
+            }
+            let Todo { parent, child, depth, .. } = todo;
+            let unpacked = match unpack::whole(&parent, child.body, &mut budget, &self.context.cancel) {
+                Ok(unpacked) => unpacked,
+                Err(reason) => {
+                    weighed.unread(&place, ENGINE, reason);
+                    continue;
+                }
+            };
+            drop(parent);
+            if let Some(reason) = unpacked.unread {
+                weighed.unread(&place, ENGINE, reason);
+            }
+            if let Some(reason) = unpacked.malformed {
+                weighed.say(&place, What::Malformed(reason));
+            }
+            number = number.saturating_add(1);
+            weighed.inner = weighed.inner.saturating_add(1);
+            let children = self.read(&place, &unpacked.source, &chosen, weighed);
+            push(&mut stack, children, &unpacked.source, number, &place, depth.saturating_add(1));
+        }
+    }
+
+    /// The readers for an entry inside the file: the one that its container names, else those that claim it.
+    fn choose(
+        &self,
+        todo: &Todo,
+        place: &Place,
+        weighed: &mut Weighed,
+    ) -> Result<Vec<&'scan dyn Reader>, Unread> {
+        let limits = self.context.limits;
+        if todo.depth > limits.depth {
+            let limit = u64::try_from(limits.depth).unwrap_or(u64::MAX);
+            return Err(Unread::Limit(LimitKind::Depth, limit));
+        }
+        let child = &todo.child;
+        if let Some(id) = child.reader {
+            let reader = self.reader(id).ok_or_else(|| Unread::Unsupported(format!("format `{id}`")))?;
+            return Ok(vec![reader]);
+        }
+        let head = unpack::head(&todo.parent, &child.body, HEAD_BYTES, limits, &self.context.cancel)?;
+        let claims = self.claims(&Hint { path: &child.step, size: stated_size(&child.body), head: &head });
+        for reader in claims.failed {
+            weighed.unread(place, reader, Unread::Panicked);
+        }
+        Ok(claims.chosen)
+    }
+
+    /// Lets each of `chosen` read one entry and returns the entries inside it.
+    fn read(
+        &self,
+        place: &Place,
+        source: &Arc<dyn Source>,
+        chosen: &[&dyn Reader],
+        weighed: &mut Weighed,
+    ) -> Vec<Child> {
+        let mut children = Vec::new();
+        for reader in chosen {
+            let id = reader.about().id;
+            let input = self.input(source);
+            let mut sink = Sink::new(place.clone(), id, self.context.limits);
+            // What the sink took in before a panic is whole: every fact goes in by one push.
+            let ended = catch_unwind(AssertUnwindSafe(|| reader.read(&input, &mut sink)));
+            let mut outcome = sink.finish();
+            match ended {
+                Ok(Ok(())) => {}
+                Ok(Err(reason)) => outcome.facts.push(unread(place, None, id, reason)),
+                Err(_) => outcome.facts.push(unread(place, None, id, Unread::Panicked)),
+            }
+            weighed.facts.push((place.clone(), outcome.facts));
+            children.extend(outcome.children);
+            let named = |follow| Named { place: place.clone(), by: id, follow };
+            weighed.follows.extend(outcome.follows.into_iter().map(named));
+        }
+        children
+    }
+
+    fn claims(&self, hint: &Hint<'_>) -> Claims<'scan> {
+        let mut claims =
+            Claims { by_name: Vec::new(), by_content: Vec::new(), chosen: Vec::new(), failed: Vec::new() };
+        let mut claimed = Vec::new();
+        for reader in self.readers {
+            let id = reader.about().id;
+            // What is claimed without a look at the content is claimed by the name.
+            let named = Hint { head: &[], ..*hint };
+            let claim = catch_unwind(AssertUnwindSafe(|| (reader.claims(&named), reader.claims(hint))));
+            let Ok((by_name, claim)) = claim else {
+                claims.failed.push(id);
+                continue;
+            };
+            if by_name > Claim::No {
+                claims.by_name.push(id);
+            }
+            if claim == Claim::ByMagic {
+                claims.by_content.push(id);
+            }
+            if claim > Claim::No {
+                claimed.push((claim, *reader));
+            }
+        }
+        // Installers go by the name alone: content that looks like something else, by chance or by intent, must not
+        // keep a `RECORD` or a lock file from being read as what it is.
+        let highest = claimed.iter().map(|(claim, _)| *claim).max();
+        let runs = |claim: Claim, reader: &dyn Reader| {
+            Some(claim) == highest || reader.about().family == Family::Package
+        };
+        claims.chosen = claimed
+            .into_iter()
+            .filter(|(claim, reader)| runs(*claim, *reader))
+            .map(|(_, reader)| reader)
+            .collect();
+        claims
+    }
+
+    fn digest(&self, input: &Input) -> Result<Digest, Unread> {
+        let size = input.size();
+        self.progress.expect(0, size);
+        let mut hasher = Hasher::default();
+        let mut window = vec![0; DIGEST_WINDOW.min(usize::try_from(size).unwrap_or(DIGEST_WINDOW))];
+        let mut offset = 0u64;
+        while offset < size {
+            let filled = input.read_some(offset, &mut window)?;
+            let piece = window.get(..filled).unwrap_or_default();
+            if piece.is_empty() {
+                return Err(Unread::Truncated { offset });
+            }
+            hasher.update(piece);
+            self.progress.bytes(length(piece));
+            offset = offset.saturating_add(length(piece));
+        }
+        Ok(hasher.finish())
+    }
+
+    fn input(&self, source: &Arc<dyn Source>) -> Input {
+        Input::new(Arc::clone(source), self.context.limits, self.context.cancel.clone())
+    }
+
+    fn reader(&self, id: &str) -> Option<&'scan dyn Reader> {
+        self.readers.iter().copied().find(|reader| reader.about().id == id)
+    }
+}
+
+/// Puts children on the stack so that the first one is taken first.
+fn push(
+    stack: &mut Vec<Todo>,
+    children: Vec<Child>,
+    parent: &Arc<dyn Source>,
+    parent_number: u64,
+    parent_place: &Place,
+    depth: usize,
+) {
+    stack.extend(children.into_iter().rev().map(|child| Todo {
+        parent: Arc::clone(parent),
+        parent_number,
+        parent_place: parent_place.clone(),
+        child,
+        depth,
+    }));
+}
+
+fn stated_size(body: &Body) -> u64 {
+    match body {
+        Body::Slice { size, .. } => *size,
+        Body::Deflate { unpacked, .. } => *unpacked,
+        Body::Bytes(bytes) => length(bytes),
+    }
+}

