@@ -1,0 +1,99 @@
+//! `weighbridge db`: the advisories, where they are and how old.
+
+use std::io::Write;
+
+use weighbridge_advisory::Index;
+use weighbridge_core::date::Date;
+use weighbridge_net::feed::atomic::replace_file;
+use weighbridge_net::feed::store;
+
+use super::{end_on_interrupt, update};
+use crate::advisories::{self, Fetched};
+use crate::args::{Db, Global};
+use crate::errors::Failure;
+use crate::exit::Exit;
+use crate::printer::Printer;
+use crate::settings;
+use crate::setup::Setup;
+
+/// Runs the command.
+pub(super) fn run(global: &Global, db: &Db, setup: &Setup, printer: &Printer) -> Result<Exit, Failure> {
+    let context = settings::context(global, setup)?;
+    // An update may wait for a server; nothing of it is left behind when it is ended at once.
+    end_on_interrupt(None)?;
+    match db {
+        Db::Update(options) => update::run(options, &context, setup, printer),
+        Db::Status => status(context.today, setup, printer),
+        Db::Export { file } => {
+            let advisories = advisories::load(setup, printer)?;
+            let bytes = advisories.index.to_bytes();
+            replace_file(file, |out| out.write_all(&bytes))
+                .map_err(|error| Failure::unwritten(&format!("`{}`", file.display()), &error))?;
+            printer.say(&format!("wrote the advisories of {}", advisories.index.about().as_of));
+            Ok(Exit::Pass)
+        }
+        Db::Import { file, force } => {
+            let bytes = store::read_file(file)?
+                .ok_or_else(|| Failure::usage(format!("`{}` does not exist", file.display())))?;
+            let index = Index::from_bytes(&bytes).map_err(|error| Failure::from((file.as_path(), error)))?;
+            let guard = advisories::store(setup).ok_or_else(update::no_place)?.lock()?;
+            let present = advisories::load(setup, printer)?;
+            if !force && index.about().as_of < present.index.about().as_of {
+                return Err(update::implausible(format!(
+                    "the advisories in `{}` are of {}, older than those of {} that are in use",
+                    file.display(),
+                    index.about().as_of,
+                    present.index.about().as_of
+                )));
+            }
+            if !force && index.advisories().len() < present.index.advisories().len() / 2 {
+                return Err(update::implausible(format!(
+                    "`{}` holds {} records where there are {} in use",
+                    file.display(),
+                    index.advisories().len(),
+                    present.index.advisories().len()
+                )));
+            }
+            guard.replace(&bytes)?;
+            printer.say(&format!("took over the advisories of {}", index.about().as_of));
+            Ok(Exit::Pass)
+        }
+    }
+}
+
+fn status(today: Date, setup: &Setup, printer: &Printer) -> Result<Exit, Failure> {
+    let embedded = advisories::embedded()?;
+    let fetched = advisories::fetched(setup);
+    let fetched_used =
+        matches!(&fetched, Fetched::Valid(_, index) if index.about().as_of >= embedded.about().as_of);
+    printer.out(|out| {
+        line(out, "embedded", &embedded, today, !fetched_used)?;
+        match &fetched {
+            Fetched::None => writeln!(out, "fetched   none; `weighbridge db update` fetches them")?,
+            Fetched::Valid(path, index) => {
+                line(out, "fetched", index, today, fetched_used)?;
+                writeln!(out, "          {}", crate::printer::printable(&path.to_string_lossy()))?;
+            }
+            Fetched::Damaged(path, error) => writeln!(
+                out,
+                "fetched   cannot be used: {error}\n          {}",
+                crate::printer::printable(&path.to_string_lossy())
+            )?,
+            Fetched::Unreadable(error) => writeln!(out, "fetched   {error}")?,
+        }
+        Ok(())
+    })?;
+    let sound = matches!(fetched, Fetched::None | Fetched::Valid(..));
+    Ok(if sound { Exit::Pass } else { Exit::Incomplete })
+}
+
+fn line(out: &mut dyn Write, label: &str, index: &Index, today: Date, used: bool) -> std::io::Result<()> {
+    let about = index.about();
+    let days = i64::from(today.days()) - i64::from(about.as_of.days());
+    let age = match days {
+        1 => "1 day old".to_owned(),
+        days => format!("{} days old", days.max(0)),
+    };
+    let mark = if used { "  in use" } else { "" };
+    writeln!(out, "{label:<8}  of {}, {age}, {} records{mark}", about.as_of, index.advisories().len())
+}

@@ -1,0 +1,59 @@
+//! `weighbridge scan`: weigh, tell, and end as the policy says.
+
+use std::time::Instant;
+
+use weighbridge_core::renderer::Style;
+use weighbridge_core::report::Report;
+use weighbridge_engine::flow::{self, Request};
+use weighbridge_read::READERS;
+
+use super::end_on_interrupt;
+use crate::advisories::{self, Advisories};
+use crate::args::{Global, Scan};
+use crate::errors::Failure;
+use crate::exit::Exit;
+use crate::printer::Printer;
+use crate::progress::Bar;
+use crate::settings::{self, Weigh};
+use crate::setup::Setup;
+
+/// Runs the command.
+pub(super) fn run(global: &Global, scan: &Scan, setup: &Setup, printer: &Printer) -> Result<Exit, Failure> {
+    let settings = settings::scan(global, scan, setup, printer)?;
+    end_on_interrupt(Some(settings.weigh.context.cancel.clone()))?;
+    let started = Instant::now();
+    let report = weigh(&settings.weigh, setup, printer)?;
+    let exit = Exit::of(report.verdict, settings.exit_zero);
+    // A time would make two equal reports differ; only somebody who watches wants it.
+    let elapsed = setup.out_is_terminal.then(|| started.elapsed());
+    let style = Style { exit_code: exit.code(), elapsed, ..settings.style };
+    let file_style = settings::file_style(&style);
+    for output in &settings.outputs {
+        output.write(&report, &file_style)?;
+        printer.detail(&format!("wrote `{}` as {}", output.path.display(), output.renderer.id()));
+    }
+    if let Some(renderer) = settings.shown {
+        printer.out(|out| renderer.render(&report, &style, out))?;
+    }
+    Ok(exit)
+}
+
+/// Weighs the targets, with a progress bar where one is wanted.
+pub(super) fn weigh(weigh: &Weigh, setup: &Setup, printer: &Printer) -> Result<Report, Failure> {
+    let Advisories { index, source } = advisories::load(setup, printer)?;
+    printer.detail(&match &weigh.config {
+        Some(path) => format!("configuration: `{}`", path.display()),
+        None => "configuration: none".to_owned(),
+    });
+    printer.detail(&format!("advisories: {source}, of {}", index.about().as_of));
+    printer.detail(&format!("threads: {}", weigh.jobs));
+    let request = Request {
+        targets: &weigh.targets,
+        exclude: &weigh.exclude,
+        jobs: Some(weigh.jobs),
+        readers: READERS,
+        policy: &weigh.policy,
+    };
+    let bar = Bar::new(printer.progress);
+    Ok(flow::scan(&request, &index, &source, &weigh.context, &bar)?)
+}

@@ -1,0 +1,186 @@
+//! Every environment variable that has an effect: one table, from which `docs/environment.md` is generated, and the one
+//! place that reads them.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// An environment variable and what it does.
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// What it does, in one sentence.
+    pub does: &'static str,
+}
+
+/// All of them, sorted by name.
+pub static VARIABLES: &[Variable] = &[
+    Variable { name: "ALL_PROXY", does: "Proxy for `db update`." },
+    Variable { name: "CI", does: "Set to anything but `0` or `false`: no progress bar." },
+    Variable {
+        name: "CLICOLOR_FORCE",
+        does: "Set to anything but `0`: colour even where standard output is no terminal; `--color` and `NO_COLOR` win.",
+    },
+    Variable {
+        name: "COLUMNS",
+        does: "Width of the report in columns, where it is a number of at least 20.",
+    },
+    Variable { name: "HOME", does: "Holds `.cache` and `.config` where the XDG variables are not set." },
+    Variable { name: "HTTPS_PROXY", does: "Proxy for `db update` where `ALL_PROXY` names none." },
+    Variable { name: "HTTP_PROXY", does: "Proxy for `db update` where the two others name none." },
+    Variable { name: "NO_COLOR", does: "Set to anything: no colour; `--color` wins." },
+    Variable {
+        name: "NO_PROXY",
+        does: "Hosts that `db update` reaches without a proxy, separated by commas.",
+    },
+    Variable {
+        name: "SOURCE_DATE_EPOCH",
+        does: "Seconds since 1970-01-01 UTC that stand for the present: the date of reports, by which ignores expire \
+               and advisories age.",
+    },
+    Variable {
+        name: "SSL_CERT_FILE",
+        does: "File of certificate authorities in PEM that `db update` trusts instead of the built-in ones.",
+    },
+    Variable { name: "TERM", does: "`dumb`: no colour, no links and no progress bar." },
+    Variable { name: "WEIGHBRIDGE_CACHE_DIR", does: "Folder of the updated advisories." },
+    Variable {
+        name: "WEIGHBRIDGE_CONFIG",
+        does: "Configuration file to use instead of looking for one; like `--config`.",
+    },
+    Variable {
+        name: "WEIGHBRIDGE_FAIL_ON",
+        does: "Severity from which a finding fails the policy; like `--fail-on`.",
+    },
+    Variable {
+        name: "WEIGHBRIDGE_FORMAT",
+        does: "Format of the report on standard output; like `--format`.",
+    },
+    Variable { name: "WEIGHBRIDGE_JOBS", does: "Number of threads; like `-j`." },
+    Variable {
+        name: "WEIGHBRIDGE_MAX_AGE",
+        does: "Days after which advisories are too old; like `--max-age`.",
+    },
+    Variable {
+        name: "WEIGHBRIDGE_OFFLINE",
+        does: "Set to anything but `0` or `false`: no socket is opened; like `--offline`.",
+    },
+    Variable { name: "WEIGHBRIDGE_OSV_URL", does: "Where `db update` finds the advisories; like `--from`." },
+    Variable { name: "WEIGHBRIDGE_SHOW", does: "Findings that are shown in full; like `--show`." },
+    Variable {
+        name: "XDG_CACHE_HOME",
+        does: "Folder of caches; the updated advisories lie in `weighbridge` in it. Default `$HOME/.cache`.",
+    },
+    Variable {
+        name: "XDG_CONFIG_HOME",
+        does: "Folder of configurations; the last place to look is `weighbridge/config.toml` in it. Default \
+               `$HOME/.config`.",
+    },
+];
+
+/// The values of the environment, read once when the program starts.
+#[derive(Clone, Default, Debug)]
+pub struct Environment {
+    values: BTreeMap<&'static str, OsString>,
+    /// Variables that begin like ours and mean nothing, sorted: probably misspelt.
+    pub unknown: Vec<String>,
+}
+
+impl Environment {
+    /// Reads the variables of the table.
+    pub fn read() -> Self {
+        Self::from_pairs(std::env::vars_os())
+    }
+
+    /// Takes the variables of the table out of `pairs`.
+    pub fn from_pairs(pairs: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        let mut environment = Self::default();
+        for (name, value) in pairs {
+            let name = name.to_string_lossy();
+            match VARIABLES.iter().find(|variable| variable.name == name) {
+                Some(variable) => {
+                    environment.values.insert(variable.name, value);
+                }
+                None if name.starts_with("WEIGHBRIDGE_") => environment.unknown.push(name.into_owned()),
+                None => {}
+            }
+        }
+        environment.unknown.sort();
+        environment
+    }
+
+    /// The value; none if it is not set or empty.
+    ///
+    /// Every name that is asked for must stand in the table, so that no variable goes undocumented.
+    pub fn get(&self, name: &str) -> Option<&OsString> {
+        debug_assert!(VARIABLES.iter().any(|variable| variable.name == name), "`{name}` is not in the table");
+        self.values.get(name).filter(|value| !value.is_empty())
+    }
+
+    /// The value as text; bytes that are not UTF-8 make it a wrong value rather than none.
+    pub fn text(&self, name: &str) -> Option<String> {
+        self.get(name).map(|value| value.to_string_lossy().into_owned())
+    }
+
+    /// Whether it is set to anything but `0` or `false`.
+    pub fn flag(&self, name: &str) -> bool {
+        self.text(name).is_some_and(|value| value != "0" && !value.eq_ignore_ascii_case("false"))
+    }
+
+    /// The folder for the updated advisories; none where neither a cache nor a home is known.
+    pub fn cache_dir(&self) -> Option<PathBuf> {
+        self.get("WEIGHBRIDGE_CACHE_DIR")
+            .map(PathBuf::from)
+            .or_else(|| self.base("XDG_CACHE_HOME", ".cache").map(|base| base.join("weighbridge")))
+    }
+
+    /// The user's own configuration file, whether it exists or not.
+    pub fn user_config(&self) -> Option<PathBuf> {
+        self.base("XDG_CONFIG_HOME", ".config").map(|base| base.join("weighbridge").join("config.toml"))
+    }
+
+    /// A base directory; relative values are to be ignored (XDG Base Directory Specification, *Environment variables*).
+    fn base(&self, variable: &str, below_home: &str) -> Option<PathBuf> {
+        self.get(variable)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+            .or_else(|| Some(PathBuf::from(self.get("HOME")?).join(below_home)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(pairs: &[(&str, &str)]) -> Environment {
+        Environment::from_pairs(pairs.iter().map(|(name, value)| (name.into(), value.into())))
+    }
+
+    #[test]
+    fn the_table_is_sorted_and_says_something() {
+        assert!(VARIABLES.is_sorted_by(|a, b| a.name < b.name));
+        assert!(VARIABLES.iter().all(|variable| variable.does.ends_with('.')));
+    }
+
+    #[test]
+    fn folders_follow_the_base_directory_specification() {
+        let cache = |pairs: &[(&str, &str)]| environment(pairs).cache_dir();
+        assert_eq!(cache(&[]), None);
+        assert_eq!(cache(&[("HOME", "/h")]), Some("/h/.cache/weighbridge".into()));
+        assert_eq!(cache(&[("HOME", "/h"), ("XDG_CACHE_HOME", "/c")]), Some("/c/weighbridge".into()));
+        assert_eq!(cache(&[("HOME", "/h"), ("XDG_CACHE_HOME", "c")]), Some("/h/.cache/weighbridge".into()));
+        assert_eq!(cache(&[("HOME", "/h"), ("WEIGHBRIDGE_CACHE_DIR", "w")]), Some("w".into()));
+        assert_eq!(
+            environment(&[("XDG_CONFIG_HOME", "/x")]).user_config(),
+            Some("/x/weighbridge/config.toml".into())
+        );
+    }
+
+    #[test]
+    fn misspelt_variables_are_noticed_and_flags_can_be_off() {
+        let environment =
+            environment(&[("WEIGHBRIDGE_FAILON", "low"), ("CI", "false"), ("WEIGHBRIDGE_OFFLINE", "1")]);
+        assert_eq!(environment.unknown, ["WEIGHBRIDGE_FAILON"]);
+        assert!(!environment.flag("CI") && environment.flag("WEIGHBRIDGE_OFFLINE"));
+    }
+}

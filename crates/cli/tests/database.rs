@@ -1,0 +1,302 @@
+//! `db`: updates against servers on loopback that behave, lie, break off and hang; and what is left after each.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::Test;
+use crate::interrupts::signal;
+use crate::support::{GOOD, Run, World};
+
+pub(crate) const TESTS: &[Test] = &[
+    ("an_update_replaces_the_advisories", an_update_replaces_the_advisories),
+    ("a_broken_update_changes_nothing", a_broken_update_changes_nothing),
+    ("an_implausible_update_needs_force", an_implausible_update_needs_force),
+    ("a_killed_update_leaves_the_old_advisories", a_killed_update_leaves_the_old_advisories),
+    ("one_update_at_a_time", one_update_at_a_time),
+    ("damaged_advisories_are_an_alarm", damaged_advisories_are_an_alarm),
+    ("advisories_can_be_carried_over", advisories_can_be_carried_over),
+    ("offline_connects_to_nobody", offline_connects_to_nobody),
+];
+
+/// How a server behaves.
+enum Server {
+    /// Sends all of it.
+    Whole(Vec<u8>),
+    /// Announces all of it and sends the first half.
+    Half(Vec<u8>),
+    /// Sends the first half and then nothing more, without closing.
+    Hangs(Vec<u8>),
+    /// Fails.
+    Fails,
+}
+
+/// A running server.
+struct Running {
+    url: String,
+    /// Connections so far.
+    connections: Arc<AtomicUsize>,
+}
+
+impl Running {
+    /// Waits until somebody has connected.
+    fn wait_for_connection(&self) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while self.connections.load(Ordering::SeqCst) == 0 {
+            assert!(Instant::now() < deadline, "nobody connects");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+/// Starts a server for a few connections. It ends with the test process at the latest.
+fn serve(server: Server) -> Running {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let connections = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&connections);
+    thread::spawn(move || {
+        for stream in listener.incoming().take(4).flatten() {
+            answer(stream, &server, &count);
+        }
+    });
+    Running { url, connections }
+}
+
+fn answer(mut stream: TcpStream, server: &Server, count: &AtomicUsize) {
+    let mut request = [0; 4096];
+    let length = stream.read(&mut request).unwrap_or(0);
+    assert!(request[..length].starts_with(b"GET /PyPI/all.zip HTTP/1.1\r\n"));
+    let mut send = |status: &str, announced: usize, body: &[u8]| {
+        let head = format!("HTTP/1.1 {status}\r\nContent-Length: {announced}\r\nConnection: close\r\n\r\n");
+        // The other side may be gone; that is what some tests are about.
+        let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body));
+        let _ = stream.flush();
+    };
+    match server {
+        Server::Whole(zip) => send("200 OK", zip.len(), zip),
+        Server::Half(zip) => send("200 OK", zip.len(), &zip[..zip.len() / 2]),
+        Server::Fails => send("500 Internal Server Error", 0, b""),
+        Server::Hangs(zip) => send("200 OK", zip.len(), &zip[..zip.len() / 2]),
+    }
+    count.fetch_add(1, Ordering::SeqCst);
+    if matches!(server, Server::Hangs(_)) {
+        thread::sleep(Duration::from_secs(20));
+    }
+}
+
+/// An archive of so many records of this day about packages `weigh-0`, `weigh-1`, …, all below version 2.
+fn archive(records: usize, day: &str) -> Vec<u8> {
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for number in 0..records {
+        let id = format!("PYSEC-2026-{}", 900_000 + number);
+        zip.start_file(format!("{id}.json"), zip::write::SimpleFileOptions::default()).unwrap();
+        write!(
+            zip,
+            r#"{{"schema_version":"1.6.0","id":"{id}","modified":"{day}T00:00:00Z","affected":[{{"package":
+            {{"ecosystem":"PyPI","name":"weigh-{number}"}},"ranges":[{{"type":"ECOSYSTEM","events":
+            [{{"introduced":"0"}},{{"fixed":"2"}}]}}]}}]}}"#
+        )
+        .unwrap();
+    }
+    zip.finish().unwrap().into_inner()
+}
+
+/// As many records as are plausible beside the embedded ones, newer than those.
+fn good() -> Vec<u8> {
+    archive(4000, "2026-08-01")
+}
+
+/// A world with a project that only the archives of this file know something about.
+fn world() -> World {
+    let world = World::new();
+    world.write("requirements.txt", "weigh-7==1.0\n");
+    world
+}
+
+fn update(world: &World, server: &Running, more: &str) -> Run {
+    world.run(&format!("db update --from {} {more}", server.url))
+}
+
+/// Asserts which advisories are in use, by their day.
+#[track_caller]
+fn in_use(world: &World, day: &str) {
+    let status = world.run("db status");
+    let line = status.out.lines().find(|line| line.ends_with("in use")).unwrap().to_owned();
+    assert!(line.contains(&format!("of {day}")), "{}", status.out);
+}
+
+fn an_update_replaces_the_advisories() {
+    let world = world();
+    world.run(". --fail-on low").ends(0);
+    world.run("db status").ends(0).shows(&["embedded", "in use", "fetched   none"]);
+    let server = serve(Server::Whole(good()));
+    update(&world, &server, "").ends(0).shows(&["advisories of 2026-08-01, 4000 records", "before: of "]);
+    in_use(&world, "2026-08-01");
+    world.run("db status").ends(0).shows(&["1 day old", "4000 records", "pypi.snapshot"]);
+    world.run(". --fail-on low").ends(1).shows(&["PYSEC-2026-900007", "weigh-7 1.0", "2026-08-01"]);
+    // What was in the program is still there for a program that looks elsewhere.
+    world.run_with(&[("WEIGHBRIDGE_CACHE_DIR", "elsewhere")], ". --fail-on low").ends(0);
+    // The address may come from the environment.
+    let server = serve(Server::Whole(archive(4001, "2026-08-02")));
+    world.run_with(&[("WEIGHBRIDGE_OSV_URL", &server.url)], "db update").ends(0).shows(&["4001 records"]);
+}
+
+fn a_broken_update_changes_nothing() {
+    let world = world();
+    update(&world, &serve(Server::Whole(good())), "").ends(0);
+    let newer = archive(4000, "2026-08-02");
+    let mut cut = newer.clone();
+    cut.truncate(cut.len() / 2);
+    let mut flipped = newer.clone();
+    let middle = flipped.len() / 3;
+    flipped[middle..middle + 2000].fill(0x55);
+    for (server, said) in [
+        (Server::Half(newer.clone()), "broke off"),
+        (Server::Whole(cut), "the archive"),
+        (Server::Whole(flipped), "the archive"),
+        (Server::Whole(b"<html>maintenance</html>".to_vec()), "the archive"),
+        (Server::Whole(Vec::new()), "the archive"),
+        (Server::Fails, "status 500"),
+    ] {
+        update(&world, &serve(server), "").ends(4).says(&["error: ", said, "hint: "]);
+        in_use(&world, "2026-08-01");
+    }
+    let started = Instant::now();
+    update(&world, &serve(Server::Hangs(newer)), "--timeout 1").ends(4).says(&["hint: "]);
+    assert!(started.elapsed() < Duration::from_secs(15));
+    in_use(&world, "2026-08-01");
+    // Nobody listens there any more.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    world.run(&format!("db update --from http://127.0.0.1:{port}")).ends(4);
+    in_use(&world, "2026-08-01");
+}
+
+fn an_implausible_update_needs_force() {
+    let world = world();
+    let none = zip::ZipWriter::new(std::io::Cursor::new(Vec::new())).finish().unwrap().into_inner();
+    // Forced or not: what is older than the embedded advisories is kept and not used.
+    for (zip, said, forced, day) in [
+        (none, "no record", 4, "2026-07-23"),
+        (archive(4000, "2020-01-01"), "older than", 0, "2026-07-23"),
+        (archive(10, "2026-08-01"), "10 records where there were", 0, "2026-08-01"),
+    ] {
+        let server = serve(Server::Whole(zip));
+        update(&world, &server, "").ends(4).says(&[said]);
+        in_use(&world, "2026-07-23");
+        update(&world, &server, "--force").ends(forced);
+        in_use(&world, day);
+    }
+}
+
+fn a_killed_update_leaves_the_old_advisories() {
+    let world = world();
+    update(&world, &serve(Server::Whole(good())), "").ends(0);
+    let server = serve(Server::Hangs(archive(4000, "2026-08-02")));
+    let mut child = world.command(&format!("db update --from {}", server.url)).spawn().unwrap();
+    server.wait_for_connection();
+    signal(&child, "-KILL");
+    assert_eq!(child.wait().unwrap().code(), None);
+    in_use(&world, "2026-08-01");
+    // The lock went with the process.
+    update(&world, &serve(Server::Whole(archive(4000, "2026-08-02"))), "").ends(0);
+    in_use(&world, "2026-08-02");
+    let server = serve(Server::Hangs(good()));
+    let mut child = world.command(&format!("db update --from {}", server.url)).spawn().unwrap();
+    server.wait_for_connection();
+    signal(&child, "-INT");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    in_use(&world, "2026-08-02");
+}
+
+fn one_update_at_a_time() {
+    let world = world();
+    let server = serve(Server::Hangs(good()));
+    let mut child = world.command(&format!("db update --from {}", server.url)).spawn().unwrap();
+    server.wait_for_connection();
+    update(&world, &serve(Server::Whole(good())), "").ends(4).says(&["another update"]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+fn damaged_advisories_are_an_alarm() {
+    let world = world();
+    update(&world, &serve(Server::Whole(good())), "").ends(0);
+    let folder = world.path("../home/.cache/weighbridge/advisories");
+    let snapshot = folder.join("pypi.snapshot");
+    let mut bytes = std::fs::read(&snapshot).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0xff;
+    std::fs::write(&snapshot, &bytes).unwrap();
+    let run = world.run(". -q --fail-on low").ends(0);
+    assert!(run.err.contains("cannot be used") && run.err.contains("weighbridge db update"), "{}", run.err);
+    world.run("db status").ends(4).shows(&["fetched   cannot be used", "in use"]);
+    update(&world, &serve(Server::Whole(good())), "").ends(0);
+    world.run("db status").ends(0);
+    let names: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names.len(), 2, "a lock and a snapshot: {names:?}");
+}
+
+fn advisories_can_be_carried_over() {
+    let connected = world();
+    update(&connected, &serve(Server::Whole(good())), "").ends(0);
+    connected.run("db export ../carried.snapshot").ends(0);
+    let island = world();
+    let file = connected.path("../carried.snapshot");
+    island.run("db import none.snapshot").ends(2).says(&["does not exist"]);
+    island.write("garbage", "not a snapshot");
+    island.run("db import garbage").ends(2).says(&["cannot use `garbage`", "hint: "]);
+    in_use(&island, "2026-07-23");
+    island.run(&format!("--offline db import {}", file.display())).ends(0);
+    in_use(&island, "2026-08-01");
+    island.run(". --fail-on low").ends(1).shows(&["weigh-7"]);
+    // The embedded ones are older than those in use now.
+    let fresh = world();
+    fresh.run("db export old.snapshot").ends(0);
+    let old = fresh.path("old.snapshot");
+    island.run(&format!("db import {}", old.display())).ends(4).says(&["older"]);
+    island.run(&format!("db import --force {}", old.display())).ends(0);
+    in_use(&island, "2026-07-23");
+}
+
+fn offline_connects_to_nobody() {
+    let world = world();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    for (variables, arguments) in [
+        (&[][..], format!("--offline db update --from {url}")),
+        (&[], format!("db update --offline --from {url}")),
+        (&[("WEIGHBRIDGE_OFFLINE", "1")], format!("db update --from {url}")),
+    ] {
+        world.run_with(variables, &arguments).ends(2).says(&["offline", "db import"]);
+    }
+    world.run_with(&[("WEIGHBRIDGE_OSV_URL", &url)], ". --offline").ends(0);
+    world.run_with(&[("WEIGHBRIDGE_OSV_URL", &url)], ".").ends(0);
+    assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+}
+
+/// Whether system calls can be watched here.
+pub(crate) fn can_trace() -> bool {
+    let probe = Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).stderr(Stdio::null()).status();
+    probe.is_ok_and(|status| status.success())
+}
+
+/// The trial that watches the system calls of a scan and of a refused update.
+pub(crate) fn offline_opens_no_socket_at_all() {
+    let world = world();
+    world.write("more/requirements.txt", GOOD);
+    for arguments in ["--offline .", "--offline db update", "."] {
+        let trace = world.path("../trace");
+        let mut command = world.program("strace".as_ref(), "-f -e trace=network -o ../trace");
+        command.arg(env!("CARGO_BIN_EXE_weighbridge")).args(arguments.split(' '));
+        assert!(command.output().unwrap().status.code().is_some());
+        let calls = std::fs::read_to_string(trace).unwrap();
+        assert!(calls.contains("exited with"), "the trace is empty: {calls}");
+        assert!(!calls.contains("socket("), "{arguments}: {calls}");
+    }
+}

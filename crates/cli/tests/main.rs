@@ -1,0 +1,41 @@
+//! The real binary, for what only it can show: arguments, exit codes, streams, signals, files, sockets.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+mod arguments;
+mod database;
+mod interrupts;
+mod policy;
+mod readme;
+mod streams;
+mod support;
+
+use libtest_mimic::{Arguments, Trial};
+
+/// A test and its name.
+type Test = (&'static str, fn());
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let mut trials: Vec<Trial> =
+        [arguments::TESTS, database::TESTS, interrupts::TESTS, policy::TESTS, readme::TESTS, streams::TESTS]
+            .into_iter()
+            .flatten()
+            .map(|(name, test)| {
+                Trial::test(*name, || {
+                    test();
+                    Ok(())
+                })
+            })
+            .collect();
+    // Needs `strace` and the right to trace; listed as ignored where there is none.
+    let traceable = database::can_trace();
+    trials.push(
+        Trial::test("offline_opens_no_socket_at_all", || {
+            database::offline_opens_no_socket_at_all();
+            Ok(())
+        })
+        .with_ignored_flag(!traceable),
+    );
+    libtest_mimic::run(&arguments, trials).exit();
+}
