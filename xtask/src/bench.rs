@@ -1,0 +1,313 @@
+//! Measures Weighbridge beside its peers in one run and writes `docs/benchmarks.md`.
+//!
+//! Ratios are what counts: both sides run on the same machine, on the same input, minutes apart. The peers live in a
+//! virtual environment of their own under `target/bench/`, with the versions in [`PEERS`].
+
+mod input;
+
+use std::fmt::Write as _;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context as _, bail};
+use serde_json::Value;
+
+const PEERS: &[&str] = &[
+    "pip-audit==2.10.1",
+    "picklescan==1.0.5",
+    "modelscan==0.8.8",
+    "fickling==0.1.12",
+    "typing_extensions",
+    "numpy",
+];
+
+/// One measured command.
+struct Row {
+    who: String,
+    command: String,
+    wall: f64,
+    cpu: f64,
+    memory: u64,
+    exit: i64,
+}
+
+/// One question with everybody's answer; ours first.
+struct Table {
+    title: &'static str,
+    about: String,
+    rows: Vec<Row>,
+}
+
+struct Bench {
+    folder: PathBuf,
+    python: PathBuf,
+    weighbridge: PathBuf,
+    scripts: PathBuf,
+}
+
+/// Runs everything.
+///
+/// # Errors
+/// When an input cannot be built or a peer cannot be installed.
+pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
+    let folder = root.join("target/bench");
+    std::fs::create_dir_all(&folder)?;
+    let folder = folder.canonicalize()?;
+    let status = Command::new("cargo")
+        .args(["build", "--release", "--quiet", "--package", "weighbridge"])
+        .current_dir(root)
+        .status()?;
+    if !status.success() {
+        bail!("the release build failed");
+    }
+    let bench = Bench {
+        python: environment(&folder)?,
+        weighbridge: root.join("target/release/weighbridge").canonicalize()?,
+        scripts: root.join("xtask/bench").canonicalize()?,
+        folder,
+    };
+    let tables = [
+        bench.start_up()?,
+        bench.pinned(root)?,
+        bench.environment()?,
+        bench.lock()?,
+        bench.pickle()?,
+        bench.small_models()?,
+        bench.large_checkpoint()?,
+    ];
+    let page = page(&tables, &bench)?;
+    std::fs::write(root.join("docs/benchmarks.md"), page)?;
+    Ok(())
+}
+
+/// Makes the peers' environment on first use and returns its Python.
+fn environment(folder: &Path) -> anyhow::Result<PathBuf> {
+    let environment = folder.join("peers");
+    let python = environment.join("bin/python");
+    if !environment.join("ready").exists() {
+        let make = Command::new("python3").args(["-m", "venv"]).arg(&environment).status()?;
+        let install = Command::new(&python).args(["-m", "pip", "install", "--quiet"]).args(PEERS).status()?;
+        if !make.success() || !install.success() {
+            bail!("the peers cannot be installed from the package index");
+        }
+        std::fs::write(environment.join("ready"), "")?;
+    }
+    Ok(python)
+}
+
+impl Bench {
+    fn measure(&self, who: &str, times: u32, command: &[&str]) -> anyhow::Result<Row> {
+        let output = Command::new(&self.python)
+            .arg(self.scripts.join("measure.py"))
+            .arg(times.to_string())
+            .args(command)
+            .env("XDG_CACHE_HOME", self.folder.join("cache"))
+            .current_dir(&self.folder)
+            .output()?;
+        let result: Value = serde_json::from_slice(&output.stdout)
+            .with_context(|| format!("{who}: {}", String::from_utf8_lossy(&output.stderr)))?;
+        let number = |key: &str| result[key].as_f64().unwrap_or(f64::NAN);
+        let peers = self.folder.join("peers/bin/").display().to_string() + "/";
+        let command = command
+            .join(" ")
+            .replace(&self.weighbridge.display().to_string(), "weighbridge")
+            .replace(&peers, "");
+        Ok(Row {
+            who: who.to_owned(),
+            command,
+            wall: number("wall"),
+            cpu: number("cpu"),
+            memory: result["memory"].as_u64().unwrap_or(0),
+            exit: result["exit"].as_i64().unwrap_or(-1),
+        })
+    }
+
+    fn own(&self) -> &str {
+        self.weighbridge.to_str().unwrap_or("weighbridge")
+    }
+
+    fn peer(&self, name: &str) -> String {
+        self.folder.join("peers/bin").join(name).display().to_string()
+    }
+
+    fn start_up(&self) -> anyhow::Result<Table> {
+        let mut rows = vec![
+            self.measure("weighbridge", 20, &[self.own(), "--version"])?,
+            self.measure("weighbridge", 20, &[self.own(), "explain", "WB-P001"])?,
+        ];
+        for name in ["pip-audit", "picklescan", "modelscan", "fickling"] {
+            let flag = if matches!(name, "picklescan" | "modelscan") { "--help" } else { "--version" };
+            rows.push(self.measure(name, 5, &[&self.peer(name), flag])?);
+        }
+        Ok(Table { title: "Start-up", about: "The time before anything is done.".to_owned(), rows })
+    }
+
+    fn pinned(&self, root: &Path) -> anyhow::Result<Table> {
+        input::pinned_requirements(&self.folder.join("pinned"))?;
+        let mut rows = vec![self.measure("weighbridge", 10, &[self.own(), "scan", "pinned"])?];
+        let advisories = self.folder.join("pypi-osv.jsonl");
+        if input::advisories(root, &advisories)? {
+            let (mut service, url) = self.osv_service(&advisories)?;
+            let audit = self.peer("pip-audit");
+            let flags =
+                ["--no-deps", "--disable-pip", "--progress-spinner", "off", "-s", "osv", "--osv-url", &url];
+            let mut command = vec![audit.as_str(), "-r", "pinned/requirements.txt"];
+            command.extend(flags);
+            let row = self.measure("pip-audit", 3, &command)?;
+            rows.push(Row { command: row.command.replace(&url, "LOOPBACK"), ..row });
+            drop(service.stdin.take());
+            service.wait()?;
+        }
+        let about =
+            "41 pinned packages, matched against all advisories; loading them included. pip-audit asks an \
+                     OSV service on loopback over the same data."
+                .to_owned();
+        Ok(Table { title: "41 pinned packages", about, rows })
+    }
+
+    fn osv_service(&self, advisories: &Path) -> anyhow::Result<(Child, String)> {
+        let mut service = Command::new(&self.python)
+            .arg(self.scripts.join("osv_service.py"))
+            .arg(advisories)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut port = String::new();
+        BufReader::new(service.stdout.take().context("standard output was asked for")?)
+            .read_line(&mut port)?;
+        Ok((service, format!("http://127.0.0.1:{}/v1/query", port.trim())))
+    }
+
+    fn environment(&self) -> anyhow::Result<Table> {
+        let bytes = input::environment(&self.folder.join("env250"))?;
+        let files = "find env250 -type f -print0 | xargs -0 -P 2 -n 500 sha256sum";
+        let rows = vec![
+            self.measure("weighbridge", 3, &[self.own(), "scan", "venv:env250"])?,
+            self.measure("weighbridge, one thread", 3, &[self.own(), "scan", "-j", "1", "venv:env250"])?,
+            self.measure("sha256sum, two at a time (yardstick)", 3, &["sh", "-c", files])?,
+        ];
+        let about = format!(
+            "An installed environment with 250 packages, {} MB in 10,000 files; every file is hashed and compared \
+             with the RECORD of its package. The peers that read environments verify no hashes.",
+            bytes / 1_000_000
+        );
+        Ok(Table { title: "An environment of 250 packages", about, rows })
+    }
+
+    fn lock(&self) -> anyhow::Result<Table> {
+        input::lock(&self.folder.join("lock10000"), 10_000)?;
+        let rows = vec![self.measure("weighbridge", 5, &[self.own(), "scan", "lock10000"])?];
+        let about = "A `uv.lock` with 10,000 packages and 40,000 dependencies.".to_owned();
+        Ok(Table { title: "A lock of 10,000 packages", about, rows })
+    }
+
+    fn pickle(&self) -> anyhow::Result<Table> {
+        let path = self.folder.join("large/large.pkl");
+        let operations = input::large_pickle(&path)?;
+        let file = "large/large.pkl";
+        let genops = "import pickletools,sys\nfor _ in pickletools.genops(open(sys.argv[1],'rb')): pass";
+        let load = "import pickle,sys\npickle.load(open(sys.argv[1],'rb'))";
+        let python = self.python.display().to_string();
+        let rows = vec![
+            self.measure("weighbridge", 3, &[self.own(), "scan", file])?,
+            self.measure("picklescan", 1, &[&self.peer("picklescan"), "-p", file])?,
+            self.measure("modelscan", 1, &[&self.peer("modelscan"), "-p", file])?,
+            self.measure("fickling", 1, &[&self.peer("fickling"), "--check-safety", file])?,
+            self.measure("CPython, pickletools (yardstick)", 1, &[&python, "-c", genops, file])?,
+            self.measure("CPython, pickle.load (yardstick)", 1, &[&python, "-c", load, file])?,
+        ];
+        let about =
+            format!("A pickle of 200 MB with {operations} opcodes: records of text, numbers and tuples.");
+        Ok(Table { title: "A large pickle", about, rows })
+    }
+
+    fn small_models(&self) -> anyhow::Result<Table> {
+        input::small_pickles(&self.folder.join("small"), 239)?;
+        let rows = vec![
+            self.measure("weighbridge", 5, &[self.own(), "scan", "small"])?,
+            self.measure("picklescan", 3, &[&self.peer("picklescan"), "-p", "small"])?,
+            self.measure("modelscan", 3, &[&self.peer("modelscan"), "-p", "small"])?,
+        ];
+        Ok(Table { title: "239 small pickles", about: "One folder, one command.".to_owned(), rows })
+    }
+
+    fn large_checkpoint(&self) -> anyhow::Result<Table> {
+        input::large_checkpoint(&self.folder.join("checkpoint/model.pt"), 2 << 30)?;
+        let file = "checkpoint/model.pt";
+        let rows = vec![
+            self.measure("weighbridge", 3, &[self.own(), "scan", file])?,
+            self.measure("picklescan", 3, &[&self.peer("picklescan"), "-p", file])?,
+            self.measure("modelscan", 3, &[&self.peer("modelscan"), "-p", file])?,
+            self.measure("sha256sum (yardstick)", 1, &["sha256sum", file])?,
+        ];
+        let about =
+            "A PyTorch checkpoint of 2 GiB. Weighbridge also computes the digest of the whole file, which \
+                     the peers do not; that is nearly all of its time."
+                .to_owned();
+        Ok(Table { title: "A checkpoint of 2 GiB", about, rows })
+    }
+}
+
+fn page(tables: &[Table], bench: &Bench) -> anyhow::Result<String> {
+    let mut page = String::from(
+        "# Benchmarks\n\n<!-- Written by `cargo xtask bench`; do not edit. -->\n\nOne run on one machine, all tools \
+         side by side; the best of several runs each. Compare rows of one table, not tables of different days. CPU \
+         is user and system time together; memory is the peak resident size. Where another tool wins, the table \
+         shows it.\n\n",
+    );
+    writeln!(page, "Machine: {}\n", machine())?;
+    let versions = Command::new(&bench.python).args(["-m", "pip", "list", "--format", "freeze"]).output()?;
+    let versions = String::from_utf8_lossy(&versions.stdout).into_owned();
+    let named: Vec<&str> = versions
+        .lines()
+        .filter(|line| PEERS.iter().any(|peer| line.replace('_', "-").starts_with(&peer.replace('_', "-"))))
+        .collect();
+    writeln!(page, "Versions: weighbridge {}; {}\n", env!("CARGO_PKG_VERSION"), named.join(", "))?;
+    for table in tables {
+        writeln!(page, "## {}\n\n{}\n", table.title, table.about)?;
+        page.push_str("| tool | command | wall | CPU | memory | exit | wall, ours = 1 |\n|---|---|--:|--:|--:|--:|--:|\n");
+        let ours = table.rows.first().map_or(f64::NAN, |row| row.wall);
+        for row in &table.rows {
+            writeln!(
+                page,
+                "| {} | `{}` | {} | {} | {:.0} MB | {} | {:.1} |",
+                row.who,
+                row.command.replace('\n', "; ").replace('|', "\\|"),
+                seconds(row.wall),
+                seconds(row.cpu),
+                row.memory as f64 / 1e6,
+                row.exit,
+                row.wall / ours,
+            )?;
+        }
+        page.push('\n');
+    }
+    page.push_str(
+        "Run it yourself: `cargo xtask bench` (needs Python 3 and a package index for the peers).\n",
+    );
+    Ok(page)
+}
+
+fn seconds(value: f64) -> String {
+    if value < 0.1 { format!("{:.1} ms", value * 1e3) } else { format!("{value:.2} s") }
+}
+
+/// Cores and processor, as far as Linux tells.
+fn machine() -> String {
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let processor = std::fs::read_to_string("/proc/cpuinfo")
+        .ok()
+        .and_then(|text| {
+            Some(
+                text.lines()
+                    .find(|line| line.starts_with("model name"))?
+                    .split_once(':')?
+                    .1
+                    .trim()
+                    .to_owned(),
+            )
+        })
+        .unwrap_or_else(|| "unknown processor".to_owned());
+    format!("{cores} cores, {processor}, {}", std::env::consts::OS)
+}

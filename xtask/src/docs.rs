@@ -1,0 +1,133 @@
+//! Pages that are generated from the tables of the code. `cargo xtask docs` writes them; a test compares them.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use anyhow::bail;
+use weighbridge_check::rules;
+use weighbridge_core::reader::Family;
+use weighbridge_core::wire::v1;
+use weighbridge_read::READERS;
+use weighbridge_report::RENDERERS;
+
+const NOTE: &str = "<!-- Written by `cargo xtask docs` from the code; do not edit. -->";
+
+/// A generated page: its path below the project, and its text.
+type Page = (String, String);
+
+/// Writes every page.
+///
+/// # Errors
+/// When a file cannot be written.
+pub(crate) fn write(root: &Path) -> anyhow::Result<()> {
+    for (path, text) in pages()? {
+        let path = root.join(path);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::write(path, text)?;
+    }
+    Ok(())
+}
+
+/// Compares every page with the committed one.
+///
+/// # Errors
+/// Names the pages that are stale.
+pub(crate) fn check(root: &Path) -> anyhow::Result<()> {
+    let mut stale = Vec::new();
+    for (path, text) in pages()? {
+        if fs::read_to_string(root.join(&path)).ok().as_ref() != Some(&text) {
+            stale.push(path);
+        }
+    }
+    if stale.is_empty() { Ok(()) } else { bail!("stale: {}; run `cargo xtask docs`", stale.join(", ")) }
+}
+
+fn pages() -> anyhow::Result<Vec<Page>> {
+    Ok(vec![
+        ("docs/rules/README.md".to_owned(), rule_index()?),
+        ("docs/formats.md".to_owned(), formats()?),
+        ("docs/environment.md".to_owned(), environment()?),
+        ("docs/commands.md".to_owned(), commands()?),
+        ("docs/weighbridge.1".to_owned(), weighbridge::man_page()),
+        ("docs/schema/report-v1.json".to_owned(), serde_json::to_string_pretty(&v1::schema())? + "\n"),
+    ])
+}
+
+fn rule_index() -> anyhow::Result<String> {
+    let mut page = format!(
+        "# Rules\n\n{NOTE}\n\nIds are stable for ever. `weighbridge explain ID` prints a page on the terminal, \
+         offline.\n\n| rule | name | what is wrong | severity | since | also known as |\n|---|---|---|---|---|---|\n"
+    );
+    for rule in rules() {
+        writeln!(
+            page,
+            "| [{}]({}.md) | `{}` | {} | {} | {} | {} |",
+            rule.id,
+            rule.id,
+            rule.name,
+            rule.title,
+            rule.severity,
+            rule.since,
+            rule.maps_to.join(", ")
+        )?;
+    }
+    Ok(page)
+}
+
+fn formats() -> anyhow::Result<String> {
+    let mut page = format!(
+        "# Formats\n\n{NOTE}\n\nWhat Weighbridge reads. A file is recognised by its content as well as by its name; \
+         where the two disagree, it is read as both, and that is a finding. Formats that are known and not read yet \
+         are reported as not covered.\n"
+    );
+    for (family, title) in
+        [(Family::Package, "Packages"), (Family::Model, "Models and arrays"), (Family::Archive, "Containers")]
+    {
+        writeln!(page, "\n## {title}\n\n| id | format | known by | what is read |\n|---|---|---|---|")?;
+        for about in READERS.iter().map(|reader| reader.about()).filter(|about| about.family == family) {
+            let names: Vec<String> = about.names.iter().map(|name| format!("`{name}`")).collect();
+            writeln!(page, "| `{}` | {} | {} | {} |", about.id, about.title, names.join(", "), about.reads)?;
+        }
+    }
+    writeln!(page, "\n## Reports\n\n| id | what it is for | chosen by the ending |\n|---|---|---|")?;
+    for renderer in RENDERERS {
+        let suffixes: Vec<String> = renderer.suffixes().iter().map(|suffix| format!("`{suffix}`")).collect();
+        writeln!(page, "| `{}` | {} | {} |", renderer.id(), renderer.title(), suffixes.join(", "))?;
+    }
+    Ok(page)
+}
+
+fn environment() -> anyhow::Result<String> {
+    let mut page = format!(
+        "# Environment variables\n\n{NOTE}\n\nFlags go before variables, variables before the \
+                            configuration file. Nothing else of the environment has an effect.\n\n| variable | what it does |\n|---|---|\n"
+    );
+    for variable in weighbridge::env_vars::VARIABLES {
+        writeln!(page, "| `{}` | {} |", variable.name, variable.does)?;
+    }
+    Ok(page)
+}
+
+fn commands() -> anyhow::Result<String> {
+    let mut page = format!("# Commands\n\n{NOTE}\n");
+    for (name, help) in weighbridge::help_pages() {
+        writeln!(page, "\n## {name}\n\n```text\n{}\n```", help.trim_end())?;
+    }
+    Ok(page)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_committed_pages_are_up_to_date() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        if let Err(error) = check(&root) {
+            panic!("{error}");
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Work on the project itself: `cargo xtask docs|example|advisories|bench`.
+
+mod advisories;
+mod bench;
+mod docs;
+mod example;
+
+use std::path::Path;
+
+use anyhow::bail;
+
+fn main() -> anyhow::Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    match std::env::args().nth(1).as_deref() {
+        Some("docs") if std::env::args().nth(2).as_deref() == Some("--check") => docs::check(&root),
+        Some("docs") => docs::write(&root),
+        Some("example") => example::write(&root.join("examples/fraud-vision")),
+        Some("advisories") => advisories::run(&root),
+        Some("bench") => bench::run(&root),
+        other => bail!("unknown task {other:?}: `cargo xtask advisories|bench|docs [--check]|example`"),
+    }
+}
