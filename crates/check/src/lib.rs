@@ -14,6 +14,8 @@ use weighbridge_core::world::Check;
 
 /// Every check, sorted by the id of its first rule.
 pub static CHECKS: &[&dyn Check] = &[
+    &rules::a001_misnamed_file::MisnamedFile,
+    &rules::a002_malformed_file::MalformedFile,
     &rules::d001_known_vulnerability::KnownVulnerability,
     &rules::d002_malicious_package::MaliciousPackage,
     &rules::d003_altered_installed_file::AlteredInstalledFile,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::place::Place;
+use crate::place::{Place, Span};
 
 /// Why an entry, or a part of it, was not read or not understood.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -100,6 +100,27 @@ impl fmt::Display for Unread {
     }
 }
 
+/// A place that was not read or not understood.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Gap {
+    /// The entry.
+    pub place: Place,
+    /// The part of it, where only a part is meant.
+    pub span: Option<Span>,
+    /// Why.
+    pub reason: Unread,
+}
+
+impl fmt::Display for Gap {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.span {
+            Some(Span::Line(line)) => write!(out, "{}:{line}: {}", self.place, self.reason),
+            Some(Span::Offset(offset)) => write!(out, "{}, byte {offset}: {}", self.place, self.reason),
+            None => write!(out, "{}: {}", self.place, self.reason),
+        }
+    }
+}
+
 /// What a scan looked at, and every place that it did not.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Coverage {
@@ -108,7 +129,7 @@ pub struct Coverage {
     /// Bytes of the files of the target that were read.
     pub bytes: u64,
     /// Every place that was not read or not understood, ordered by place.
-    pub unread: Vec<(Place, Unread)>,
+    pub unread: Vec<Gap>,
     /// Folders left out by configuration or by a built-in rule (such as `.git`), ordered.
     pub excluded: Vec<String>,
 }

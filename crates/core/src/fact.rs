@@ -24,6 +24,9 @@ pub enum What {
     /// The entry, or a part of it, could not be read or understood.
     Unread(Unread),
 
+    /// The content of the entry shows formats that its name does not say.
+    Misnamed(Misnamed),
+
     /// Loading the entry does this.
     Effect(Effect),
     /// The entry holds tensors.
@@ -55,6 +58,15 @@ pub enum What {
     StartUpCode(String),
     /// A `.pth` line that adds a folder to the module search path.
     SearchPath(String),
+}
+
+/// Formats of an entry by its name and by its content: ids of readers, or of formats that a reader tells apart.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Misnamed {
+    /// What the name says, sorted; empty where it says nothing.
+    pub by_name: Vec<&'static str>,
+    /// What the first bytes show, sorted; at least one of them is not in `by_name`.
+    pub by_content: Vec<&'static str>,
 }
 
 /// One thing that loading an entry does, merged over all equal occurrences.

@@ -48,6 +48,9 @@ pub enum Body {
         size: u64,
         /// How many unpacked bytes the parent claims; a hint, never trusted.
         unpacked: u64,
+        /// Both sizes are stated by the parent (zip), so that another one is a defect of it. Else the packed data say
+        /// themselves where they end (gzip, zlib), and what follows them is more data.
+        stated: bool,
     },
     /// Bytes that the reader made.
     Bytes(Vec<u8>),

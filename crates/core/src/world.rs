@@ -53,10 +53,6 @@ pub struct File {
     /// Its digest, or why there is none. Every file that a reader claims or a record names has one, or could not be
     /// read; all others are [`Unread::NotAsked`].
     pub digest: Result<Digest, Unread>,
-    /// Formats that its name claims, ids of readers: those that claim it without a look at its content.
-    pub by_name: Vec<&'static str>,
-    /// Formats that its content shows, ids of readers; where the name is right, the same one stands in both.
-    pub by_content: Vec<&'static str>,
 }
 
 /// An installed distribution: which component it is and where its files lie.

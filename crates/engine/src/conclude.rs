@@ -96,7 +96,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use weighbridge_core::context::Python;
-    use weighbridge_core::coverage::{Coverage, Unread};
+    use weighbridge_core::coverage::{Coverage, Gap, Unread};
     use weighbridge_core::date::Date;
     use weighbridge_core::finding::{Confidence, Finding, Fingerprint, Severity, Status, Subject};
     use weighbridge_core::graph::{Component, Node, Paths};
@@ -150,7 +150,7 @@ mod tests {
         }
     }
 
-    fn evidence(components: &[(&str, Option<&str>)], unread: Vec<(Place, Unread)>) -> Evidence {
+    fn evidence(components: &[(&str, Option<&str>)], unread: Vec<Gap>) -> Evidence {
         let mut graph = Graph::default();
         let kind = NodeKind::Environment { name: ".venv".into(), python: None };
         graph.nodes.insert(NodeId::Environment(".venv".into()), Node { kind, evidence: BTreeSet::new() });
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn findings_fail_and_gaps_leave_it_open() {
-        let gap = || vec![(Place::file("x"), Unread::Permission)];
+        let gap = || vec![Gap { place: Place::file("x"), span: None, reason: Unread::Permission }];
         let totals = check(evidence(&[("a", Some("1")), ("b", Some("2"))], Vec::new()), Verdict::Pass, &[]);
         assert_eq!((totals.packages, totals.unresolved, totals.environments), (2, 0, 1));
         assert_eq!((totals.models, totals.model_bytes), (2, 3));

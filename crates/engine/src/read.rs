@@ -9,7 +9,7 @@ use std::thread;
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use weighbridge_core::context::Context;
-use weighbridge_core::coverage::{Coverage, Unread};
+use weighbridge_core::coverage::{Coverage, Gap, Unread};
 use weighbridge_core::fact::{Fact, What};
 use weighbridge_core::opener::Opened;
 use weighbridge_core::place::Place;
@@ -223,11 +223,15 @@ impl Reading<'_> {
         readings.coverage.excluded = work.excluded;
         let unread = readings.facts.iter().flat_map(|(place, facts)| {
             facts.iter().filter_map(move |fact| match &fact.what {
-                What::Unread(reason) => Some((place.clone(), reason.clone())),
+                What::Unread(reason) => Some(Gap {
+                    place: place.clone(),
+                    span: fact.evidence.span.clone(),
+                    reason: reason.clone(),
+                }),
                 _ => None,
             })
         });
-        let unread: BTreeSet<(Place, Unread)> = unread.collect();
+        let unread: BTreeSet<Gap> = unread.collect();
         readings.coverage.unread = unread.into_iter().collect();
         if ran.is_empty() && readings.coverage.unread.is_empty() {
             return Err(ScanError::NothingToWeigh);

@@ -141,32 +141,42 @@ pub(crate) fn whole(
             let unread = (slice.size() < size).then(|| Unread::Truncated { offset: slice.size() });
             Ok(Unpacked { source: Arc::new(slice), unread, malformed: None })
         }
-        Body::Deflate { offset, size, unpacked: claimed } => {
+        Body::Deflate { offset, size, unpacked: claimed, stated } => {
             budget.span(size)?;
             let packed = Input::new(Arc::clone(parent), budget.limits, cancel.clone()).slice(offset, size);
             let (most, limit) = budget.allowance(packed.size());
             let mut store = Store::default();
-            let unread =
-                match inflate(&packed, WINDOW, |piece| store.put(piece, most, &limit, &budget.limits)) {
-                    Ok(()) => None,
-                    Err(Unread::Cancelled) => return Err(Unread::Cancelled),
-                    Err(reason) => Some(reason),
-                };
+            let inflated = inflate(&packed, WINDOW, |piece| store.put(piece, most, &limit, &budget.limits));
+            let (left, mut unread) = match inflated {
+                Ok(consumed) => (packed.size().saturating_sub(consumed), None),
+                Err(Unread::Cancelled) => return Err(Unread::Cancelled),
+                Err(reason) => (0, Some(reason)),
+            };
             budget.unpacked.0 = budget.unpacked.0.saturating_sub(store.size);
             budget.span(store.size)?;
-            let malformed = (unread.is_none() && store.size != claimed)
-                .then(|| format!("claims {claimed} bytes and unpacks to {}", store.size));
+            let behind = || format!("{left} bytes stand behind the packed data");
+            let malformed = if unread.is_some() {
+                None
+            } else if !stated {
+                unread = (left > 0).then(|| Unread::Unsupported(behind()));
+                None
+            } else if store.size != claimed {
+                Some(format!("claims {claimed} bytes and unpacks to {}", store.size))
+            } else {
+                (left > 0).then(behind)
+            };
             Ok(Unpacked { source: store.finish(), unread, malformed })
         }
     }
 }
 
-/// Inflates `packed` (RFC 1951) in pieces of up to `window` bytes until its end, or until `take` wants no more.
+/// Inflates `packed` (RFC 1951) in pieces of up to `window` bytes until its end, or until `take` wants no more. Returns
+/// how many packed bytes that took.
 fn inflate(
     packed: &Input,
     window: usize,
     mut take: impl FnMut(&[u8]) -> Result<bool, Unread>,
-) -> Result<(), Unread> {
+) -> Result<u64, Unread> {
     let mut machine = Decompress::new(false);
     let mut cursor = packed.cursor(0, window);
     let mut output = vec![0; window];
@@ -183,7 +193,7 @@ fn inflate(
         cursor.skip(consumed);
         let piece = usize::try_from(produced).ok().and_then(|produced| output.get(..produced));
         if !take(piece.unwrap_or_default())? || matches!(status, Status::StreamEnd) {
-            return Ok(());
+            return Ok(machine.total_in());
         }
         if produced == 0 && (at_end || consumed == 0) {
             return Err(Unread::Truncated { offset: machine.total_out() });

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use weighbridge_core::context::Context;
 use weighbridge_core::coverage::{LimitKind, Unread};
 use weighbridge_core::digest::{Digest, Hasher};
-use weighbridge_core::fact::{Fact, What};
+use weighbridge_core::fact::{Fact, Misnamed, What};
 use weighbridge_core::input::Input;
 use weighbridge_core::place::{Class, Evidence, Place, Span};
 use weighbridge_core::reader::{Claim, Family, HEAD_BYTES, Hint, Reader};
@@ -68,12 +68,7 @@ pub(crate) struct Scale<'scan> {
 
 impl Weighed {
     fn new(item: &Item) -> Self {
-        let file = File {
-            size: item.size,
-            digest: Err(Unread::NotAsked),
-            by_name: Vec::new(),
-            by_content: Vec::new(),
-        };
+        let file = File { size: item.size, digest: Err(Unread::NotAsked) };
         Self {
             path: Arc::clone(&item.path),
             file,
@@ -86,6 +81,12 @@ impl Weighed {
 
     fn unread(&mut self, place: &Place, reader: &'static str, reason: Unread) {
         self.facts.push((place.clone(), vec![unread(place, None, reader, reason)]));
+    }
+
+    fn say_all(&mut self, place: &Place, what: impl IntoIterator<Item = What>) {
+        for what in what {
+            self.say(place, what);
+        }
     }
 
     /// Something that only the engine could see.
@@ -109,6 +110,15 @@ struct Claims<'scan> {
     chosen: Vec<&'scan dyn Reader>,
     /// Those that failed.
     failed: Vec<&'static str>,
+}
+
+impl Claims<'_> {
+    /// Says so where the content shows what the name does not say.
+    fn misnamed(&self) -> Option<What> {
+        let agrees = self.by_content.iter().all(|id| self.by_name.contains(id));
+        let misnamed = || Misnamed { by_name: self.by_name.clone(), by_content: self.by_content.clone() };
+        (!agrees).then(|| What::Misnamed(misnamed()))
+    }
 }
 
 /// An entry inside the file that still has to be read.
@@ -168,8 +178,6 @@ impl<'scan> Scale<'scan> {
         let source = match item.handle.open() {
             Ok(source) => source,
             Err(reason) => {
-                let claims = self.claims(&Hint { path: &item.path, size: item.size, head: &[] });
-                weighed.file.by_name = claims.by_name;
                 weighed.file.digest = Err(reason.clone());
                 weighed.unread(&place, ENGINE, reason);
                 return;
@@ -187,11 +195,10 @@ impl<'scan> Scale<'scan> {
             }
         }
         let claims = self.claims(&Hint { path: &item.path, size: source.size(), head: &head });
+        weighed.say_all(&place, claims.misnamed());
         for reader in claims.failed {
             weighed.unread(&place, reader, Unread::Panicked);
         }
-        weighed.file.by_name = claims.by_name;
-        weighed.file.by_content = claims.by_content;
         let mut chosen = match ask {
             Ask::Claims | Ask::Link(..) => claims.chosen,
             Ask::Reader(id) => self.reader(id).into_iter().collect(),
@@ -299,6 +306,7 @@ impl<'scan> Scale<'scan> {
         }
         let head = unpack::head(&todo.parent, &child.body, HEAD_BYTES, limits, &self.context.cancel)?;
         let claims = self.claims(&Hint { path: &child.step, size: stated_size(&child.body), head: &head });
+        weighed.say_all(place, claims.misnamed());
         for reader in claims.failed {
             weighed.unread(place, reader, Unread::Panicked);
         }

@@ -127,7 +127,7 @@ fn broken() {
         Ok(readings) => {
             assert_eq!(readings.files.len(), files);
             let panicked: Vec<_> =
-                readings.coverage.unread.iter().filter(|(_, reason)| *reason == Unread::Panicked).collect();
+                readings.coverage.unread.iter().filter(|gap| gap.reason == Unread::Panicked).collect();
             assert!(panicked.is_empty(), "{panicked:?}");
         }
         Err(error) => assert_eq!((error, files), (ScanError::NothingToWeigh, 0)),

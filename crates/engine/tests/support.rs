@@ -153,7 +153,7 @@ pub(crate) fn said(readings: &Readings) -> Vec<String> {
 
 /// What was not read, as `place: reason` lines.
 pub(crate) fn unread(readings: &Readings) -> Vec<String> {
-    readings.coverage.unread.iter().map(|(place, reason)| format!("{place}: {reason}")).collect()
+    readings.coverage.unread.iter().map(|gap| format!("{}: {}", gap.place, gap.reason)).collect()
 }
 
 /// The readers below, sorted by id.
@@ -287,9 +287,12 @@ impl Reader for Boxes {
                     continue;
                 }
                 "slice" => Body::Slice { offset: start + number(2), size: number(3) },
-                "deflate" => {
-                    Body::Deflate { offset: start + number(2), size: number(3), unpacked: number(4) }
-                }
+                kind @ ("deflate" | "stream") => Body::Deflate {
+                    offset: start + number(2),
+                    size: number(3),
+                    unpacked: number(4),
+                    stated: kind == "deflate",
+                },
                 _ => Body::Bytes(words[2].replace('_', " ").into_bytes()),
             };
             sink.child(Child { step: words[1].into(), body, reader: reader.take() });

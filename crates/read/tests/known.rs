@@ -71,6 +71,11 @@ fn gzip_is_unpacked() {
     let read = read_as("known", "folder/model.pkl.gz", &bytes);
     assert_eq!(read.facts, ["format gzip"]);
     assert_eq!(read.children, [("model.pkl".to_owned(), None, b"\x80\x04N.".to_vec())]);
+    let mut packer = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+    packer.write_all(b"\x80\x04N.").unwrap();
+    let read = read_as("known", "model.pkl.gz", &packer.finish().unwrap());
+    assert_eq!(read.facts, ["format zlib"]);
+    assert_eq!(read.children, [("model.pkl".to_owned(), None, b"\x80\x04N.".to_vec())]);
     for size in 0..bytes.len() {
         // Wherever it is cut, what comes out lies inside it.
         read_as("known", "model.pkl.gz", &bytes[..size]);

@@ -168,15 +168,15 @@ fn uv_that_breaks_the_rules() {
          dependencies = [{ extra = ['x'] }, { name = 'c', marker = 'nonsense' }]\n",
         &[
             "1: unread: uv lock file version 2, not read by this version",
-            "2: malformed: a package without name",
-            "4: malformed: `!` is not a package name",
-            "8: malformed: `version` is integer, not a text",
+            "2: unread: malformed: a package without name",
+            "4: unread: malformed: `!` is not a package name",
+            "8: unread: malformed: `version` is integer, not a text",
             "6: malformed: package `a` states no source",
-            "12: malformed: `wheels` is integer, not a table",
+            "12: unread: malformed: `wheels` is integer, not a table",
             "12: malformed: no SHA-256: `sha256:xyz`",
             "12: malformed: a digest without algorithm: `none`",
             "malformed: a source of unknown kind: `moon`",
-            "13: malformed: a dependency without name",
+            "13: unread: malformed: a dependency without name",
             "13: malformed: `nonsense` is not a marker variable (at byte 0): `nonsense`",
             "6: locked a -",
             "9: locked b - | c ; nonsense",
@@ -318,12 +318,12 @@ version = "0"
         &[
             "16: malformed: a file without `hashes`",
             "9: locked attrs 25.1.0 #aaaa #bbbb",
-            "24: malformed: a dependency without name",
+            "24: unread: malformed: a dependency without name",
             "20: locked cattrs 24 ; 'dev' in dependency_groups or 'cli' in extras | attrs==25.1.0 | g",
             &format!("26: locked g - @ vcs https://h.example/g@{COMMIT} pinned"),
             "30: locked r - @ https://h.example/r.zip pinned #aaaa",
             "34: locked me - @ path . editable root",
-            "38: malformed: a package without name",
+            "38: unread: malformed: a package without name",
         ],
     );
     check(
@@ -343,7 +343,7 @@ fn a_broken_table_costs_only_itself() {
           [[package]]\nname = 'c'\nsource = { registry = 'r' }\n",
     );
     let lines = reading.lines();
-    assert!(lines.iter().any(|line| line.starts_with("6: malformed: no TOML: ")), "{lines:?}");
+    assert!(lines.iter().any(|line| line.starts_with("6: unread: malformed: no TOML: ")), "{lines:?}");
     assert!(
         lines.contains(&"2: locked a -".to_owned()) && lines.contains(&"8: locked c -".to_owned()),
         "{lines:?}"

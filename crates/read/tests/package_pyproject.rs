@@ -54,7 +54,7 @@ Dev_Tools = ["pytest", "my-project[docs]"]
         "[project]\nversion = '1'\ndependencies = ['a', '???', 'b']\n",
         &[
             "1: malformed: `[project]` states no name",
-            "3: malformed: a package name is missing (at byte 0): `???`",
+            "3: unread: malformed: a package name is missing (at byte 0): `???`",
             "1: project - 1 python -",
             "3: a",
             "3: b",
@@ -70,8 +70,8 @@ Test = ["pytest>=7", { include-group = "LINT" }, { include-group = "gone" }, { o
 all = [{ include-group = "test" }, "extra-thing"]
 "#,
         &[
-            "3: malformed: an entry of group `test` that is no requirement",
-            "3: malformed: group `test` includes `gone`, which is not there",
+            "3: unread: malformed: an entry of group `test` that is no requirement",
+            "3: unread: malformed: group `test` includes `gone`, which is not there",
             "4: group all: extra-thing",
             "3: group all: pytest>=7",
             "2: group all: ruff",
@@ -223,7 +223,7 @@ fn pdm() {
     file(
         "[tool.pdm.dev-dependencies]\ntest = ['pytest', '-e file:///${PROJECT_ROOT}/sub#egg=sub', 'git+https://h.example/r@v1#egg=r', '!']\n",
         &[
-            "2: malformed: a package name is missing (at byte 0): `!`",
+            "2: unread: malformed: a package name is missing (at byte 0): `!`",
             "2: group test: pytest",
             "2: group test: sub @ path ./sub editable",
             "2: group test: r @ vcs https://h.example/r@v1",
@@ -243,7 +243,7 @@ fn broken_toml() {
     let lines =
         read("pyproject", "pyproject.toml", b"[project]\nname = 'p'\nversion = \ndependencies = ['a']\n")
             .lines();
-    assert!(lines.iter().any(|line| line.starts_with("3: malformed: no TOML: ")), "{lines:?}");
+    assert!(lines.iter().any(|line| line.starts_with("3: unread: malformed: no TOML: ")), "{lines:?}");
     assert!(lines.contains(&"4: a".to_owned()), "{lines:?}");
     check_bytes(
         "pyproject",
@@ -262,10 +262,10 @@ fn wrong_types() {
     file(
         "[project]\nname = 1\ndependencies = 'a'\n[project.optional-dependencies]\nx = [1, 'b']\n",
         &[
-            "2: malformed: `name` is integer, not a text",
+            "2: unread: malformed: `name` is integer, not a text",
             "1: malformed: `[project]` states no name",
-            "3: malformed: `dependencies` is string, not an array",
-            "5: malformed: `x` is integer, not a text",
+            "3: unread: malformed: `dependencies` is string, not an array",
+            "5: unread: malformed: `x` is integer, not a text",
             "1: project - - python -",
             "5: extra x: b",
         ],
@@ -273,9 +273,9 @@ fn wrong_types() {
     file(
         "project = 3\ntool = 4\ndependency-groups = 5\n",
         &[
-            "1: malformed: `project` is integer, not a table",
-            "3: malformed: `dependency-groups` is integer, not a table",
-            "2: malformed: `tool` is integer, not a table",
+            "1: unread: malformed: `project` is integer, not a table",
+            "3: unread: malformed: `dependency-groups` is integer, not a table",
+            "2: unread: malformed: `tool` is integer, not a table",
         ],
     );
 }

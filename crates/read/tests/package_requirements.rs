@@ -57,7 +57,7 @@ fn continuations_and_comments() {
         &[
             "1: a>=1",
             "4: b>=1",
-            "5: malformed: `#not-a-comment` does not start with a comparison operator (at byte 1): `c#not-a-comment`",
+            "5: unread: malformed: `#not-a-comment` does not start with a comparison operator (at byte 1): `c#not-a-comment`",
             "6: d==1",
             "8: e",
             "10: f",
@@ -118,7 +118,7 @@ fn urls_and_repositories() {
             "4: (inferred) lm-dataformat @ vcs ssh://h.example/o/lm_dataformat.git",
             "5: torch==1.8.1+cpu @ https://h.example/torch-1.8.1%2Bcpu-cp37-cp37m-linux_x86_64.whl ; sys_platform == 'linux'",
             "6: (inferred) kfp @ https://h.example/latest/kfp.tar.gz",
-            "7: malformed: names no package: `https://h.example/1.0.zip`",
+            "7: unread: malformed: names no package: `https://h.example/1.0.zip`",
             "8: named @ vcs https://h.example/o/r",
             "9: quoted @ vcs https://h.example/q",
             "10: d @ path /srv/d-1.0-py3-none-any.whl",
@@ -176,13 +176,13 @@ fn one_bad_line_costs_only_itself() {
         "a\n=1.0\nb==\nc; python_version\nd[x\ne==1;\nf>=1.x\n\0g\nh\n",
         &[
             "1: a",
-            "2: malformed: a package name is missing (at byte 0): `=1.0`",
-            "3: malformed: `==` does not name a version (at byte 1): `b==`",
-            "4: malformed: a comparison operator is missing (at byte 17): `c; python_version`",
-            "5: malformed: extras are separated by `,` and end with `]` (at byte 3): `d[x`",
+            "2: unread: malformed: a package name is missing (at byte 0): `=1.0`",
+            "3: unread: malformed: `==` does not name a version (at byte 1): `b==`",
+            "4: unread: malformed: a comparison operator is missing (at byte 17): `c; python_version`",
+            "5: unread: malformed: extras are separated by `,` and end with `]` (at byte 3): `d[x`",
             "6: e==1",
-            "7: malformed: `>=1.x` does not name a version (at byte 1): `f>=1.x`",
-            "8: malformed: a package name is missing (at byte 0): `\\u{0}g`",
+            "7: unread: malformed: `>=1.x` does not name a version (at byte 1): `f>=1.x`",
+            "8: unread: malformed: a package name is missing (at byte 0): `\\u{0}g`",
             "9: h",
         ],
     );
@@ -190,7 +190,7 @@ fn one_bad_line_costs_only_itself() {
     let prose = "this is prose\n".repeat(1000);
     let lines = read("requirements", "requirements.txt", prose.as_bytes()).lines();
     assert_eq!(lines.len(), 101);
-    assert_eq!(lines[100], "malformed: 900 further places break the rules of the format");
+    assert_eq!(lines[100], "unread: malformed: 900 further places break the rules of the format");
 }
 
 fn encodings() {
@@ -218,7 +218,7 @@ fn huge_lines() {
         ),
     ] {
         let lines = read("requirements", "requirements.txt", format!("{line}\na\n").as_bytes()).lines();
-        assert_eq!(lines, [format!("1: malformed: {complaint}"), "2: a".to_owned()]);
+        assert_eq!(lines, [format!("1: unread: malformed: {complaint}"), "2: a".to_owned()]);
     }
     // Many continuations and many options in one line.
     let many = format!("a{}==1\nb{}\n", "\\\n".repeat(500_000), " --pre".repeat(100_000));

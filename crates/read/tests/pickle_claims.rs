@@ -27,6 +27,7 @@ fn content_is_claimed() {
         ("protocol 0 with a call", b"cposix\nsystem\n(S'id'\ntR.".to_vec()),
         ("a call in front of rubbish", b"cposix\nsystem\n(S'id'\ntR\xff\xff\xff".to_vec()),
         ("INST", b"(S'id'\niposix\nsystem\n.".to_vec()),
+        ("packed by joblib of old", b"ZF0x1f4L             \x78\x9c".to_vec()),
         ("a call, then broken", Stream::protocol(4).stack_global("a", "b").raw(b")R\xff").0),
     ] {
         assert_eq!(claim("data", &bytes), Claim::ByMagic, "{name}");

@@ -119,6 +119,9 @@ fn packed_files_are_unpacked() {
     };
     assert_eq!(body(b"\x78\x9cPACKED1234"), ("zlib".to_owned(), 2, 6));
     assert_eq!(body(b"\x1f\x8b\x08\x08\0\0\0\0\0\x03name\0PACKED12345678"), ("gzip".to_owned(), 15, 6));
+    let old = |space: &[u8]| [b"ZF0x7d0            ".as_slice(), space, b"  \x78\x9cPACKED1234"].concat();
+    assert_eq!(body(&old(b"")), ("zlib".to_owned(), 23, 6));
+    assert_eq!(body(&old(b" ")), ("zlib".to_owned(), 24, 6));
     assert_eq!(read(b"BZh91AY&SY").unread[0].1, "a pickle packed with bzip2, not read by this version");
 }
 

@@ -1,7 +1,10 @@
 //! The report for a person at a terminal: what was looked at, what is worst and what to do about it, on one screen.
 
+use std::collections::BTreeMap;
 use std::io;
 
+use unicode_width::UnicodeWidthStr;
+use weighbridge_core::coverage::Gap;
 use weighbridge_core::finding::{Finding, Status};
 use weighbridge_core::place::Span;
 use weighbridge_core::renderer::{Renderer, Show, Style};
@@ -24,6 +27,9 @@ const MOST_DETAILS: usize = 4;
 
 /// Most vulnerabilities named for one package, and entries of a list at the end, unless all are asked for.
 const MOST_LISTED: usize = 3;
+
+/// Columns around a path in a list of places that were not read: the mark before it, `and 999 more` behind it.
+const GAP_MARGIN: usize = 24;
 
 const HEAD: Prefix = Prefix { first: "", next: "      ", look: Look::Plain };
 const DETAIL: Prefix = Prefix { first: "   │ ", next: "   │   ", look: Look::Dim };
@@ -283,14 +289,43 @@ impl<'a> Teller<'a> {
         let mut pieces = vec![Piece::new("INCOMPLETE:", Look::Loud, 0)];
         pieces.extend(Piece::words(&why, Look::Plain, 1));
         self.lines.line(HEAD, &pieces)?;
-        let most = if self.all { unread.len() } else { MOST_DETAILS };
-        for (place, reason) in unread.iter().take(most) {
-            self.detail(&escape(&format!("{place}: {reason}")))?;
+        let gaps = self.gaps();
+        let most = if self.all { gaps.len() } else { MOST_DETAILS };
+        for (place, reason, _) in gaps.iter().take(most) {
+            self.detail(&format!("{place}: {reason}"))?;
         }
-        if unread.len() > most {
-            self.detail(&format!("+ {} more (--show all)", unread.len() - most))?;
+        let more: usize = gaps.iter().skip(most).map(|(_, _, places)| places).sum();
+        if more > 0 { self.detail(&format!("+ {more} more (--show all)")) } else { Ok(()) }
+    }
+
+    /// What was not read: where, why, and how many places that stands for. Places that were not read for one reason
+    /// are told together, unless all are asked for.
+    fn gaps(&self) -> Vec<(String, String, usize)> {
+        let unread = &self.report.coverage.unread;
+        let place = |gap: &Gap| words::place(&gap.place, gap.span.as_ref());
+        if self.all {
+            let one = |gap: &Gap| (place(gap), escape(&gap.reason.to_string()), 1);
+            return unread.iter().map(one).collect();
         }
-        Ok(())
+        let mut places: BTreeMap<String, (&Gap, usize)> = BTreeMap::new();
+        let mut reasons: Vec<String> = Vec::new();
+        for gap in unread {
+            let reason = escape(&gap.reason.to_string());
+            let (_, many) = places.entry(reason.clone()).or_insert((gap, 0));
+            *many = many.saturating_add(1);
+            if *many == 1 {
+                reasons.push(reason);
+            }
+        }
+        let group = |reason: String| {
+            let (first, many) = places.get(&reason)?;
+            let name = shortened(&place(first), self.lines.width.saturating_sub(GAP_MARGIN));
+            Some(match many {
+                1 => (name, reason, 1),
+                _ => (format!("{name} and {} more", many.saturating_sub(1)), reason, *many),
+            })
+        };
+        reasons.into_iter().filter_map(group).collect()
     }
 
     /// What is not shown in full, what does not count, what was not read, and what the policy says.
@@ -329,17 +364,23 @@ impl<'a> Teller<'a> {
             tail.extend(self.report.findings.iter().filter_map(|finding| self.ignored(finding)));
         }
         if self.report.verdict != Verdict::Incomplete {
-            let entries = self.report.coverage.unread.iter();
-            self.list(&mut tail, "not covered:", entries.map(|(place, why)| format!("{place} ({why})")));
+            let gaps = self.gaps();
+            let most = if self.all { gaps.len() } else { MOST_LISTED };
+            let hidden: usize = gaps.iter().skip(most).map(|(_, _, places)| places).sum();
+            let shown = gaps.iter().take(most).map(|(place, reason, _)| format!("{place} ({reason})"));
+            self.list(&mut tail, "not covered:", shown, hidden);
         }
         if self.all {
-            self.list(&mut tail, "left out:", self.report.coverage.excluded.iter().cloned());
+            let excluded = self.report.coverage.excluded.iter().map(|folder| escape(folder));
+            self.list(&mut tail, "left out:", excluded, 0);
         }
         let notes = self.report.notes.iter().map(|note| match &note.location {
-            Some(location) => format!("{} ({location})", note.message),
-            None => note.message.clone(),
+            Some(location) => escape(&format!("{} ({location})", note.message)),
+            None => escape(&note.message),
         });
-        self.list(&mut tail, "note:", notes);
+        let most = if self.all { notes.len() } else { MOST_LISTED };
+        let hidden = notes.len().saturating_sub(most);
+        self.list(&mut tail, "note:", notes.take(most), hidden);
         tail
     }
 
@@ -365,17 +406,21 @@ impl<'a> Teller<'a> {
         )
     }
 
-    /// The first entries of a list, a line each.
-    fn list(&self, tail: &mut Vec<Vec<Piece>>, label: &str, entries: impl ExactSizeIterator<Item = String>) {
-        let many = entries.len();
-        let most = if self.all { many } else { MOST_LISTED };
-        for entry in entries.take(most) {
+    /// The entries of a list, escaped, a line each, and how many more there are.
+    fn list(
+        &self,
+        tail: &mut Vec<Vec<Piece>>,
+        label: &str,
+        entries: impl Iterator<Item = String>,
+        hidden: usize,
+    ) {
+        for entry in entries {
             let mut pieces = Piece::words(label, Look::Warn, 0);
-            pieces.extend(Piece::words(&escape(&entry), Look::Plain, 1));
+            pieces.extend(Piece::words(&entry, Look::Plain, 1));
             tail.push(pieces);
         }
-        if many > most {
-            tail.push(Piece::words(&format!("{label} + {} more (--show all)", many - most), Look::Plain, 0));
+        if hidden > 0 {
+            tail.push(Piece::words(&format!("{label} + {hidden} more (--show all)"), Look::Plain, 0));
         }
     }
 
@@ -399,6 +444,18 @@ impl<'a> Teller<'a> {
         let right = Piece::new(format!("exit {}", self.style.exit_code), Look::Bold, 2);
         self.lines.ends(&left, &right, EDGE)
     }
+}
+
+/// A long path with a middle left out, so that it stays on one line: its beginning and its last name tell most.
+fn shortened(path: &str, most: usize) -> String {
+    let names: Vec<&str> = path.split('/').collect();
+    let [first, middle @ .., last] = names.as_slice() else { return path.to_owned() };
+    if path.width() <= most || middle.is_empty() {
+        return path.to_owned();
+    }
+    let kept = (1..middle.len()).map(|from| middle.get(from..).unwrap_or_default());
+    let short = kept.map(|kept| [&[*first, "…"], kept, &[*last]].concat().join("/"));
+    short.into_iter().find(|short| short.width() <= most).unwrap_or_else(|| format!("{first}/…/{last}"))
 }
 
 /// `fraud-vision → ultralytics 8.4.1 → pillow 9.0.0`, to be broken before an arrow.

@@ -55,9 +55,13 @@ impl Renderer for Markdown {
             })?;
         }
         let unread = &report.coverage.unread;
-        let items = unread
-            .iter()
-            .map(|(place, why)| format!("{} ({})", code(&place.to_string()), prose(&why.to_string())));
+        let items = unread.iter().map(|gap| {
+            format!(
+                "{} ({})",
+                code(&words::place(&gap.place, gap.span.as_ref())),
+                prose(&gap.reason.to_string())
+            )
+        });
         list(output, "place was not read", "places were not read", items)?;
         let ignored =
             report.findings.iter().filter_map(|finding| ignored(report, finding)).collect::<Vec<_>>();

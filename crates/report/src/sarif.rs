@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use weighbridge_core::coverage::Unread;
+use weighbridge_core::coverage::Gap;
 use weighbridge_core::digest::Digest;
 use weighbridge_core::finding::{Finding, Severity, Status, Subject};
 use weighbridge_core::place::{Place, Span};
@@ -42,7 +42,7 @@ impl Renderer for Sarif {
         let against_baseline = report.findings.iter().any(|finding| finding.status == Status::Baseline);
         let results: Vec<Tree> =
             report.findings.iter().map(|it| result(report, it, index(it), against_baseline)).collect();
-        let unread = report.coverage.unread.iter().map(|(place, why)| not_read(place, why)).collect();
+        let unread = report.coverage.unread.iter().map(not_read).collect();
         let complete = report.coverage.unread.is_empty() && report.verdict != Verdict::Incomplete;
         let run = object! {
             "tool": object! {
@@ -211,11 +211,11 @@ fn artifact(artifact: &Artifact) -> Tree {
     }
 }
 
-fn not_read(place: &Place, why: &Unread) -> Tree {
+fn not_read(gap: &Gap) -> Tree {
     object! {
         "level": "warning",
-        "message": object! { "text": format!("not read: {}: {}", escape(&place.to_string()), escape(&why.to_string())) },
-        "locations": vec![object! { "physicalLocation": physical(place, None) }],
+        "message": object! { "text": format!("not read: {}", escape(&gap.to_string())) },
+        "locations": vec![object! { "physicalLocation": physical(&gap.place, gap.span.as_ref()) }],
     }
 }
 

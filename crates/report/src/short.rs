@@ -36,8 +36,12 @@ impl Renderer for Short {
             let (severity, rule) = (finding.severity, finding.rule.id);
             writeln!(output, "{place}: {severity} {rule} {}", words::title(report, finding))?;
         }
-        for (place, reason) in &report.coverage.unread {
-            writeln!(output, "{}: unread {}", escape(&place.to_string()), escape(&reason.to_string()))?;
+        for gap in &report.coverage.unread {
+            let place = match gap.span {
+                Some(Span::Line(line)) => format!("{}:{line}", escape(&gap.place.to_string())),
+                _ => escape(&gap.place.to_string()),
+            };
+            writeln!(output, "{place}: unread {}", escape(&gap.reason.to_string()))?;
         }
         let (failed, warned) = words::failed_and_warned(report);
         let mut parts =

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use weighbridge_core::coverage::{Coverage, Unread};
+use weighbridge_core::coverage::{Coverage, Gap, Unread};
 use weighbridge_core::date::Date;
 use weighbridge_core::digest::Digest;
 use weighbridge_core::fact::{Effect, EffectKind, Global, Origin, Target, Value};
@@ -373,8 +373,12 @@ pub(crate) fn several() -> Report {
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     report.findings = findings;
     report.coverage.unread = vec![
-        (Place::file("data/legacy.mat"), Unread::Unsupported("MATLAB file".into())),
-        (Place::file("models/big.pt").step("archive/data.pkl"), Unread::Truncated { offset: 4_096 }),
+        gap(Place::file("models/big.pt").step("archive/data.pkl"), None, Unread::Truncated { offset: 4_096 }),
+        gap(
+            Place::file("requirements.txt"),
+            Some(Span::Line(7)),
+            Unread::Malformed("no requirement: `??`".into()),
+        ),
     ];
     report.notes = vec![Note {
         message: "the ignore of CVE-2021-1 matches nothing any more: remove it".into(),
@@ -382,6 +386,10 @@ pub(crate) fn several() -> Report {
     }];
     report.verdict = Verdict::Fail;
     report
+}
+
+fn gap(place: Place, span: Option<Span>, reason: Unread) -> Gap {
+    Gap { place, span, reason }
 }
 
 /// One vulnerability.
@@ -395,8 +403,9 @@ pub(crate) fn one() -> Report {
 /// Nothing wrong, but not everything could be read, and the advisories are old.
 pub(crate) fn incomplete() -> Report {
     let mut report = clean(graph(&[". > pillow 12.2.0"]));
-    report.coverage.unread =
-        (1..=7).map(|number| (Place::file(format!("models/part-{number}.pt")), Unread::Permission)).collect();
+    report.coverage.unread = (1..=7)
+        .map(|number| gap(Place::file(format!("models/part-{number}.pt")), None, Unread::Permission))
+        .collect();
     report.verdict = Verdict::Incomplete;
     report
 }
@@ -470,7 +479,7 @@ pub(crate) fn hostile() -> Report {
         ..finding(&report, "WB-P001", Severity::High, Subject::Place(place), &title)
     }];
     report.coverage.unread =
-        vec![(Place::file("a\u{7}b").step("\u{2066}x"), Unread::Malformed("\u{1b}[0m".into()))];
+        vec![gap(Place::file("a\u{7}b").step("\u{2066}x"), None, Unread::Malformed("\u{1b}[0m".into()))];
     report.notes = vec![Note { message: "\u{1b}[31m".into(), location: None }];
     report.verdict = Verdict::Fail;
     report

@@ -1,6 +1,6 @@
 //! Policies as tables: what is configured, what is found, what follows.
 
-use weighbridge_core::coverage::Unread;
+use weighbridge_core::coverage::{Gap, Unread};
 use weighbridge_core::digest::Digest;
 use weighbridge_core::finding::{Confidence, Subject};
 use weighbridge_core::graph::{NodeId, Paths};
@@ -187,7 +187,10 @@ fn the_worst_comes_first() {
 #[test]
 fn what_could_not_be_looked_at_is_no_pass() {
     let fresh = AdvisoryData { as_of: day("2026-07-23"), records: 1, source: "embedded".into() };
-    let gap = Coverage { unread: vec![(Place::file("a"), Unread::Encrypted)], ..Coverage::default() };
+    let gap = Coverage {
+        unread: vec![Gap { place: Place::file("a"), span: None, reason: Unread::Encrypted }],
+        ..Coverage::default()
+    };
     let decide = |policy: &Policy, findings, coverage: &Coverage| {
         let decision = policy.decide(findings, &[], coverage, &fresh, day("2026-08-01"));
         (decision.verdict, decision.notes.into_iter().map(|note| note.message).collect::<Vec<_>>())

@@ -267,12 +267,7 @@ mod tests {
 
     #[test]
     fn the_file_of_virtualenv_is_known_by_its_bytes() {
-        let sized = |size| File {
-            size,
-            digest: Err(weighbridge_core::coverage::Unread::NotAsked),
-            by_name: vec![],
-            by_content: vec![],
-        };
+        let sized = |size| File { size, digest: Err(weighbridge_core::coverage::Unread::NotAsked) };
         let path = format!("{SITE}/_virtualenv.py");
         check(&UnrecordedInstalledFile, built().with_file(&path, sized(4342)), "");
         check(

@@ -185,7 +185,7 @@ impl Built {
 
     pub(super) fn file(self, path: &str, content: &str) -> Self {
         let digest = Ok(Digest::of(content.as_bytes()));
-        self.with_file(path, File { size: content.len() as u64, digest, by_name: vec![], by_content: vec![] })
+        self.with_file(path, File { size: content.len() as u64, digest })
     }
 
     pub(super) fn with_file(mut self, path: &str, file: File) -> Self {
@@ -194,7 +194,7 @@ impl Built {
     }
 
     pub(super) fn unreadable(self, path: &str, reason: Unread) -> Self {
-        self.with_file(path, File { size: 1, digest: Err(reason), by_name: vec![], by_content: vec![] })
+        self.with_file(path, File { size: 1, digest: Err(reason) })
     }
 
     pub(super) fn without(mut self, path: &str) -> Self {

@@ -106,6 +106,7 @@ impl<'a> Collected<'a> {
             }
             What::Format(_)
             | What::Malformed(_)
+            | What::Misnamed(_)
             | What::Unread(_)
             | What::Effect(_)
             | What::Tensors(_)

@@ -5,14 +5,17 @@
 //! out. A name that ordinary files have too (`.bin`, `.pb`, `.plan`) says nothing: the content must. And plain archives
 //! and data inside an installed package are the package's own, recorded by its installer; only models are told there.
 
-mod gzip;
 mod table;
 
 use weighbridge_core::coverage::Unread;
-use weighbridge_core::fact::What;
+use weighbridge_core::fact::{Misnamed, What};
 use weighbridge_core::input::Input;
+use weighbridge_core::place::Span;
 use weighbridge_core::reader::{About, Claim, Family, HEAD_BYTES, Hint, Reader};
-use weighbridge_core::sink::Sink;
+use weighbridge_core::sink::{Child, Sink};
+
+use super::gzip;
+use super::pickle::packed;
 
 use table::{FORMATS, Format, GRAPH_BYTES, PACKERS};
 
@@ -65,11 +68,31 @@ impl Reader for Known {
         head.truncate(filled);
         let path = sink.place().inner.last().unwrap_or(&sink.place().path).to_string();
         let hint = Hint { path: &path, size: input.size(), head: &head };
+        if let (Some(named), Some(shown)) = (by_name(&hint), by_content(&hint))
+            && named.id != shown.id
+        {
+            let misnamed = Misnamed { by_name: vec![named.id], by_content: vec![shown.id] };
+            sink.observed(What::Misnamed(misnamed), None);
+        }
         if let Some(format) = by_content(&hint).or_else(|| by_name(&hint)) {
             sink.observed(What::Format(format.id), None);
             return Err(Unread::Unsupported(format.title.to_owned()));
         }
-        gzip::unpack(input, hint.name(), sink)
+        // Joblib writes zlib by default, whatever people call the file.
+        let (id, body) = if packed::is_zlib(&head) {
+            ("zlib", packed::zlib(input, 0))
+        } else {
+            ("gzip", gzip::body(input)?)
+        };
+        sink.observed(What::Format(id), None);
+        let name = hint.name();
+        let lower = name.to_ascii_lowercase();
+        let step = name.get(..lower.strip_suffix(".gz").map_or(name.len(), str::len)).unwrap_or(name);
+        if step.is_empty() {
+            sink.malformed("the name is nothing but `.gz`", Some(Span::Offset(0)));
+        }
+        sink.child(Child { step: step.into(), body, reader: None });
+        Ok(())
     }
 }
 

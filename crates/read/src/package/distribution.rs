@@ -64,7 +64,7 @@ impl Reader for DistributionReader {
             name if name.ends_with(".egg-info") => name.to_owned(),
             _ => folder_of(sink.place()).to_owned(),
         };
-        let mut notes = Notes::new(sink);
+        let mut notes = Notes::metadata(sink);
         let mut found = Found::default();
         // What stands before a failure is kept.
         let end = each_header(input, &mut notes, |header, notes| found.take(header, notes));
@@ -241,7 +241,7 @@ fn named_by_folder(folder: &str) -> Option<(PackageName, Option<String>)> {
 /// Reads `requires.txt`.
 fn read_requires(input: &Input, sink: &mut Sink) -> Result<(), Unread> {
     let decoded = decode(&input.read_text()?);
-    let mut notes = Notes::new(sink);
+    let mut notes = Notes::metadata(sink);
     if let Some((problem, line)) = decoded.problem {
         notes.malformed(problem, line_span(line));
     }

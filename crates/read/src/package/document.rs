@@ -70,7 +70,7 @@ impl Document {
             return Err(too_large());
         }
         let (piece, errors) = self.parse(0, &self.text);
-        self.complain(&self.text, &errors, 0, notes);
+        self.complain(&errors, 0, notes);
         Ok(piece)
     }
 
@@ -104,7 +104,7 @@ impl Document {
                     take(piece, notes)?;
                 }
                 None => {
-                    self.complain(text, &errors, *start, notes);
+                    self.complain(&errors, *start, notes);
                     take(piece, notes)?;
                 }
             }
@@ -168,15 +168,11 @@ impl Document {
         (Piece { table, document: self, base }, errors)
     }
 
-    fn complain(&self, text: &str, errors: &[toml::de::Error], base: usize, notes: &mut Notes<'_>) {
+    fn complain(&self, errors: &[toml::de::Error], base: usize, notes: &mut Notes<'_>) {
         for error in errors {
             let span = self.span(base.saturating_add(error.span().map_or(0, |range| range.start)));
             let reason = format!("no TOML: {}", error.message());
-            if text.len() > MOST_MENDED {
-                notes.sink.unread(Unread::Malformed(reason), span);
-            } else {
-                notes.malformed(reason, span);
-            }
+            notes.lost(reason, span);
         }
     }
 
@@ -256,7 +252,7 @@ impl<'text> Piece<'text> {
     ) -> Option<T> {
         if found.is_none() {
             let kind = item.get_ref().type_str();
-            notes.malformed(format!("`{key}` is {kind}, not {expected}"), self.span(item.span()));
+            notes.lost(format!("`{key}` is {kind}, not {expected}"), self.span(item.span()));
         }
         found
     }

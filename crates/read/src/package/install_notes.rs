@@ -61,7 +61,7 @@ impl Reader for InstallNotesReader {
             return Err(Unread::Limit(LimitKind::TextBytes, MOST));
         }
         let decoded = decode(&input.read_text()?);
-        let mut notes = Notes::new(sink);
+        let mut notes = Notes::metadata(sink);
         if let Some((problem, line)) = decoded.problem {
             notes.malformed(problem, line_span(line));
         }

@@ -1,7 +1,11 @@
 //! Complaints of a reader about its file: the first ones each by itself, the others as a number.
+//!
+//! What is lost in a manifest or lock file is a package that nobody will assess: a gap. What is lost in the metadata of
+//! something that lies installed is a detail of what is seen all the same: a defect of the file.
 
 use std::fmt::Write as _;
 
+use weighbridge_core::coverage::Unread;
 use weighbridge_core::place::Span;
 use weighbridge_core::sink::Sink;
 
@@ -12,23 +16,50 @@ const MOST: usize = 100;
 /// The sink, and the complaints that went into it. What did not fit is told when this is dropped.
 pub(super) struct Notes<'sink> {
     pub(super) sink: &'sink mut Sink,
+    /// The file says what is to be installed.
+    manifest: bool,
     told: usize,
+    /// How many did not fit, and whether a part was lost in one of them.
     untold: usize,
+    untold_lost: bool,
 }
 
 impl<'sink> Notes<'sink> {
-    pub(super) fn new(sink: &'sink mut Sink) -> Self {
-        Self { sink, told: 0, untold: 0 }
+    /// For a file that describes what is there already.
+    pub(super) fn metadata(sink: &'sink mut Sink) -> Self {
+        Self { sink, manifest: false, told: 0, untold: 0, untold_lost: false }
+    }
+
+    /// For a file that says what is to be installed.
+    pub(super) fn manifest(sink: &'sink mut Sink) -> Self {
+        let mut notes = Self::metadata(sink);
+        notes.manifest = true;
+        notes
     }
 
     /// A rule of the format is broken here; the rest is still understood.
     pub(super) fn malformed(&mut self, reason: impl Into<String>, span: Option<Span>) {
-        if self.told < MOST {
-            self.told = self.told.saturating_add(1);
+        if self.fits() {
             self.sink.malformed(reason, span);
-        } else {
-            self.untold = self.untold.saturating_add(1);
         }
+    }
+
+    /// A rule of the format is broken here, and what stands here is not understood.
+    pub(super) fn lost(&mut self, reason: impl Into<String>, span: Option<Span>) {
+        if !self.manifest {
+            self.malformed(reason, span);
+        } else if self.fits() {
+            self.sink.unread(Unread::Malformed(reason.into()), span);
+        } else {
+            self.untold_lost = true;
+        }
+    }
+
+    fn fits(&mut self) -> bool {
+        let fits = self.told < MOST;
+        let count = if fits { &mut self.told } else { &mut self.untold };
+        *count = count.saturating_add(1);
+        fits
     }
 }
 
@@ -38,7 +69,11 @@ impl Drop for Notes<'_> {
             let mut reason = String::new();
             // Writing to a `String` cannot fail.
             let _ = write!(reason, "{} further places break the rules of the format", self.untold);
-            self.sink.malformed(reason, None);
+            if self.untold_lost {
+                self.sink.unread(Unread::Malformed(reason), None);
+            } else {
+                self.sink.malformed(reason, None);
+            }
         }
     }
 }

@@ -52,7 +52,7 @@ impl Reader for PthReader {
 
     fn read(&self, input: &Input, sink: &mut Sink) -> Result<(), Unread> {
         let decoded = decode(&input.read_text()?);
-        let mut notes = Notes::new(sink);
+        let mut notes = Notes::metadata(sink);
         if let Some((problem, line)) = decoded.problem {
             notes.malformed(problem, line_span(line));
         }

@@ -37,7 +37,7 @@ impl Reader for PylockReader {
 
     fn read(&self, input: &Input, sink: &mut Sink) -> Result<(), Unread> {
         let bytes = input.read_text()?;
-        let mut notes = Notes::new(sink);
+        let mut notes = Notes::manifest(sink);
         let document = Document::new(bytes, &mut notes);
         let mut markers = Markers::default();
         let mut version = false;
@@ -77,7 +77,7 @@ fn package(
     markers: &mut Markers,
 ) -> Option<Locked> {
     let Some(name) = piece.text(package, "name", notes) else {
-        notes.malformed("a package without name", span);
+        notes.lost("a package without name", span);
         return None;
     };
     let name = requirement::name(name, span.clone(), notes)?;
@@ -112,7 +112,7 @@ fn dependency(
     notes: &mut Notes<'_>,
 ) -> Option<Requirement> {
     let Some(name) = piece.text(entry, "name", notes) else {
-        notes.malformed("a dependency without name", span);
+        notes.lost("a dependency without name", span);
         return None;
     };
     let mut found = requirement::plain(requirement::name(name, span.clone(), notes)?);

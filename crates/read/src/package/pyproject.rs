@@ -42,7 +42,7 @@ impl Reader for PyprojectReader {
 
     fn read(&self, input: &Input, sink: &mut Sink) -> Result<(), Unread> {
         let bytes = input.read_text()?;
-        let mut notes = Notes::new(sink);
+        let mut notes = Notes::manifest(sink);
         let document = Document::new(bytes, &mut notes);
         let piece = document.whole(&mut notes)?;
         let mut manifest = Manifest::default();
@@ -144,7 +144,7 @@ impl Manifest {
                     DeValue::Table(include) => {
                         let included = piece.text(include, "include-group", notes);
                         if included.is_none() {
-                            notes.malformed(
+                            notes.lost(
                                 format!("an entry of group `{name}` that is no requirement"),
                                 span.clone(),
                             );
@@ -230,7 +230,7 @@ fn string(item: &Item<'_>, key: &str, piece: &Piece<'_>, notes: &mut Notes<'_>) 
     match requirement::parse(text) {
         Ok(requirement) => Some(requirement),
         Err(reason) => {
-            notes.malformed(reason, piece.span(item.span()));
+            notes.lost(reason, piece.span(item.span()));
             None
         }
     }
@@ -280,7 +280,7 @@ impl Groups {
         for (name, group) in &self.groups {
             for (included, span) in &group.includes {
                 if !self.groups.contains_key(included) {
-                    notes.malformed(
+                    notes.lost(
                         format!("group `{name}` includes `{included}`, which is not there"),
                         span.clone(),
                     );

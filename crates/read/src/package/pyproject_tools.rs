@@ -226,7 +226,7 @@ fn read_pdm(manifest: &mut Manifest, pdm: &Table<'_>, piece: &Piece<'_>, notes: 
             }
             match requirement::parse(&text) {
                 Ok(found) => manifest.ask(found, role.clone(), span),
-                Err(reason) => notes.malformed(reason, span),
+                Err(reason) => notes.lost(reason, span),
             }
         }
     }

@@ -53,7 +53,7 @@ impl Reader for RecordReader {
         let folder = folder_of(sink.place()).to_owned();
         let plain = sink.place().name() == "installed-files.txt";
         let most = input.limits().text_bytes;
-        let mut notes = Notes::new(sink);
+        let mut notes = Notes::metadata(sink);
         let mut recorded = Vec::new();
         let mut lines = RawLines::new(input);
         let mut end = Ok(());

@@ -85,7 +85,7 @@ pub(super) fn name(text: &str, span: Option<Span>, notes: &mut Notes<'_>) -> Opt
     match PackageName::new(text.trim()) {
         Ok(name) => Some(name),
         Err(_) => {
-            notes.malformed(format!("`{}` is not a package name", quoted(text)), span);
+            notes.lost(format!("`{}` is not a package name", quoted(text)), span);
             None
         }
     }

@@ -83,7 +83,7 @@ fn is_constraints(hint: &Hint<'_>) -> bool {
 
 fn read(input: &Input, sink: &mut Sink, role: &Role) -> Result<(), Unread> {
     let decoded = decode(&input.read_text()?);
-    let mut notes = Notes::new(sink);
+    let mut notes = Notes::manifest(sink);
     if let Some((problem, line)) = decoded.problem {
         notes.malformed(problem, line_span(line));
     }
@@ -93,7 +93,7 @@ fn read(input: &Input, sink: &mut Sink, role: &Role) -> Result<(), Unread> {
         }
         let span = line_span(logical.number);
         if logical.text.len() > MOST_LINE {
-            notes.malformed(format!("longer than any requirement: `{}`", quoted(&logical.text)), span);
+            notes.lost(format!("longer than any requirement: `{}`", quoted(&logical.text)), span);
             continue;
         }
         let mut line = Line::of(&logical.text, role, span.clone(), &mut notes);
@@ -181,7 +181,7 @@ impl Line {
                 }
                 self.requirements.push((requirement, true));
             }
-            Err(reason) => notes.malformed(reason, span.clone()),
+            Err(reason) => notes.lost(reason, span.clone()),
         }
     }
 
@@ -233,12 +233,12 @@ impl Line {
                 requirement.digests = digests;
                 self.requirements.push((requirement, certain));
             }
-            Err(Some(reason)) => notes.malformed(reason, span.clone()),
+            Err(Some(reason)) => notes.lost(reason, span.clone()),
             // The folder that is followed states its own name.
             Err(None) if matches!(origin, Origin::Path { .. }) => {}
             Err(None) => {
                 let shown = origin::without_credentials(address);
-                notes.malformed(format!("names no package: `{}`", quoted(&shown)), span.clone());
+                notes.lost(format!("names no package: `{}`", quoted(&shown)), span.clone());
             }
         }
     }

@@ -42,7 +42,7 @@ impl Reader for UvLockReader {
 
     fn read(&self, input: &Input, sink: &mut Sink) -> Result<(), Unread> {
         let bytes = input.read_text()?;
-        let mut notes = Notes::new(sink);
+        let mut notes = Notes::manifest(sink);
         let document = Document::new(bytes, &mut notes);
         let mut lock = Lock::default();
         document.pieces("[[package]]", &mut notes, |piece, notes| {
@@ -113,7 +113,7 @@ impl Lock {
 
     fn package(&mut self, package: &Table<'_>, span: Option<Span>, piece: &Piece<'_>, notes: &mut Notes<'_>) {
         let Some(name) = piece.text(package, "name", notes) else {
-            notes.malformed("a package without name", span);
+            notes.lost("a package without name", span);
             return;
         };
         let Some(name) = requirement::name(name, span.clone(), notes) else { return };
@@ -190,7 +190,7 @@ impl Lock {
         notes: &mut Notes<'_>,
     ) -> Option<Requirement> {
         let Some(name) = piece.text(entry, "name", notes) else {
-            notes.malformed("a dependency without name", span);
+            notes.lost("a dependency without name", span);
             return None;
         };
         let mut found = requirement::plain(requirement::name(name, span.clone(), notes)?);

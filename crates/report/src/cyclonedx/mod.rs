@@ -60,7 +60,7 @@ fn document(report: &Report) -> Tree {
     let bill = Bill::new(report);
     let complete = report.coverage.unread.is_empty() && report.totals.unresolved == 0;
     let unread = report.coverage.unread.iter();
-    let unread = unread.map(|(place, why)| property("weighbridge:unread", format!("{place}: {why}")));
+    let unread = unread.map(|gap| property("weighbridge:unread", gap.to_string()));
     object! {
         "$schema": "http://cyclonedx.org/schema/bom-1.7.schema.json",
         "bomFormat": "CycloneDX",

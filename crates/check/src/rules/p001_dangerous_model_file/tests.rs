@@ -45,7 +45,7 @@ fn judge(entries: &[(&Place, Vec<What>)]) -> (Vec<Artifact>, Vec<Finding>) {
             whats.iter().zip(offsets).map(|(what, offset)| fact(place, what.clone(), offset)).collect();
         facts.insert((*place).clone(), found);
         let digest = Ok(Digest::of(b"x"));
-        files.insert(place.path.clone(), File { size: 9, digest, by_name: vec![], by_content: vec![] });
+        files.insert(place.path.clone(), File { size: 9, digest });
     }
     let artifacts = judge_artifacts(&facts, &files);
     let graph = Graph::default();

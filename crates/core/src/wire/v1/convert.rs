@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::coverage::Unread;
+use crate::coverage::{Gap, Unread};
 use crate::date::Date;
 use crate::digest::Digest;
 use crate::fact::{Origin, Target};
@@ -42,7 +42,7 @@ impl From<&Report> for super::Report {
             coverage: super::Coverage {
                 read: report.coverage.read,
                 bytes: report.coverage.bytes,
-                unread: report.coverage.unread.iter().map(|(place, why)| unread(place, why)).collect(),
+                unread: report.coverage.unread.iter().map(unread).collect(),
                 excluded: report.coverage.excluded.clone(),
             },
             notes: report
@@ -328,8 +328,8 @@ fn remedy(remedy: &Remedy) -> super::Remedy {
     }
 }
 
-fn unread(place: &Place, why: &Unread) -> super::Unread {
-    let kind = match why {
+fn unread(gap: &Gap) -> super::Unread {
+    let kind = match &gap.reason {
         Unread::Permission => "permission",
         Unread::Io(_) => "io",
         Unread::Special(_) => "special",
@@ -345,12 +345,8 @@ fn unread(place: &Place, why: &Unread) -> super::Unread {
         Unread::Cancelled => "cancelled",
         Unread::NotAsked => "not-asked",
     };
-    super::Unread {
-        path: place.path.to_string(),
-        inner: steps(place),
-        kind: kind.to_owned(),
-        reason: why.to_string(),
-    }
+    let super::Location { path, inner, line, offset } = location(&gap.place, gap.span.as_ref());
+    super::Unread { path, inner, line, offset, kind: kind.to_owned(), reason: gap.reason.to_string() }
 }
 
 fn totals(report: &Report) -> super::Totals {

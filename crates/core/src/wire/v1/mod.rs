@@ -478,6 +478,12 @@ pub struct Unread {
     pub path: String,
     /// Steps inside that file, outermost first.
     pub inner: Vec<String>,
+    /// Line, counted from 1, where only a part of the entry is meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    /// Byte offset, counted from 0, in the innermost step, where only a part of the entry is meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offset: Option<u64>,
     /// `permission`, `io`, `special`, `link-outside`, `link-broken`, `not-in-target`, `truncated`, `limit`,
     /// `encrypted`, `unsupported`, `malformed`, `panicked` or `cancelled`.
     pub kind: String,

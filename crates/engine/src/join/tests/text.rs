@@ -62,7 +62,7 @@ pub(super) fn join(facts: &Facts) -> Joined {
     };
     let files = facts.keys().map(|place| {
         let digest = Ok(Digest::of(place.name().as_bytes()));
-        (Arc::clone(&place.path), File { size: 1, digest, by_name: vec![], by_content: vec![] })
+        (Arc::clone(&place.path), File { size: 1, digest })
     });
     let files: BTreeMap<Arc<str>, File> = files.collect();
     let input = Input { name: "target", facts, files: &files, context: &context };

@@ -9,6 +9,7 @@ use weighbridge_core::reader::{Claim, Hint};
 use super::super::torch_legacy::is_legacy;
 use super::lexer::Fail;
 use super::opcode as op;
+use super::packed;
 use super::streams::{End, Streams};
 
 /// Extensions that say pickle. `.dat`, `.bin`, `.pt`, `.pth`, `.ckpt` and `.p` say nothing: their content must.
@@ -18,7 +19,7 @@ const EXTENSIONS: [&str; 6] = ["pkl", "pickle", "joblib", "dill", "cloudpickle",
 pub(super) fn claim(hint: &Hint<'_>) -> Claim {
     if is_legacy(hint.head) {
         Claim::No
-    } else if looks_like_pickle(hint) {
+    } else if packed::is_packed(hint.head) || looks_like_pickle(hint) {
         Claim::ByMagic
     } else if EXTENSIONS.iter().any(|extension| hint.has_extension(extension)) {
         Claim::ByName

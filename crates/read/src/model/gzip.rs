@@ -1,10 +1,8 @@
-//! Unpacks gzip (RFC 1952).
+//! The header of gzip (RFC 1952).
 
 use weighbridge_core::coverage::Unread;
-use weighbridge_core::fact::What;
 use weighbridge_core::input::Input;
-use weighbridge_core::place::Span;
-use weighbridge_core::sink::{Body, Child, Sink};
+use weighbridge_core::sink::Body;
 
 /// Bytes of checksum and size after the packed bytes.
 const TRAILER: u64 = 8;
@@ -17,14 +15,13 @@ const NAME: u8 = 0x08;
 const COMMENT: u8 = 0x10;
 const CHECKSUM: u8 = 0x02;
 
-/// Hands out what is inside under the name without `.gz`. A file may hold several members one after the other; they
-/// belong together, and only the first is read.
-pub(super) fn unpack(input: &Input, name: &str, sink: &mut Sink) -> Result<(), Unread> {
+/// What is packed in the first member. A file may hold several, one after the other, which belong together: what
+/// follows the first is told as not read when it is unpacked.
+pub(super) fn body(input: &Input) -> Result<Body, Unread> {
     let mut cursor = input.cursor(0, 512);
     let Ok([0x1f, 0x8b, 8, flags, ..]) = cursor.array::<10>() else {
         return Err(Unread::Malformed("no gzip file: the first bytes are other ones".to_owned()));
     };
-    sink.observed(What::Format("gzip"), None);
     if flags & EXTRA != 0 {
         let size = u16::from_le_bytes(cursor.array()?);
         cursor.skip(u64::from(size));
@@ -52,12 +49,5 @@ pub(super) fn unpack(input: &Input, name: &str, sink: &mut Sink) -> Result<(), U
     };
     let mut unpacked = [0; 4];
     input.read_exact(input.size().saturating_sub(4), &mut unpacked)?;
-    let unpacked = u64::from(u32::from_le_bytes(unpacked));
-    let lower = name.to_ascii_lowercase();
-    let step = name.get(..lower.strip_suffix(".gz").map_or(name.len(), str::len)).unwrap_or(name);
-    if step.is_empty() {
-        sink.malformed("the name is nothing but `.gz`", Some(Span::Offset(0)));
-    }
-    sink.child(Child { step: step.into(), body: Body::Deflate { offset, size, unpacked }, reader: None });
-    Ok(())
+    Ok(Body::Deflate { offset, size, unpacked: u64::from(u32::from_le_bytes(unpacked)), stated: false })
 }
