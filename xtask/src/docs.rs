@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::bail;
 use weighbridge_check::rules;
 use weighbridge_core::reader::Family;
+use weighbridge_core::rule::Rule;
 use weighbridge_core::wire::v1;
 use weighbridge_read::READERS;
 use weighbridge_report::RENDERERS;
@@ -46,14 +47,30 @@ pub(crate) fn check(root: &Path) -> anyhow::Result<()> {
 }
 
 fn pages() -> anyhow::Result<Vec<Page>> {
-    Ok(vec![
+    let mut pages: Vec<Page> =
+        rules().map(|rule| (format!("docs/rules/{}.md", rule.id), rule_page(rule))).collect();
+    pages.extend([
         ("docs/rules/README.md".to_owned(), rule_index()?),
         ("docs/formats.md".to_owned(), formats()?),
         ("docs/environment.md".to_owned(), environment()?),
         ("docs/commands.md".to_owned(), commands()?),
         ("docs/weighbridge.1".to_owned(), weighbridge::man_page()),
         ("docs/schema/report-v1.json".to_owned(), serde_json::to_string_pretty(&v1::schema())? + "\n"),
-    ])
+    ]);
+    Ok(pages)
+}
+
+/// The page of a rule, which stands beside its code, with what the code says of it below the heading.
+fn rule_page(rule: &Rule) -> String {
+    let (heading, text) = rule.docs.split_once('\n').unwrap_or((rule.docs, ""));
+    let facts = format!(
+        "| what is wrong | severity | since | maps to |\n|---|---|---|---|\n| {} | {} | {} | {} |",
+        rule.title,
+        rule.severity,
+        rule.since,
+        rule.maps_to.join(", ")
+    );
+    format!("{heading}\n\n{NOTE}\n\n{facts}\n{text}")
 }
 
 fn rule_index() -> anyhow::Result<String> {

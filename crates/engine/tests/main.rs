@@ -13,6 +13,7 @@ mod hostile;
 mod inside;
 mod open;
 mod real;
+mod rules;
 mod same;
 mod scan;
 mod support;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         inside::tests(),
         open::tests(),
         real::tests(),
+        rules::tests(),
         same::tests(),
         scan::tests(),
     ]

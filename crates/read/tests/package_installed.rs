@@ -320,7 +320,7 @@ fn path_files_and_checkpoints() {
     let check = |path: &str, content: &[u8], expected: Claim| {
         assert_eq!(claim("pth", path, content), expected, "{path}")
     };
-    check("lib/site-packages/a.pth", b"../src\n", Claim::ByName);
+    check("lib/site-packages/a.pth", b"../src\n", Claim::ByMagic);
     check("models/a.pth", b"PK\x03\x04....", Claim::No);
     check("models/a.pth", b"\x80\x02}q\x00.", Claim::No);
     check("models/a.pth", b"version https://git-lfs.github.com/spec/v1\n", Claim::No);

@@ -132,18 +132,20 @@ impl Lines<'_> {
         self.line(plain, &pieces)
     }
 
-    /// Writes a piece that begins a line, broken where it is longer than the line. Returns whether nothing stands on
-    /// the last line, and its width.
+    /// Writes a piece that begins a line, broken where it is longer than the line, behind a `/` if one is near. Returns
+    /// whether nothing stands on the last line, and its width.
     fn broken(&mut self, prefix: Prefix, piece: &Piece, column: usize) -> io::Result<(bool, usize)> {
         let mut column = column;
         let mut part = String::new();
         for character in piece.text.chars() {
             let width = character.width().unwrap_or(0);
             if column + width > self.width && !part.is_empty() {
+                let folder = part.rfind('/').map(|at| at + 1).filter(|at| *at > part.len() / 2);
+                let rest = folder.map(|at| part.split_off(at)).unwrap_or_default();
                 self.paint(&part, piece.look, piece.link.as_deref())?;
-                part.clear();
                 self.next(prefix)?;
-                column = prefix.next.width();
+                column = prefix.next.width() + rest.width();
+                part = rest;
             }
             part.push(character);
             column += width;
@@ -195,6 +197,8 @@ mod tests {
         check("one two three", 12, "| one two\n|   three\n");
         check("one  two", 20, "| one  two\n");
         check("a abcdefghijklmnopqrst b", 12, "| a\n|   abcdefgh\n|   ijklmnop\n|   qrst b\n");
+        check("abc/defghi/jklm", 12, "| abc/defghi\n|   /jklm\n");
+        check("abcde/fghij/k", 12, "| abcde/\n|   fghij/k\n");
         check("模型模型模型", 8, "| 模型模\n|   型模\n|   型\n");
         check("", 12, "| \n");
     }

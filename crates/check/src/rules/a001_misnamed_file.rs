@@ -16,7 +16,7 @@ pub static RULE: Rule = Rule {
     severity: Severity::Medium,
     since: "0.1.0",
     maps_to: &["CWE-646", "AML.T0010", "LLM03:2025"],
-    docs: include_str!("../../../../docs/rules/WB-A001.md"),
+    docs: include_str!("a001_misnamed_file.md"),
 };
 
 /// Finds names that promise something else than what is inside.

@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
     severity: Severity::Low,
     since: "0.1.0",
     maps_to: &["CWE-436", "CWE-1286"],
-    docs: include_str!("../../../../docs/rules/WB-A002.md"),
+    docs: include_str!("a002_malformed_file.md"),
 };
 
 /// Finds files of which a part is not as its format wants it; one finding a file.

@@ -14,7 +14,7 @@ pub static RULE: Rule = Rule {
     severity: Severity::Critical,
     since: "0.1.0",
     maps_to: &["CWE-506", "AML.T0010", "LLM03:2025"],
-    docs: include_str!("../../../../docs/rules/WB-D002.md"),
+    docs: include_str!("d002_malicious_package.md"),
 };
 
 /// Finds packages that are known to be attacks.

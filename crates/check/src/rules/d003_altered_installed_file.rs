@@ -16,7 +16,7 @@ pub static RULE: Rule = Rule {
     severity: Severity::High,
     since: "0.1.0",
     maps_to: &["CWE-353", "AML.T0010", "LLM03:2025"],
-    docs: include_str!("../../../../docs/rules/WB-D003.md"),
+    docs: include_str!("d003_altered_installed_file.md"),
 };
 
 /// Compares installed files with the records of their installers: one finding for the altered and one for the missing

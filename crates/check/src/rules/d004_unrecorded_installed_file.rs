@@ -21,7 +21,7 @@ pub static RULE: Rule = Rule {
     severity: Severity::Medium,
     since: "0.1.0",
     maps_to: &["CWE-506", "AML.T0010", "LLM03:2025"],
-    docs: include_str!("../../../../docs/rules/WB-D004.md"),
+    docs: include_str!("d004_unrecorded_installed_file.md"),
 };
 
 /// Endings of files from which Python imports or executes code.

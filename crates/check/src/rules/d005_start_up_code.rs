@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
     severity: Severity::High,
     since: "0.1.0",
     maps_to: &["CWE-506", "AML.T0010", "LLM03:2025"],
-    docs: include_str!("../../../../docs/rules/WB-D005.md"),
+    docs: include_str!("d005_start_up_code.md"),
 };
 
 /// Lines of widespread tools, compared as a whole. Each only calls code of its own package, which other rules hold

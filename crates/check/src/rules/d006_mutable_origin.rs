@@ -20,7 +20,7 @@ pub static RULE: Rule = Rule {
     severity: Severity::Medium,
     since: "0.1.0",
     maps_to: &["CWE-494", "CWE-829", "AML.T0010", "LLM03:2025"],
-    docs: include_str!("../../../../docs/rules/WB-D006.md"),
+    docs: include_str!("d006_mutable_origin.md"),
 };
 
 /// Finds requirements from branches, tags and files without a digest, one finding for each package of a manifest.

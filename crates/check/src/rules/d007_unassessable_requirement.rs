@@ -20,7 +20,7 @@ pub static RULE: Rule = Rule {
     severity: Severity::Low,
     since: "0.1.0",
     maps_to: &["CWE-1104", "LLM03:2025"],
-    docs: include_str!("../../../../docs/rules/WB-D007.md"),
+    docs: include_str!("d007_unassessable_requirement.md"),
 };
 
 /// Finds requirements that cannot be assessed, one finding for each file.

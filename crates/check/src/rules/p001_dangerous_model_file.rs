@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
     severity: Severity::Critical,
     since: "0.1.0",
     maps_to: &["CWE-502", "AML.T0010", "AML.T0011.000", "LLM03:2025"],
-    docs: include_str!("../../../../docs/rules/WB-P001.md"),
+    docs: include_str!("p001_dangerous_model_file.md"),
 };
 
 static RULES: &[&Rule] = &[&RULE];

@@ -15,7 +15,7 @@ pub static RULE: Rule = Rule {
     severity: Severity::Medium,
     since: "0.1.0",
     maps_to: &["CWE-502", "AML.T0010", "LLM03:2025"],
-    docs: include_str!("../../../../docs/rules/WB-P002.md"),
+    docs: include_str!("p002_untrusted_model_file.md"),
 };
 
 static RULES: &[&Rule] = &[&RULE];

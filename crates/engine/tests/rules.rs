@@ -1,0 +1,153 @@
+//! For each rule a target that breaks it and one that looks alike and does not, from bytes to findings.
+//!
+//! The details of a rule are tested beside its code; here every rule of the table must be met on real files at all.
+
+use std::collections::BTreeSet;
+
+use libtest_mimic::Trial;
+use weighbridge_check::policy::Policy;
+use weighbridge_core::digest::Digest;
+use weighbridge_engine::flow::{Request, scan};
+
+use crate::support::{Folder, context, test};
+
+/// A rule, a target that breaks it, and one that does not.
+type Fixture = (&'static str, fn(Folder) -> Folder, fn(Folder) -> Folder);
+
+/// By id.
+const FIXTURES: &[Fixture] = &[
+    (
+        "WB-A001",
+        |folder| folder.file("weights.safetensors", HARMLESS_PICKLE),
+        |folder| folder.file("weights.pt", HARMLESS_PICKLE).file("weights.bin", HARMLESS_PICKLE),
+    ),
+    (
+        "WB-A002",
+        |folder| folder.file("a.npy", [ARRAY, b"nobody asked for these"].concat()),
+        |folder| folder.file("a.npy", ARRAY),
+    ),
+    (
+        "WB-D001",
+        |folder| folder.file("requirements.txt", "pillow==9.0.0\n"),
+        |folder| folder.file("requirements.txt", "six==1.17.0\n"),
+    ),
+    (
+        "WB-D002",
+        |folder| folder.file("requirements.txt", "openai-mcp==2.41.1\n"),
+        |folder| folder.file("requirements.txt", "openai==1.0.0\n"),
+    ),
+    (
+        "WB-D003",
+        |folder| installed(folder, "shop/__init__.py", b"print('changed')\n"),
+        |folder| installed(folder, "shop/__init__.py", b"print('shop')\n"),
+    ),
+    (
+        "WB-D004",
+        |folder| {
+            installed(folder, "shop/__init__.py", b"print('shop')\n")
+                .file("venv/lib/python3.12/site-packages/shop/extra.py", "print('who put me here?')\n")
+        },
+        |folder| installed(folder, "shop/__init__.py", b"print('shop')\n"),
+    ),
+    (
+        "WB-D005",
+        |folder| {
+            environment(folder).file("venv/lib/python3.12/site-packages/x.pth", "import os; os.getcwd()\n")
+        },
+        |folder| environment(folder).file("venv/lib/python3.12/site-packages/x.pth", "../elsewhere\n"),
+    ),
+    (
+        "WB-D006",
+        |folder| folder.file("requirements.txt", "shop @ git+https://git.example/shop@main\n"),
+        |folder| {
+            let commit = "0123456789abcdef0123456789abcdef01234567";
+            folder.file("requirements.txt", format!("shop @ git+https://git.example/shop@{commit}\n"))
+        },
+    ),
+    (
+        "WB-D007",
+        |folder| folder.file("requirements.txt", "six>=1.0\n"),
+        |folder| folder.file("requirements.txt", "six==1.17.0\n"),
+    ),
+    (
+        "WB-P001",
+        |folder| folder.file("model.pkl", b"\x80\x02cposix\nsystem\nX\x04\0\0\0echo\x85R."),
+        |folder| folder.file("model.pkl", b"\x80\x02ccollections\nOrderedDict\n)R."),
+    ),
+    (
+        "WB-P002",
+        |folder| folder.file("model.pkl", b"\x80\x02cshop\nModel\n)R."),
+        |folder| folder.file("model.pkl", b"\x80\x02ccollections\nOrderedDict\n)R."),
+    ),
+];
+
+/// `{"a": 1}` in protocol 2.
+const HARMLESS_PICKLE: &[u8] = b"\x80\x02}X\x01\0\0\0aK\x01s.";
+
+/// An npy of version 1.0 with three bytes.
+const ARRAY: &[u8] = b"\x93NUMPY\x01\0\x38\0{'descr': '|u1', 'fortran_order': False, 'shape': (3,)}\nabc";
+
+fn environment(folder: Folder) -> Folder {
+    folder.file("venv/pyvenv.cfg", "version_info = 3.12.1\n").folder("venv/lib/python3.12/site-packages")
+}
+
+/// An environment with the package `shop`, which recorded one file, and this content in it.
+fn installed(folder: Folder, path: &str, content: &[u8]) -> Folder {
+    let site = "venv/lib/python3.12/site-packages";
+    let metadata = "Metadata-Version: 2.1\nName: shop\nVersion: 1\n";
+    let hash = |bytes: &[u8]| base64(Digest::of(bytes).as_bytes());
+    let record = format!(
+        "shop/__init__.py,sha256={},14\nshop-1.dist-info/METADATA,sha256={},{}\nshop-1.dist-info/RECORD,,\n",
+        hash(b"print('shop')\n"),
+        hash(metadata.as_bytes()),
+        metadata.len(),
+    );
+    environment(folder)
+        .file(format!("{site}/shop-1.dist-info/METADATA"), metadata)
+        .file(format!("{site}/shop-1.dist-info/RECORD"), record)
+        .file(format!("{site}/{path}"), content)
+}
+
+/// Base64 for file names without padding (RFC 4648, section 5), as records write digests.
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let word =
+            chunk.iter().fold(0u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        for digit in 0..=chunk.len() {
+            text.push(char::from(ALPHABET[(word >> (18 - 6 * digit) & 63) as usize]));
+        }
+    }
+    text
+}
+
+pub(crate) fn tests() -> Vec<Trial> {
+    let mut tests = vec![test("rules::every_rule_has_a_target_that_breaks_it", || {
+        let rules: Vec<&str> = weighbridge_check::rules().map(|rule| rule.id).collect();
+        assert_eq!(FIXTURES.iter().map(|(id, _, _)| *id).collect::<Vec<_>>(), rules);
+    })];
+    for (id, breaks, looks_alike) in FIXTURES {
+        tests.push(test(&format!("rules::{id}"), move || {
+            assert!(broken(breaks(Folder::new())).contains(id), "nothing is found");
+            assert!(!broken(looks_alike(Folder::new())).contains(id), "what looks alike is found");
+        }));
+    }
+    tests
+}
+
+/// The rules that a scan of the folder finds broken.
+fn broken(folder: Folder) -> BTreeSet<&'static str> {
+    let policy = Policy::default();
+    let request = Request {
+        targets: &[folder.text()],
+        exclude: &[],
+        jobs: None,
+        readers: weighbridge_read::READERS,
+        policy: &policy,
+    };
+    let index = weighbridge_advisory::Index::embedded().unwrap();
+    let report = scan(&request, &index, "embedded", &context(), &()).unwrap();
+    assert!(report.coverage.unread.is_empty(), "{:?}", report.coverage.unread);
+    report.findings.iter().map(|finding| finding.rule.id).collect()
+}
