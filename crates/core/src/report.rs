@@ -5,7 +5,7 @@ use crate::date::Date;
 use crate::digest::Digest;
 use crate::fact::Effect;
 use crate::finding::{Finding, Severity, Subject};
-use crate::graph::{Graph, NodeKind};
+use crate::graph::{Graph, NodeId, NodeKind};
 use crate::knowledge::AdvisoryData;
 use crate::place::{Place, Span};
 
@@ -97,6 +97,8 @@ pub struct Artifact {
     pub size: u64,
     /// Digest of the whole file; none when it could not be read to the end.
     pub digest: Option<Digest>,
+    /// The installed package that brought the file along, where its record has this path and this digest.
+    pub owner: Option<NodeId>,
     /// The verdict over all inner parts.
     pub safety: Safety,
     /// Every effect of loading it, in the order of places and offsets.
@@ -161,10 +163,12 @@ pub struct Totals {
     pub unresolved: u64,
     /// Python environments.
     pub environments: u64,
-    /// Model files.
+    /// Model files that no installed package brought along.
     pub models: u64,
-    /// Bytes of the model files.
+    /// Bytes of these.
     pub model_bytes: u64,
+    /// Model files that installed packages brought along, data of any kind in the format of one among them.
+    pub packaged_models: u64,
     /// Files of the target.
     pub files: u64,
 }

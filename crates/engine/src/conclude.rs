@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use weighbridge_check::CHECKS;
 use weighbridge_check::policy::{Decision, Policy};
+use weighbridge_check::safety::find_owners;
 use weighbridge_core::context::Context;
 use weighbridge_core::graph::{Graph, NodeId, NodeKind};
 use weighbridge_core::knowledge::{AdvisoryData, Match};
@@ -38,7 +39,9 @@ pub fn conclude(evidence: Evidence, policy: &Policy, context: &Context) -> Repor
 }
 
 fn conclude_with(checks: &[&dyn Check], evidence: Evidence, policy: &Policy, context: &Context) -> Report {
-    let Evidence { subject, readings, graph, installed, matches, clear, advisories, artifacts } = evidence;
+    let Evidence { subject, readings, graph, installed, matches, clear, advisories, mut artifacts } =
+        evidence;
+    find_owners(&mut artifacts, &installed);
     let routes = graph.routes();
     let world = World {
         graph: &graph,
@@ -77,12 +80,14 @@ fn conclude_with(checks: &[&dyn Check], evidence: Evidence, policy: &Policy, con
 fn totals(graph: &Graph, artifacts: &[Artifact], files: usize) -> Totals {
     let count =
         |wanted: fn(&NodeKind) -> bool| count(graph.nodes.values().filter(|node| wanted(&node.kind)).count());
+    let own = || artifacts.iter().filter(|artifact| artifact.owner.is_none());
     Totals {
         packages: count(|kind| matches!(kind, NodeKind::Component(package) if package.version.is_some())),
         unresolved: count(|kind| matches!(kind, NodeKind::Component(package) if package.version.is_none())),
         environments: count(|kind| matches!(kind, NodeKind::Environment { .. })),
-        models: self::count(artifacts.len()),
-        model_bytes: artifacts.iter().fold(0, |sum: u64, artifact| sum.saturating_add(artifact.size)),
+        models: self::count(own().count()),
+        model_bytes: own().fold(0, |sum: u64, artifact| sum.saturating_add(artifact.size)),
+        packaged_models: self::count(artifacts.len().saturating_sub(own().count())),
         files: self::count(files),
     }
 }
@@ -172,6 +177,7 @@ mod tests {
             format: "pickle",
             size,
             digest: None,
+            owner: None,
             safety: Safety::Harmless,
             effects: Vec::new(),
         };

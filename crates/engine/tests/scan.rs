@@ -59,6 +59,7 @@ fn scan(targets: &[String], jobs: usize) -> Result<Report, ScanError> {
                 format: "words",
                 size: readings.files[&place.path].size,
                 digest: readings.files[&place.path].digest.clone().ok(),
+                owner: None,
                 safety: Safety::Harmless,
                 effects: Vec::new(),
             });

@@ -112,8 +112,9 @@ pub(crate) fn inventory(report: &Report) -> Vec<String> {
         }
     }
     if totals.models > 0 {
-        let harmless = report.artifacts.iter().all(|artifact| artifact.safety == Safety::Harmless);
-        let all = u64::try_from(report.artifacts.len()).is_ok_and(|known| known == totals.models);
+        let own = || report.artifacts.iter().filter(|artifact| artifact.owner.is_none());
+        let harmless = own().all(|artifact| artifact.safety == Safety::Harmless);
+        let all = u64::try_from(own().count()).is_ok_and(|known| known == totals.models);
         let word = match (harmless && all, totals.models) {
             (true, 1) => ", harmless",
             (true, _) => ", all harmless",
@@ -124,6 +125,9 @@ pub(crate) fn inventory(report: &Report) -> Vec<String> {
             count(totals.models, "model", "models"),
             bytes(totals.model_bytes)
         ));
+    }
+    if totals.packaged_models > 0 {
+        parts.push(count(totals.packaged_models, "data file in packages", "data files in packages"));
     }
     if parts.is_empty() {
         parts.push(count(totals.files, "file", "files"));

@@ -142,6 +142,7 @@ pub(crate) fn clean(graph: Graph) -> Report {
         format: "safetensors",
         size: 1_900_000_000,
         digest: Some(digest),
+        owner: None,
         safety: Safety::Harmless,
         effects: Vec::new(),
     };
@@ -153,6 +154,7 @@ pub(crate) fn clean(graph: Graph) -> Report {
             packages: 214,
             unresolved: 0,
             environments: 1,
+            packaged_models: 0,
             models: 1,
             model_bytes: 1_900_000_000,
             files: 1_204,
@@ -283,6 +285,7 @@ fn evil(report: &mut Report) -> Finding {
             format: "pickle",
             size: 132,
             digest: Some(Digest::of(b"evil")),
+            owner: None,
             safety: Safety::Dangerous,
             effects: vec![
                 effect(EffectKind::Import, vec![], "STACK_GLOBAL", 24, "posix runs programs"),
@@ -291,6 +294,7 @@ fn evil(report: &mut Report) -> Finding {
         },
     );
     report.totals.models += 1;
+    report.totals.packaged_models = 1_163;
     report.totals.model_bytes += 132;
     Finding {
         details: vec!["offset 61  REDUCE  posix.system(\"echo weighed\")".into()],

@@ -73,6 +73,7 @@ fn artifacts() -> Vec<Artifact> {
         format: "pickle",
         size: 1,
         digest: Some(Digest::of(b"evil")),
+        owner: None,
         safety: Safety::Dangerous,
         effects: Vec::new(),
     }]

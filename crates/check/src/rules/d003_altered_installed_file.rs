@@ -1,7 +1,7 @@
 //! `WB-D003`: an installed file is not what the installer wrote.
 
 use weighbridge_core::coverage::Unread;
-use weighbridge_core::finding::{Finding, Fingerprint, Remedy, Severity};
+use weighbridge_core::finding::{Confidence, Finding, Fingerprint, Remedy, Severity};
 use weighbridge_core::place::Place;
 use weighbridge_core::rule::Rule;
 use weighbridge_core::world::{Check, File, Installed, RecordedFile, World};
@@ -41,8 +41,13 @@ impl Check for AlteredInstalledFile {
                     None => {}
                 }
             }
+            let (compiled, altered): (Vec<_>, Vec<_>) =
+                altered.into_iter().partition(|(path, _)| is_compiled_anew(world, installed, path));
             if !altered.is_empty() {
                 findings.push(altered_files(world, installed, altered));
+            }
+            if !compiled.is_empty() {
+                findings.push(compiled_files(world, installed, compiled));
             }
             if !missing.is_empty() {
                 findings.push(missing_files(world, installed, &missing));
@@ -67,6 +72,19 @@ fn find<'w>(world: &'w World<'_>, path: &str) -> Option<&'w File> {
 /// Compiled code is written and deleted at will, by the interpreter and by people. Some installers record its folders.
 fn is_disposable(path: &str) -> bool {
     path.ends_with(".pyc") || path.ends_with(".pyo") || path.ends_with("/__pycache__")
+}
+
+/// Whether this is compiled code next to its source, and the source is as it was installed. Some wheels carry compiled
+/// code with a digest; `pip` compiles the source again and leaves the digest in the record.
+fn is_compiled_anew(world: &World<'_>, installed: &Installed, path: &str) -> bool {
+    let Some((folder, name)) = path.rsplit_once("/__pycache__/") else { return false };
+    let Some(source) = name.split('.').next().filter(|_| name.ends_with(".pyc")) else { return false };
+    let source = format!("{folder}/{source}.py");
+    let mut record = installed.record.iter().flatten();
+    let recorded = record.find(|recorded| recorded.path.as_deref() == Some(source.as_str()));
+    let stated = recorded.and_then(|recorded| recorded.digest);
+    let found = world.files.get(source.as_str()).and_then(|file| file.digest.as_ref().ok().copied());
+    stated.is_some() && stated == found
 }
 
 /// What is different, if anything is. Only a file whose bytes were read can differ.
@@ -107,6 +125,27 @@ fn altered_files(world: &World<'_>, installed: &Installed, altered: Vec<(&str, S
         ))),
         fingerprint: Fingerprint::new(&RULE, &parts),
         ..about_node(world, &RULE, &installed.component, &[])
+    }
+}
+
+fn compiled_files(world: &World<'_>, installed: &Installed, compiled: Vec<(&str, String)>) -> Finding {
+    let label = world.graph.label(&installed.component);
+    let parts = [&*identity(&installed.component), "compiled", &installed.root];
+    let place = compiled.first().map(|(path, _)| (Place::file(*path), None));
+    let what = counted(compiled.len(), "compiled file", "compiled files");
+    Finding {
+        severity: Severity::Low,
+        confidence: Confidence::Medium,
+        title: format!(
+            "{what} of {label} {} from what was installed, the source does not",
+            if compiled.len() == 1 { "differs" } else { "differ" }
+        ),
+        details: shortened(compiled.into_iter().map(|(_, line)| line)),
+        location: place,
+        remedy: Some(Remedy::Manual(
+            "mostly the installer compiled it anew; delete the `__pycache__` to be sure".to_owned(),
+        )),
+        ..about_node(world, &RULE, &installed.component, &parts)
     }
 }
 
@@ -175,6 +214,32 @@ mod tests {
               fix install a 1 anew if it is still needed
             ",
         );
+    }
+
+    #[test]
+    fn what_python_compiles_anew_is_a_mild_finding_while_the_source_is_whole() {
+        let built = || {
+            let record = "b/x.py=one b/__pycache__/x.cpython-312.pyc=compiled";
+            let site = "venv/lib/python3/site-packages";
+            Built::new()
+                .edge("P", "b 1", "")
+                .installed("b 1", record)
+                .file(&format!("{site}/b/__pycache__/x.cpython-312.pyc"), "compiled anew")
+        };
+        check(
+            &AlteredInstalledFile,
+            built(),
+            "
+            low medium 1 compiled file of b 1 differs from what was installed, the source does not
+              at venv/lib/python3/site-packages/b/__pycache__/x.cpython-312.pyc
+              b/__pycache__/x.cpython-312.pyc: recorded sha256:64ebd267717810f9…, found sha256:acfdfb4084c31e16…
+              way project > b 1
+              fix mostly the installer compiled it anew; delete the `__pycache__` to be sure
+            ",
+        );
+        let altered = built().file("venv/lib/python3/site-packages/b/x.py", "evil");
+        let found = altered.findings(&AlteredInstalledFile);
+        assert!(found[0].starts_with("high high 2 files of b 1 differ"), "{found:?}");
     }
 
     #[test]

@@ -1,11 +1,17 @@
 //! WB-P002: a model file for whose code nobody here can vouch.
 
-use weighbridge_core::finding::{Finding, Remedy, Severity};
-use weighbridge_core::report::Safety;
-use weighbridge_core::rule::Rule;
-use weighbridge_core::world::{Check, World};
+use std::collections::{BTreeMap, BTreeSet};
 
+use weighbridge_core::fact::Target;
+use weighbridge_core::finding::{Finding, Remedy, Severity};
+use weighbridge_core::graph::NodeId;
+use weighbridge_core::report::{Artifact, Safety};
+use weighbridge_core::rule::Rule;
+use weighbridge_core::world::{Check, Installed, World};
+
+use super::dependency::{about_node, counted, identity, shortened};
 use super::p001_dangerous_model_file::finding;
+use crate::safety::phrase;
 
 /// A model file for whose code nobody here can vouch.
 pub static RULE: Rule = Rule {
@@ -33,8 +39,77 @@ impl Check for Untrusted {
             let what = "review the code that is named, or store the weights as safetensors";
             Remedy::Manual(what.to_owned())
         };
-        for artifact in world.artifacts.iter().filter(|artifact| artifact.safety == Safety::Untrusted) {
-            findings.extend(finding(&RULE, artifact, Safety::Untrusted, remedy()));
+        let untrusted: Vec<&Artifact> =
+            world.artifacts.iter().filter(|artifact| artifact.safety == Safety::Untrusted).collect();
+        if untrusted.is_empty() {
+            return;
         }
+        let modules = modules(world.installed, &untrusted);
+        let mut own: BTreeMap<&NodeId, Vec<&Artifact>> = BTreeMap::new();
+        for artifact in untrusted {
+            let owner = artifact.owner.as_ref();
+            match owner.filter(|owner| modules.get(owner).is_some_and(|own| runs_only(artifact, own))) {
+                Some(owner) => own.entry(owner).or_default().push(artifact),
+                None => findings.extend(finding(&RULE, artifact, Safety::Untrusted, remedy())),
+            }
+        }
+        for (component, artifacts) in own {
+            findings.push(own_code(world, component, &artifacts));
+        }
+    }
+}
+
+/// The modules of each package that brought one of the artifacts along, by the names that Python imports first.
+fn modules<'w>(
+    installed: &'w [Installed],
+    artifacts: &[&'w Artifact],
+) -> BTreeMap<&'w NodeId, BTreeSet<&'w str>> {
+    let mut modules: BTreeMap<&NodeId, BTreeSet<&str>> =
+        artifacts.iter().filter_map(|artifact| Some((artifact.owner.as_ref()?, BTreeSet::new()))).collect();
+    for package in installed {
+        let Some(own) = modules.get_mut(&package.component) else { continue };
+        for recorded in package.record.iter().flatten() {
+            let top = recorded.written.split('/').next().unwrap_or_default();
+            let module = top.strip_suffix(".py").unwrap_or(top);
+            // `a.libs`, `a-1.dist-info` and `..` are no modules.
+            if !module.is_empty() && !module.contains(['.', '-']) {
+                own.insert(module);
+            }
+        }
+    }
+    modules
+}
+
+/// Whether the file asks for no other code than that of these modules: whoever imports them runs it anyway.
+fn runs_only(artifact: &Artifact, modules: &BTreeSet<&str>) -> bool {
+    let mut untrusted = artifact.effects.iter().filter(|judged| judged.safety == Safety::Untrusted);
+    untrusted.all(|judged| match &judged.effect.target {
+        Target::Global(global) | Target::ResultOf(global) => {
+            global.module.split('.').next().is_some_and(|top| modules.contains(top))
+        }
+        Target::Unknown(_) => false,
+    })
+}
+
+/// One mild finding for all such files of a package.
+fn own_code(world: &World<'_>, component: &NodeId, artifacts: &[&Artifact]) -> Finding {
+    let label = world.graph.label(component);
+    let details = artifacts.iter().filter_map(|artifact| {
+        let worst = artifact.effects.iter().find(|judged| judged.safety == Safety::Untrusted)?;
+        Some(format!("{} {}", artifact.place.path, phrase(&worst.effect)))
+    });
+    Finding {
+        severity: Severity::Low,
+        title: format!(
+            "{} of {label} {} code of the package when loaded",
+            counted(artifacts.len(), "file", "files"),
+            if artifacts.len() == 1 { "runs" } else { "run" }
+        ),
+        details: shortened(details),
+        location: artifacts.first().map(|artifact| (artifact.place.clone(), None)),
+        remedy: Some(Remedy::Manual(
+            "nothing while you trust the package: its files are as they were installed".to_owned(),
+        )),
+        ..about_node(world, &RULE, component, &[&identity(component), "own code"])
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use weighbridge_core::fact::{Fact, What};
 use weighbridge_core::place::Place;
 use weighbridge_core::report::{Artifact, JudgedEffect, Safety};
-use weighbridge_core::world::File;
+use weighbridge_core::world::{File, Installed};
 
 use super::judge;
 
@@ -24,6 +24,25 @@ pub fn judge_artifacts(
         paths.entry(Arc::clone(&place.path)).or_default().push((place, facts));
     }
     paths.into_iter().filter_map(|(path, entries)| judge_file(&path, &entries, files.get(&path))).collect()
+}
+
+/// Notes which installed package brought which file along: its record has the path and the digest.
+pub fn find_owners(artifacts: &mut [Artifact], installed: &[Installed]) {
+    let mut unowned: BTreeMap<Arc<str>, &mut Artifact> =
+        artifacts.iter_mut().map(|artifact| (Arc::clone(&artifact.place.path), artifact)).collect();
+    if unowned.is_empty() {
+        return;
+    }
+    for package in installed {
+        for recorded in package.record.iter().flatten() {
+            let Some(artifact) = recorded.path.as_ref().and_then(|path| unowned.get_mut(path)) else {
+                continue;
+            };
+            if artifact.owner.is_none() && recorded.digest.is_some() && recorded.digest == artifact.digest {
+                artifact.owner = Some(package.component.clone());
+            }
+        }
+    }
 }
 
 fn judge_file(path: &Arc<str>, entries: &[(&Place, &[Fact])], file: Option<&File>) -> Option<Artifact> {
@@ -54,6 +73,7 @@ fn judge_file(path: &Arc<str>, entries: &[(&Place, &[Fact])], file: Option<&File
         format,
         size: file.map_or(0, |file| file.size),
         digest: file.and_then(|file| file.digest.as_ref().ok().copied()),
+        owner: None,
         safety,
         effects,
     })

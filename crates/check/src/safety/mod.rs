@@ -8,7 +8,7 @@ mod artifacts;
 mod shape;
 mod table;
 
-pub use artifacts::judge_artifacts;
+pub use artifacts::{find_owners, judge_artifacts};
 
 use weighbridge_core::fact::{Effect, EffectKind, Global, Target, Value};
 use weighbridge_core::report::Safety;

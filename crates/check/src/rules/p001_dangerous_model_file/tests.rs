@@ -6,13 +6,16 @@ use weighbridge_core::date::Date;
 use weighbridge_core::digest::Digest;
 use weighbridge_core::fact::{Effect, EffectKind, Fact, Global, Target, Value, What};
 use weighbridge_core::graph::Graph;
+use weighbridge_core::graph::NodeId;
 use weighbridge_core::limits::{Cancel, Limits};
+use weighbridge_core::name::PackageName;
 use weighbridge_core::place::{Class, Evidence};
-use weighbridge_core::world::File;
+use weighbridge_core::purl::Purl;
+use weighbridge_core::world::{File, Installed, RecordedFile};
 
 use super::*;
 use crate::rules::p002_untrusted_model_file::Untrusted;
-use crate::safety::judge_artifacts;
+use crate::safety::{find_owners, judge_artifacts};
 
 /// A fact at an offset of an entry.
 fn fact(place: &Place, what: What, offset: u64) -> Fact {
@@ -37,6 +40,13 @@ fn call(module: &str, name: &str, argument: &str) -> What {
 
 /// The artifacts of a target with these entries, and what both rules find about them.
 fn judge(entries: &[(&Place, Vec<What>)]) -> (Vec<Artifact>, Vec<Finding>) {
+    judge_installed(entries, &[])
+}
+
+fn judge_installed(
+    entries: &[(&Place, Vec<What>)],
+    installed: &[Installed],
+) -> (Vec<Artifact>, Vec<Finding>) {
     let mut facts: BTreeMap<Place, Vec<Fact>> = BTreeMap::new();
     let mut files = BTreeMap::new();
     for (place, whats) in entries {
@@ -47,7 +57,8 @@ fn judge(entries: &[(&Place, Vec<What>)]) -> (Vec<Artifact>, Vec<Finding>) {
         let digest = Ok(Digest::of(b"x"));
         files.insert(place.path.clone(), File { size: 9, digest });
     }
-    let artifacts = judge_artifacts(&facts, &files);
+    let mut artifacts = judge_artifacts(&facts, &files);
+    find_owners(&mut artifacts, installed);
     let graph = Graph::default();
     let context = Context {
         today: Date::from_days(0),
@@ -65,7 +76,7 @@ fn judge(entries: &[(&Place, Vec<What>)]) -> (Vec<Artifact>, Vec<Finding>) {
         artifacts: &artifacts,
         matches: &[],
         clear: &BTreeMap::new(),
-        installed: &[],
+        installed,
         context: &context,
     };
     let mut findings = Vec::new();
@@ -115,6 +126,50 @@ fn the_worst_part_decides_and_its_way_inside_is_told() {
         ("WB-P002", "bundle.zip calls `shop.make` when loaded")
     );
     assert_eq!(finding.details[0], "b.pkl  offset 12  REDUCE  shop.make(\"x\")");
+}
+
+#[test]
+fn data_of_a_package_that_runs_its_own_code_is_one_mild_finding() {
+    let recorded = |name: &str, content: &[u8]| RecordedFile {
+        path: Some(format!("site-packages/{name}").into()),
+        written: name.to_owned(),
+        digest: Some(Digest::of(content)),
+        size: None,
+    };
+    let names = ["shop/a.dat", "shop/b.dat", "shop/changed.dat", "shop/foreign.dat"];
+    let mut record: Vec<RecordedFile> = names.iter().map(|name| recorded(name, b"x")).collect();
+    record[2].digest = Some(Digest::of(b"something else"));
+    record.push(recorded("shop/__init__.py", b""));
+    let shop = Installed {
+        component: NodeId::Component(Purl::pypi(&PackageName::new("shop").unwrap(), Some("1"))),
+        root: "site-packages".into(),
+        metadata: "site-packages/shop-1.dist-info".into(),
+        record: Some(record),
+    };
+    let places: Vec<Place> = names.iter().map(|name| Place::file(format!("site-packages/{name}"))).collect();
+    let stray = Place::file("site-packages/shop/stray.dat");
+    let own = || vec![What::Format("pickle"), import("shop.features", "Scaler")];
+    let foreign = vec![What::Format("pickle"), import("shop", "Scaler"), import("other", "Thing")];
+    let entries = [
+        (&places[0], own()),
+        (&places[1], own()),
+        (&places[2], own()),
+        (&places[3], foreign),
+        (&stray, own()),
+    ];
+    let (artifacts, findings) = judge_installed(&entries, &[shop]);
+    assert!(artifacts.iter().all(|artifact| artifact.safety == Safety::Untrusted));
+    let told: Vec<String> =
+        findings.iter().map(|finding| format!("{} {}", finding.severity, finding.title)).collect();
+    assert_eq!(
+        told,
+        [
+            "medium site-packages/shop/changed.dat imports `shop.features.Scaler` when loaded",
+            "medium site-packages/shop/foreign.dat imports `shop.Scaler` when loaded",
+            "medium site-packages/shop/stray.dat imports `shop.features.Scaler` when loaded",
+            "low 2 files of pkg:pypi/shop@1 run code of the package when loaded",
+        ]
+    );
 }
 
 #[test]

@@ -122,6 +122,7 @@ fn artifact(artifact: &Artifact) -> super::Artifact {
         format: artifact.format.to_owned(),
         size: artifact.size,
         sha256: artifact.digest.as_ref().map(Digest::to_string),
+        owner: artifact.owner.as_ref().map(ToString::to_string),
         verdict: safety(artifact.safety),
         effects: artifact.effects.iter().map(effect).collect(),
     }
@@ -361,6 +362,7 @@ fn totals(report: &Report) -> super::Totals {
         environments: report.totals.environments,
         models: report.totals.models,
         model_bytes: report.totals.model_bytes,
+        packaged_models: report.totals.packaged_models,
         files: report.totals.files,
         findings,
     }

@@ -153,6 +153,8 @@ pub struct Artifact {
     pub size: u64,
     /// SHA-256 of the file; `null` where it could not be read to the end.
     pub sha256: Option<String>,
+    /// Purl of the installed package that brought the file along, as its record proves.
+    pub owner: Option<String>,
     /// What loading it would do.
     pub verdict: Safety,
     /// Every effect of loading it, in the order of places and offsets.
@@ -507,10 +509,12 @@ pub struct Totals {
     pub unresolved: u64,
     /// Python environments.
     pub environments: u64,
-    /// Model files.
+    /// Model files that no installed package brought along.
     pub models: u64,
-    /// Bytes of the model files.
+    /// Bytes of these.
     pub model_bytes: u64,
+    /// Model files that installed packages brought along.
+    pub packaged_models: u64,
     /// Files of the target.
     pub files: u64,
     /// Findings by status and severity, as `open.high`; pairs that do not occur are left out.
