@@ -30,7 +30,11 @@ fn formats_are_claimed() {
         ("model.xz", 100, b"", Claim::ByName),
         ("model.pkl.bz2", 100, b"", Claim::ByName),
         ("model.pkl.gz", 100, b"", Claim::ByName),
+        ("site-packages/m/model.h5", 100, b"\x89HDF\r\n\x1a\n", Claim::ByMagic),
+        ("data/m.mat", 100, b"\x89HDF\r\n\x1a\n", Claim::ByMagic),
         // Ordinary files.
+        ("site-packages/scipy/io/data/m.mat", 100, b"\x89HDF\r\n\x1a\n", Claim::No),
+        ("site-packages/h5py/tests/data/m.h5", 100, b"\x89HDF\r\n\x1a\n", Claim::No),
         ("m.gguf", 0, b"", Claim::No),
         ("a.pb", 100, b"", Claim::No),
         ("a.bin", 1 << 30, b"", Claim::No),

@@ -294,7 +294,6 @@ fn evil(report: &mut Report) -> Finding {
         },
     );
     report.totals.models += 1;
-    report.totals.packaged_models = 1_163;
     report.totals.model_bytes += 132;
     Finding {
         details: vec!["offset 61  REDUCE  posix.system(\"echo weighed\")".into()],
@@ -399,6 +398,7 @@ fn gap(place: Place, span: Option<Span>, reason: Unread) -> Gap {
 /// One vulnerability.
 pub(crate) fn one() -> Report {
     let mut report = clean(graph(&[". > transformers 4.30.0 > pillow 9.0.0"]));
+    report.totals.packaged_models = 1_163;
     report.findings = vec![vulnerability(&report, "pillow 9.0.0", "CVE-2023-4863", 96, "10.0.1", true)];
     report.verdict = Verdict::Fail;
     report

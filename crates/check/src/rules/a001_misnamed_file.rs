@@ -77,7 +77,7 @@ const PLAIN_NAMES: [&str; 32] = [
 ];
 
 /// Names of packed files: joblib packs by another codec than the name says if it is told so, and nobody is deceived.
-const PACKED_NAMES: [&str; 9] = ["bz2", "gz", "lz4", "lzma", "tar", "tgz", "xz", "z", "zst"];
+const PACKED_NAMES: [&str; 8] = ["bz2", "gz", "lz4", "lzma", "tar", "tgz", "xz", "zst"];
 
 fn judge(place: &Place, misnamed: &Misnamed) -> Option<Broken> {
     let name = place.name().to_ascii_lowercase();

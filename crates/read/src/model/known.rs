@@ -2,8 +2,9 @@
 //! not covered, never passed over in silence.
 //!
 //! The table holds what may run code, or hold something that does, when it is loaded. Two things keep ordinary files
-//! out. A name that ordinary files have too (`.bin`, `.pb`, `.plan`) says nothing: the content must. And plain archives
-//! and data inside an installed package are the package's own, recorded by its installer; only models are told there.
+//! out. A name that ordinary files have too (`.bin`, `.pb`, `.plan`) says nothing: the content must. And plain archives,
+//! data and whatever lies among the tests of an installed package are the package's own, recorded by its installer as its
+//! code is; only models are told there.
 
 mod table;
 
@@ -104,7 +105,7 @@ fn by_content(hint: &Hint<'_>) -> Option<&'static Format> {
             .iter()
             .any(|(at, bytes)| hint.head.get(*at..).is_some_and(|rest| rest.starts_with(bytes)))
     })?;
-    (found.model || !in_package(hint.path)).then_some(found)
+    is_told(found, hint).then_some(found)
 }
 
 /// The format that the name says.
@@ -122,7 +123,17 @@ fn by_name(hint: &Hint<'_>) -> Option<&'static Format> {
         })
         .or_else(|| packed(hint))
         .or_else(|| graph(hint))?;
-    (found.model || !in_package(hint.path)).then_some(found)
+    is_told(found, hint).then_some(found)
+}
+
+/// Everything is told that does not belong to an installed package, and there what is a model.
+fn is_told(format: &Format, hint: &Hint<'_>) -> bool {
+    // HDF5 under another name than that of a model holds measurements (MATLAB, netCDF).
+    let data = format.id == "hdf5"
+        && hint.name().contains('.')
+        && !["h5", "hdf5", "keras"].iter().any(|extension| hint.has_extension(extension));
+    let test = hint.path.split('/').any(|folder| matches!(folder, "test" | "tests"));
+    !in_package(hint.path) || (format.model && !data && !test)
 }
 
 /// A single file packed by something else than gzip: told when what is inside could be a model or an archive, which is
