@@ -4,6 +4,7 @@
 
 mod arguments;
 mod database;
+mod hostile;
 mod interrupts;
 mod policy;
 mod readme;
@@ -17,17 +18,24 @@ type Test = (&'static str, fn());
 
 fn main() {
     let arguments = Arguments::from_args();
-    let mut trials: Vec<Trial> =
-        [arguments::TESTS, database::TESTS, interrupts::TESTS, policy::TESTS, readme::TESTS, streams::TESTS]
-            .into_iter()
-            .flatten()
-            .map(|(name, test)| {
-                Trial::test(*name, || {
-                    test();
-                    Ok(())
-                })
-            })
-            .collect();
+    let mut trials: Vec<Trial> = [
+        arguments::TESTS,
+        database::TESTS,
+        hostile::TESTS,
+        interrupts::TESTS,
+        policy::TESTS,
+        readme::TESTS,
+        streams::TESTS,
+    ]
+    .into_iter()
+    .flatten()
+    .map(|(name, test)| {
+        Trial::test(*name, || {
+            test();
+            Ok(())
+        })
+    })
+    .collect();
     // Needs `strace` and the right to trace; listed as ignored where there is none.
     let traceable = database::can_trace();
     trials.push(
