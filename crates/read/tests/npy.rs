@@ -1,28 +1,12 @@
 //! NumPy arrays.
 
-use std::fs;
-use std::process::Command;
-
 use libtest_mimic::Trial;
 use weighbridge_core::reader::{Claim, Hint};
 
 use crate::read::read;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let numpy = Command::new("python3")
-        .args(["-c", "import numpy"])
-        .output()
-        .is_ok_and(|output| output.status.success());
-    let mut trials =
-        trials![arrays_are_measured, objects_are_pickles, broken_arrays_end_with_a_reason, claims];
-    trials.push(
-        Trial::test("npy::numpy_and_we_agree", || {
-            numpy_and_we_agree();
-            Ok(())
-        })
-        .with_ignored_flag(!numpy),
-    );
-    trials
+    trials![arrays_are_measured, objects_are_pickles, broken_arrays_end_with_a_reason, claims]
 }
 
 /// An array file of this version with this header and these bytes of elements.
@@ -118,30 +102,4 @@ fn claims() {
     ] {
         assert_eq!(reader.claims(&Hint { path, size: 100, head }), claim, "{path}");
     }
-}
-
-fn numpy_and_we_agree() {
-    let folder = std::env::temp_dir().join(format!("weighbridge-npy-{}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
-    let script = "import numpy, sys\n\
-        a = numpy.zeros((3, 4), dtype='f2')\n\
-        numpy.save(sys.argv[1] + '/plain.npy', a)\n\
-        numpy.save(sys.argv[1] + '/fortran.npy', numpy.asfortranarray(a))\n\
-        numpy.save(sys.argv[1] + '/fields.npy', numpy.zeros(2, dtype=[('a', 'f8'), ('b', 'U3', (2,))]))\n\
-        numpy.save(sys.argv[1] + '/objects.npy', numpy.array([None, {}], dtype=object))\n\
-        numpy.savez(sys.argv[1] + '/two.npz', a=a, b=a)\n";
-    assert!(Command::new("python3").arg("-c").arg(script).arg(&folder).status().unwrap().success());
-    let file = |name: &str| fs::read(folder.join(name)).unwrap();
-    let f2 = r#"tensors: 1 of 12 elements, 24 bytes, ["float16"]"#;
-    assert_eq!(read("npy", &file("plain.npy")).facts, ["format npy", f2]);
-    assert_eq!(read("npy", &file("fortran.npy")).facts, ["format npy", f2]);
-    let fields = r#"tensors: 1 of 2 elements, 64 bytes, ["structured"]"#;
-    assert_eq!(read("npy", &file("fields.npy")).facts, ["format npy", fields]);
-    assert_eq!(read("npy", &file("objects.npy")).steps(), ["payload"]);
-    let npz = read("zip", &file("two.npz"));
-    assert_eq!(
-        (npz.facts.as_slice(), npz.steps()),
-        (["format npz".to_owned()].as_slice(), vec!["a.npy", "b.npy"])
-    );
-    fs::remove_dir_all(&folder).unwrap();
 }

@@ -1,5 +1,6 @@
 //! WB-P001: a model file that attacks when it is loaded.
 
+use weighbridge_core::fact::EffectKind;
 use weighbridge_core::finding::{Confidence, Finding, Fingerprint, Remedy, Severity, Status, Subject};
 use weighbridge_core::graph::Paths;
 use weighbridge_core::place::{Place, Span};
@@ -88,12 +89,12 @@ pub(super) fn finding(
 
 /// Calls of known attacks first, then other calls, changes, and imports.
 fn rank(judged: &JudgedEffect) -> u8 {
-    match phrase(&judged.effect).split(' ').next() {
-        Some("runs" | "evaluates") => 0,
-        Some("opens") => 1,
-        Some("calls") => 2,
-        Some("changes") => 3,
-        _ => 4,
+    match (judged.effect.kind, phrase(&judged.effect).split(' ').next()) {
+        (EffectKind::Call | EffectKind::New, Some("runs" | "evaluates")) => 0,
+        (EffectKind::Call | EffectKind::New, Some("opens" | "imports")) => 1,
+        (EffectKind::Call | EffectKind::New, _) => 2,
+        (EffectKind::Import | EffectKind::Extension, _) => 4,
+        _ => 3,
     }
 }
 

@@ -94,8 +94,12 @@ fn judge_foreign(global: &Global) -> Judgement {
     }
 }
 
-/// The first segment of a dotted name that no class offers openly.
+/// The first segment of a dotted name that no class offers openly, or what every module has for the interpreter's use
+/// (`__builtins__`, `__loader__`).
 fn hidden_segment(name: &str) -> Option<String> {
+    if name.starts_with("__") && name.ends_with("__") {
+        return Some(Escaped(name).to_string());
+    }
     let (_, rest) = name.split_once('.')?;
     let modules =
         ["os", "sys", "subprocess", "builtins", "posix", "importlib", "shutil", "socket", "ctypes", "pickle"];

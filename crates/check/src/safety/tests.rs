@@ -70,6 +70,9 @@ fn names_are_judged_by_exact_lists() {
         ("numpy.lib._datasource:os.system", Dangerous),
         ("collections:OrderedDict.__init__.__globals__", Dangerous),
         ("shop:Scaler._hidden", Dangerous),
+        ("numpy:__builtins__", Dangerous),
+        ("shop:__loader__", Dangerous),
+        ("shop:__private", Untrusted),
         ("types:FunctionType", Dangerous),
         ("collections:namedtuple", Dangerous),
     ] {

@@ -4,7 +4,7 @@ use weighbridge_core::context::{Context, Python};
 use weighbridge_core::coverage::Unread;
 use weighbridge_core::date::Date;
 use weighbridge_core::digest::Digest;
-use weighbridge_core::fact::{Effect, EffectKind, Fact, Global, Target, Value, What};
+use weighbridge_core::fact::{Effect, Fact, Global, Target, Value, What};
 use weighbridge_core::graph::Graph;
 use weighbridge_core::graph::NodeId;
 use weighbridge_core::limits::{Cancel, Limits};
