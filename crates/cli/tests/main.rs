@@ -8,6 +8,7 @@ mod hostile;
 mod interrupts;
 mod policy;
 mod readme;
+mod reports;
 mod streams;
 mod support;
 
@@ -36,6 +37,7 @@ fn main() {
         })
     })
     .collect();
+    trials.extend(reports::trials());
     // Needs `strace` and the right to trace; listed as ignored where there is none.
     let traceable = database::can_trace();
     trials.push(

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 mod fixture;
+mod published;
 mod schemas;
 mod snapshots;
 

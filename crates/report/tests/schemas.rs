@@ -1,12 +1,12 @@
 //! Every JSON that is written is valid by its schema, and means something beyond it.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 
-use jsonschema::{Registry, Resource, Validator};
+use jsonschema::Validator;
 use libtest_mimic::{Failed, Trial};
 use serde_json::Value;
 
+use crate::published;
 use crate::snapshots::{render, reports, style};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -24,55 +24,14 @@ pub(crate) fn trials() -> Vec<Trial> {
         Ok(())
     }));
     trials.push(Trial::test("schemas::the_linter_finds_what_the_schema_lets_pass", linter));
-    let shared = shared_dir();
-    let schemas: [(&'static str, &'static str, &[&'static str]); 2] = [
-        ("sarif", "sarif-2.1.0/sarif-schema-2.1.0.json", &[]),
-        (
-            "cyclonedx",
-            "cyclonedx/bom-1.7.schema.json",
-            &[
-                "cyclonedx/spdx.schema.json",
-                "cyclonedx/jsf-0.82.schema.json",
-                "cyclonedx/cryptography-defs.schema.json",
-            ],
-        ),
-    ];
-    for (format, schema, others) in schemas {
-        let folder =
-            shared.as_ref().map(|shared| shared.join("schemas")).filter(|it| it.join(schema).exists());
-        let absent = folder.is_none();
-        let test = move || {
-            let folder = folder.ok_or("the folder `shared` is not there")?;
-            valid(format, &compile(&folder, schema, others)?)
-        };
+    for format in ["sarif", "cyclonedx"] {
+        let validator = published::validator(format);
+        let absent = validator.is_none();
+        let test = move || valid(format, &validator.ok_or("the folder `shared` is not there")?);
         let trial = Trial::test(format!("schemas::{format}_is_valid_by_the_published_schema"), test);
         trials.push(trial.with_ignored_flag(absent));
     }
     trials
-}
-
-/// The folder `shared` beside a folder above this crate, if there is one.
-fn shared_dir() -> Option<PathBuf> {
-    let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
-    above.map(|folder| folder.join("shared")).find(|folder| folder.is_dir())
-}
-
-fn read(path: &Path) -> Result<Value, Failed> {
-    Ok(serde_json::from_slice(&std::fs::read(path)?)?)
-}
-
-fn compile(folder: &Path, schema: &str, others: &[&str]) -> Result<Validator, Failed> {
-    let mut registry = Registry::new();
-    for other in others {
-        let other = read(&folder.join(other))?;
-        let id = other["$id"].as_str().ok_or("a schema without `$id`")?.to_owned();
-        registry = registry.add(id, Resource::from_contents(other))?;
-    }
-    let registry = registry.prepare()?;
-    Ok(jsonschema::options()
-        .with_registry(&registry)
-        .should_validate_formats(true)
-        .build(&read(&folder.join(schema))?)?)
 }
 
 fn parsed(format: &str, report: &weighbridge_core::report::Report) -> Result<Value, Failed> {
