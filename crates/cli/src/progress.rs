@@ -21,7 +21,8 @@ impl Bar {
     /// A bar; without `wanted` it never shows.
     pub(crate) fn new(wanted: bool) -> Self {
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden());
-        let style = ProgressStyle::with_template("{bar:30} {bytes} of {total_bytes}  {eta} left");
+        let style =
+            ProgressStyle::with_template("{bar:30} {decimal_bytes} of {decimal_total_bytes}  {eta} left");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         Self { bar, started: Instant::now(), wanted, shown: AtomicBool::new(false) }
     }

@@ -66,8 +66,9 @@ impl Hint<'_> {
 
     /// Whether the last name ends in `.EXTENSION`, in any case of letters.
     pub fn has_extension(&self, extension: &str) -> bool {
-        let name = self.name().as_bytes();
-        name.len().checked_sub(extension.len()).and_then(|at| name.split_at_checked(at)).is_some_and(
+        // No extension holds a `/`, so the end of the path is the end of the name: asked often, it must be cheap.
+        let path = self.path.as_bytes();
+        path.len().checked_sub(extension.len()).and_then(|at| path.split_at_checked(at)).is_some_and(
             |(stem, ending)| stem.last() == Some(&b'.') && ending.eq_ignore_ascii_case(extension.as_bytes()),
         )
     }

@@ -37,6 +37,7 @@ pub static READERS: &[&dyn Reader] = &[
     &package::DistributionReader,
     &package::InstallNotesReader,
     &model::known::Known,
+    &package::KnownManifestsReader,
     &model::npy::Npy,
     &model::pickle::Pickle,
     &package::PoetryLockReader,

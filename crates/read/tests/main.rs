@@ -23,6 +23,7 @@ mod package_corpus;
 mod package_facts;
 mod package_hostile;
 mod package_installed;
+mod package_known;
 mod package_locks;
 mod package_pyproject;
 mod package_requirements;
@@ -46,6 +47,7 @@ fn main() {
         package_corpus::trials(),
         package_hostile::trials(),
         package_installed::trials(),
+        package_known::trials(),
         package_locks::trials(),
         package_pyproject::trials(),
         package_requirements::trials(),

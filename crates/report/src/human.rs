@@ -104,7 +104,7 @@ impl<'a> Teller<'a> {
             pieces.push(Piece::new(part, Look::Plain, if at == 0 { 1 } else { 2 }));
         }
         if let Some(elapsed) = self.style.elapsed {
-            pieces.push(Piece::new(format!("{:.1} s", elapsed.as_secs_f64()), Look::Plain, 3));
+            pieces.push(Piece::new(words::elapsed(elapsed), Look::Plain, 3));
         }
         pieces.push(Piece::new(format!("advisories {}", self.report.advisories.as_of), Look::Dim, 3));
         self.lines.line(Prefix { next: "  ", ..HEAD }, &pieces)

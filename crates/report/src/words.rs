@@ -1,5 +1,7 @@
 //! Phrases that several reports share.
 
+use std::time::Duration;
+
 use weighbridge_core::finding::{Finding, Severity, Status, Subject};
 use weighbridge_core::graph::NodeId;
 use weighbridge_core::place::{Place, Span};
@@ -41,6 +43,15 @@ pub(crate) fn bytes(number: u64) -> String {
         format!("{} {name}", (tenths + 5) / 10)
     } else {
         format!("{}.{} {name}", tenths / 10, tenths % 10)
+    }
+}
+
+/// `24 ms` below a tenth of a second, else `1.3 s`.
+pub(crate) fn elapsed(time: Duration) -> String {
+    if time < Duration::from_millis(100) {
+        format!("{} ms", time.as_millis())
+    } else {
+        format!("{:.1} s", time.as_secs_f64())
     }
 }
 
@@ -222,6 +233,8 @@ mod tests {
         ] {
             assert_eq!(bytes(number), expected, "{number}");
         }
+        assert_eq!(elapsed(Duration::from_micros(24_900)), "24 ms");
+        assert_eq!(elapsed(Duration::from_millis(1_349)), "1.3 s");
         assert_eq!(count(41_208, "file", "files"), "41,208 files");
         assert_eq!(count(1, "file", "files"), "1 file");
     }

@@ -77,6 +77,32 @@ pub(super) fn environment(folder: &Path) -> anyhow::Result<u64> {
     Ok(total)
 }
 
+/// The same files once more, hard-linked, with records that state no digests.
+pub(super) fn unhashed(hashed: &Path, folder: &Path) -> anyhow::Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder)?;
+    }
+    let mut folders = vec![std::path::PathBuf::new()];
+    while let Some(below) = folders.pop() {
+        fs::create_dir_all(folder.join(&below))?;
+        for entry in fs::read_dir(hashed.join(&below))? {
+            let entry = entry?;
+            let path = below.join(entry.file_name());
+            if entry.file_type()?.is_dir() {
+                folders.push(path);
+            } else if entry.file_name() == "RECORD" {
+                let record = fs::read_to_string(entry.path())?;
+                let rows = record.lines().filter_map(|row| Some(row.split_once(',')?.0));
+                let record: String = rows.map(|path| format!("{path},,\n")).collect();
+                fs::write(folder.join(path), record)?;
+            } else {
+                fs::hard_link(entry.path(), folder.join(path))?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// A `uv.lock` in which each package asks for four others.
 pub(super) fn lock(folder: &Path, packages: usize) -> anyhow::Result<()> {
     fs::create_dir_all(folder)?;

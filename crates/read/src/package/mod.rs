@@ -14,6 +14,7 @@ mod text;
 
 mod distribution;
 mod install_notes;
+mod known_manifests;
 mod poetry_lock;
 mod pth;
 mod pylock;
@@ -30,6 +31,7 @@ pub mod seeds;
 
 pub use distribution::DistributionReader;
 pub use install_notes::InstallNotesReader;
+pub use known_manifests::KnownManifestsReader;
 pub use poetry_lock::PoetryLockReader;
 pub use pth::PthReader;
 pub use pylock::PylockReader;
