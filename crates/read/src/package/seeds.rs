@@ -23,8 +23,8 @@ pub fn seeds(id: &str) -> &'static [Seed] {
             ("a-1.0.dist-info/entry_points.txt", b"[console_scripts]\na = a.cli:main\n"),
         ],
         "known-manifests" => &[
-            ("environment.yml", b"services:\n  web: {}\n"),
-            ("setup.py", b"from setuptools import setup\nsetup()\n"),
+            ("environment.yml", b"name: a\ndependencies:\n  - numpy\n"),
+            ("setup.py", b"from setuptools import setup\nsetup(install_requires=['numpy'])\n"),
         ],
         "poetry-lock" => &[("poetry.lock", POETRY_LOCK)],
         "pth" => &[("lib/site-packages/a.pth", b"# why\nimport a; a.start()\n../source\n")],
