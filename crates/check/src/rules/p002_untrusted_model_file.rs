@@ -9,9 +9,7 @@ use weighbridge_core::report::{Artifact, Safety};
 use weighbridge_core::rule::Rule;
 use weighbridge_core::world::{Check, Installed, World};
 
-use super::dependency::{about_node, counted, identity, shortened};
 use super::p001_dangerous_model_file::finding;
-use crate::safety::phrase;
 
 /// A model file for whose code nobody here can vouch.
 pub static RULE: Rule = Rule {
@@ -45,16 +43,12 @@ impl Check for Untrusted {
             return;
         }
         let modules = modules(world.installed, &untrusted);
-        let mut own: BTreeMap<&NodeId, Vec<&Artifact>> = BTreeMap::new();
         for artifact in untrusted {
-            let owner = artifact.owner.as_ref();
-            match owner.filter(|owner| modules.get(owner).is_some_and(|own| runs_only(artifact, own))) {
-                Some(owner) => own.entry(owner).or_default().push(artifact),
-                None => findings.extend(finding(&RULE, artifact, Safety::Untrusted, remedy())),
+            let own = artifact.owner.as_ref().and_then(|owner| modules.get(owner));
+            // Whoever imports the package runs this code anyway: a finding would only say that there are packages.
+            if !own.is_some_and(|own| runs_only(artifact, own)) {
+                findings.extend(finding(&RULE, artifact, Safety::Untrusted, remedy()));
             }
-        }
-        for (component, artifacts) in own {
-            findings.push(own_code(world, component, &artifacts));
         }
     }
 }
@@ -80,7 +74,7 @@ fn modules<'w>(
     modules
 }
 
-/// Whether the file asks for no other code than that of these modules: whoever imports them runs it anyway.
+/// Whether the file asks for no other code than that of these modules.
 fn runs_only(artifact: &Artifact, modules: &BTreeSet<&str>) -> bool {
     let mut untrusted = artifact.effects.iter().filter(|judged| judged.safety == Safety::Untrusted);
     untrusted.all(|judged| match &judged.effect.target {
@@ -89,27 +83,4 @@ fn runs_only(artifact: &Artifact, modules: &BTreeSet<&str>) -> bool {
         }
         Target::Unknown(_) => false,
     })
-}
-
-/// One mild finding for all such files of a package.
-fn own_code(world: &World<'_>, component: &NodeId, artifacts: &[&Artifact]) -> Finding {
-    let label = world.graph.label(component);
-    let details = artifacts.iter().filter_map(|artifact| {
-        let worst = artifact.effects.iter().find(|judged| judged.safety == Safety::Untrusted)?;
-        Some(format!("{} {}", artifact.place.path, phrase(&worst.effect)))
-    });
-    Finding {
-        severity: Severity::Low,
-        title: format!(
-            "{} of {label} {} code of the package when loaded",
-            counted(artifacts.len(), "file", "files"),
-            if artifacts.len() == 1 { "runs" } else { "run" }
-        ),
-        details: shortened(details),
-        location: artifacts.first().map(|artifact| (artifact.place.clone(), None)),
-        remedy: Some(Remedy::Manual(
-            "nothing while you trust the package: its files are as they were installed".to_owned(),
-        )),
-        ..about_node(world, &RULE, component, &[&identity(component), "own code"])
-    }
 }
