@@ -325,6 +325,8 @@ fn path_files_and_checkpoints() {
     check("models/a.pth", b"\x80\x02}q\x00.", Claim::No);
     check("models/a.pth", b"version https://git-lfs.github.com/spec/v1\n", Claim::No);
     check("models/a.pth", b"import os\n", Claim::ByName);
+    // At the top of a wheel.
+    check("distutils-precedence.pth", b"import os; 1\n", Claim::ByMagic);
     check("models/a.PTH", b"import os\n", Claim::No);
     check("models/a.pth.tar", b"import os\n", Claim::No);
     // What is a model for others and text for the interpreter.

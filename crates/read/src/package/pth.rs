@@ -44,7 +44,7 @@ impl Reader for PthReader {
             is_installed(hint) || parent_of(hint.path).ends_with(".data") || !hint.path.contains('/');
         // A file that is text for `site` and a model for others must be read as both; one that is nothing but text is
         // no checkpoint with a broken head.
-        if is_installed(hint) && (begins_a_line_with_import(hint.head) || is_text(hint.head)) {
+        if (obeyed && begins_a_line_with_import(hint.head)) || (is_installed(hint) && is_text(hint.head)) {
             return Claim::ByMagic;
         }
         let pointer = hint.head.starts_with(b"version https://git-lfs");
