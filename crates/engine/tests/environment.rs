@@ -142,7 +142,7 @@ fn what_somebody_changes_is_told(path: &Path) {
         found,
         [
             "WB-D003 low 1 installed file of idna is missing",
-            "WB-D003 high 1 file of requests differs from what was installed",
+            "WB-D003 high 1 file of requests is not as installed",
             "WB-D004 medium 1 file with code in `requests` is in no record of an installer",
             "WB-D005 high `added.pth` runs code at every start of Python",
         ]

@@ -91,12 +91,12 @@ fn is_compiled_anew(world: &World<'_>, installed: &Installed, path: &str) -> boo
 fn difference(recorded: &RecordedFile, file: &File) -> Option<String> {
     match (&recorded.digest, &file.digest) {
         (Some(stated), Ok(found)) if stated != found => {
-            // Sixteen digits tell two files apart; the JSON report lists whole digests of the files.
-            Some(format!("{}: recorded sha256:{stated:.16}…, found sha256:{found:.16}…", recorded.written))
+            // Eight digits tell two files apart; the JSON report lists whole digests of the files.
+            Some(format!("{}: sha256 {stated:.8}…, now {found:.8}…", recorded.written))
         }
         (None, Ok(_) | Err(Unread::NotAsked)) => match recorded.size {
             Some(size) if size != file.size && !is_disposable(&recorded.written) => {
-                Some(format!("{}: recorded {size} bytes, found {}", recorded.written, file.size))
+                Some(format!("{}: {size} bytes, now {}", recorded.written, file.size))
             }
             _ => None,
         },
@@ -114,14 +114,15 @@ fn altered_files(world: &World<'_>, installed: &Installed, altered: Vec<(&str, S
     let place = paths.first().map(|path| (Place::file(*path), None));
     Finding {
         title: format!(
-            "{} of {label} {} from what was installed",
+            "{} of {label} {} not as installed",
             counted(count, "file", "files"),
-            if count == 1 { "differs" } else { "differ" }
+            if count == 1 { "is" } else { "are" }
         ),
         details: shortened(altered.into_iter().map(|(_, line)| line)),
         location: place,
         remedy: Some(Remedy::Manual(format!(
-            "find out who changed it, then install {label} anew: pip install --force-reinstall --no-deps"
+            "find out who changed it, then: pip install --force-reinstall --no-deps {}",
+            label.replace(' ', "==")
         ))),
         fingerprint: Fingerprint::new(&RULE, &parts),
         ..about_node(world, &RULE, &installed.component, &[])
@@ -137,8 +138,8 @@ fn compiled_files(world: &World<'_>, installed: &Installed, compiled: Vec<(&str,
         severity: Severity::Low,
         confidence: Confidence::Medium,
         title: format!(
-            "{what} of {label} {} from what was installed, the source does not",
-            if compiled.len() == 1 { "differs" } else { "differ" }
+            "{what} of {label} {} not as installed, the source is",
+            if compiled.len() == 1 { "is" } else { "are" }
         ),
         details: shortened(compiled.into_iter().map(|(_, line)| line)),
         location: place,
@@ -188,11 +189,11 @@ mod tests {
             &AlteredInstalledFile,
             built().file("venv/lib/python3/site-packages/a/x.py", "evil"),
             "
-            high high 1 file of a 1 differs from what was installed
+            high high 1 file of a 1 is not as installed
               at venv/lib/python3/site-packages/a/x.py
-              a/x.py: recorded sha256:7692c3ad3540bb80…, found sha256:b5c1fb2efc6d6b46…
+              a/x.py: sha256 7692c3ad…, now b5c1fb2e…
               way project > a 1
-              fix find out who changed it, then install a 1 anew: pip install --force-reinstall --no-deps
+              fix find out who changed it, then: pip install --force-reinstall --no-deps a==1
             ",
         );
     }
@@ -230,16 +231,16 @@ mod tests {
             &AlteredInstalledFile,
             built(),
             "
-            low medium 1 compiled file of b 1 differs from what was installed, the source does not
+            low medium 1 compiled file of b 1 is not as installed, the source is
               at venv/lib/python3/site-packages/b/__pycache__/x.cpython-312.pyc
-              b/__pycache__/x.cpython-312.pyc: recorded sha256:64ebd267717810f9…, found sha256:acfdfb4084c31e16…
+              b/__pycache__/x.cpython-312.pyc: sha256 64ebd267…, now acfdfb40…
               way project > b 1
               fix mostly the installer compiled it anew; delete the `__pycache__` to be sure
             ",
         );
         let altered = built().file("venv/lib/python3/site-packages/b/x.py", "evil");
         let found = altered.findings(&AlteredInstalledFile);
-        assert!(found[0].starts_with("high high 2 files of b 1 differ"), "{found:?}");
+        assert!(found[0].starts_with("high high 2 files of b 1 are not"), "{found:?}");
     }
 
     #[test]

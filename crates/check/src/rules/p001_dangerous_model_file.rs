@@ -1,6 +1,8 @@
 //! WB-P001: a model file that attacks when it is loaded.
 
-use weighbridge_core::fact::EffectKind;
+use std::collections::BTreeSet;
+
+use weighbridge_core::fact::{Effect, EffectKind, Target};
 use weighbridge_core::finding::{Confidence, Finding, Fingerprint, Remedy, Severity, Status, Subject};
 use weighbridge_core::graph::Paths;
 use weighbridge_core::place::{Place, Span};
@@ -33,7 +35,7 @@ impl Check for Dangerous {
 
     fn check(&self, world: &World<'_>, findings: &mut Vec<Finding>) {
         let remedy = || {
-            let what = "delete it and do not load it; take the weights from their publisher, as safetensors";
+            let what = "delete it and do not load it; get the weights anew, as safetensors";
             Remedy::Remove(what.to_owned())
         };
         for artifact in world.artifacts.iter().filter(|artifact| artifact.safety == Safety::Dangerous) {
@@ -60,6 +62,10 @@ pub(super) fn finding(
     let mut names: Vec<String> = effects.iter().map(|judged| judged.effect.target.to_string()).collect();
     names.sort();
     names.dedup();
+    // Whoever reads that something is called knows that it is imported.
+    let acted: BTreeSet<&Target> =
+        effects.iter().map(|judged| &judged.effect).filter(|it| !imports(it)).map(|it| &it.target).collect();
+    effects.retain(|judged| !(imports(&judged.effect) && acted.contains(&judged.effect.target)));
     let path = &artifact.place.path;
     let mut parts: Vec<&str> = vec![path];
     parts.extend(names.iter().map(String::as_str));
@@ -68,7 +74,8 @@ pub(super) fn finding(
     if let Some(more) = effects.len().checked_sub(SHOWN).filter(|more| *more > 0) {
         details.push(format!("+ {more} more"));
     }
-    if !worst.reason.is_empty() {
+    // The title says of some effects all that there is to say.
+    if !worst.reason.is_empty() && rank(worst) > 0 {
         details.push(worst.reason.clone());
     }
     Some(Finding {
@@ -85,6 +92,10 @@ pub(super) fn finding(
         fingerprint: Fingerprint::new(rule, &parts),
         status: Status::Open,
     })
+}
+
+fn imports(effect: &Effect) -> bool {
+    effect.kind == EffectKind::Import
 }
 
 /// Calls of known attacks first, then other calls, changes, and imports.

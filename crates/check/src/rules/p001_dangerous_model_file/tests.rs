@@ -98,14 +98,7 @@ fn a_finding_says_what_and_where() {
     assert_eq!((artifacts.len(), artifacts[0].safety, artifacts[0].effects.len()), (1, Safety::Dangerous, 3));
     let [finding] = findings.as_slice() else { panic!("{findings:?}") };
     assert_eq!(finding.title, "models/encoder.pkl runs a program when loaded");
-    assert_eq!(
-        finding.details,
-        [
-            "offset 32  REDUCE  posix.system(\"touch /tmp/x\")",
-            "offset 22  GLOBAL  import posix.system",
-            "`posix.system` starts or ends programs",
-        ]
-    );
+    assert_eq!(finding.details, ["offset 32  REDUCE  posix.system(\"touch /tmp/x\")"]);
     assert_eq!(finding.location, Some((place, Some(Span::Offset(32)))));
 }
 
