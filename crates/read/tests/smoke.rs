@@ -38,8 +38,20 @@ fn seeds(id: &str) -> Vec<Vec<u8>> {
     let mut seeds: Vec<Vec<u8>> = package::seeds::seeds(id).iter().map(|(_, seed)| seed.to_vec()).collect();
     match id {
         "npy" => seeds.push(file("data/labels.npy")),
-        "safetensors" => seeds.push(file("models/embedding.safetensors")),
-        "zip" => seeds.push(file("models/classifier.pt")),
+        "safetensors" => {
+            seeds.push(file("models/embedding.safetensors"));
+            // A tensor that begins behind the end.
+            let header = br#"{"a":{"dtype":"F16","shape":[40],"data_offsets":[320,400]}}"#;
+            seeds.push([&(header.len() as u64).to_le_bytes(), header.as_slice()].concat());
+        }
+        "zip" => {
+            seeds.push(file("models/classifier.pt"));
+            // A comment that ends behind the end.
+            let mut archive = crate::zip_builder::Archive::default().stored("a", b"b").bytes();
+            let length = archive.len() - 2;
+            archive[length..].fill(0xff);
+            seeds.push(archive);
+        }
         "pickle" => seeds.push(file("models/encoder.pkl")),
         "pytorch-legacy" => {
             // The magic number, the protocol version, then what any pickle may hold.

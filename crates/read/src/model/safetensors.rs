@@ -116,7 +116,7 @@ fn lay_out(
     for tensor in &header.tensors {
         input.go_on()?;
         let Tensor { name, begin, end, .. } = tensor;
-        let at = start.saturating_add(*begin);
+        let at = start.saturating_add(*begin).min(input.size());
         if *end > available {
             faults.tell(sink, "end after the file", at, || {
                 format!("tensor `{name}` ends at {end} of {available} bytes of data")

@@ -100,7 +100,12 @@ impl Archive<'_> {
     }
 
     fn unexplained(&self, from: u64, to: u64, hand_out: bool, sink: &mut Sink) {
+        // A comment may claim to end behind the file.
+        let (from, to) = (from.min(self.input.size()), to.min(self.input.size()));
         let count = to.saturating_sub(from);
+        if count == 0 {
+            return;
+        }
         let where_ = if from == 0 {
             "before the first member"
         } else if from >= self.after && self.directory {
