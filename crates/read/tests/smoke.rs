@@ -46,10 +46,10 @@ fn seeds(id: &str) -> Vec<Vec<u8>> {
         }
         "zip" => {
             seeds.push(file("models/classifier.pt"));
-            // A comment that ends behind the end.
+            // A directory without members that lies behind the end.
             let mut archive = crate::zip_builder::Archive::default().stored("a", b"b").bytes();
-            let length = archive.len() - 2;
-            archive[length..].fill(0xff);
+            let end = archive.len() - 22;
+            archive[end + 8..].copy_from_slice(&[0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0]);
             seeds.push(archive);
         }
         "pickle" => seeds.push(file("models/encoder.pkl")),
