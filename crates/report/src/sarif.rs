@@ -130,6 +130,10 @@ fn result(report: &Report, finding: &Finding, index: Option<usize>, against_base
     let paths = finding.paths.paths.iter();
     let paths: Vec<Tree> =
         paths.map(|path| Tree::List(Tree::texts(path.iter().map(|id| report.graph.label(id))))).collect();
+    let offset = match report.location(finding) {
+        Some((_, Some(Span::Offset(offset)))) => Some(*offset),
+        _ => None,
+    };
     let state = match (&finding.status, against_baseline) {
         (Status::Baseline, _) => Some("unchanged"),
         (_, true) => Some("new"),
@@ -140,7 +144,7 @@ fn result(report: &Report, finding: &Finding, index: Option<usize>, against_base
         "ruleIndex": index.and_then(|index| u64::try_from(index).ok()),
         "level": level(finding.severity),
         "message": object! { "text": message(report, finding) },
-        "locations": Tree::some(location(report, finding).into_iter().collect()),
+        "locations": vec![location(report, finding)],
         "partialFingerprints": object! { "weighbridge/v1": finding.fingerprint.as_str() },
         "suppressions": suppression(finding).map(|it| vec![it]),
         "baselineState": state,
@@ -148,6 +152,7 @@ fn result(report: &Report, finding: &Finding, index: Option<usize>, against_base
             "severity": finding.severity.as_str(),
             "confidence": finding.confidence.as_str(),
             "security-severity": severity,
+            "offset": offset,
             "advisory": advisory,
             "paths": Tree::some(paths),
         },
@@ -168,28 +173,31 @@ fn message(report: &Report, finding: &Finding) -> String {
     lines.join("\n").replace("](", "] (")
 }
 
-fn location(report: &Report, finding: &Finding) -> Option<Tree> {
-    let (place, span) = report.location(finding)?;
+/// Where the finding shows. Services refuse a whole report for one result without a location: the target itself stands
+/// for what lies nowhere in particular.
+fn location(report: &Report, finding: &Finding) -> Tree {
+    let target = Place::file(".");
+    let (place, span) = report.location(finding).unwrap_or((&target, None));
     let (name, kind) = match &finding.subject {
         Subject::Node(id) => (id.to_string(), "package"),
         Subject::Place(place) => (place.to_string(), "member"),
     };
-    Some(object! {
+    object! {
         "physicalLocation": physical(place, span),
         "logicalLocations": vec![object! { "fullyQualifiedName": escape(&name), "kind": kind }],
-    })
+    }
 }
 
 fn physical(place: &Place, span: Option<&Span>) -> Tree {
-    // Only an offset into the file itself is one that a viewer could show.
-    let region = match span {
-        Some(Span::Line(line)) => Some(object! { "startLine": *line }),
-        Some(Span::Offset(offset)) if place.inner.is_empty() && i32::try_from(*offset).is_ok() => {
-            Some(object! { "byteOffset": *offset, "byteLength": 1u64 })
-        }
-        Some(Span::Offset(_)) | None => None,
+    // Code scanning services show nothing without a line, not even of a binary file, and none shows byte offsets.
+    let line = match span {
+        Some(Span::Line(line)) => *line,
+        Some(Span::Offset(_)) | None => 1,
     };
-    object! { "artifactLocation": object! { "uri": uri(&place.path) }, "region": region }
+    object! {
+        "artifactLocation": object! { "uri": uri(&place.path) },
+        "region": object! { "startLine": line },
+    }
 }
 
 fn suppression(finding: &Finding) -> Option<Tree> {
