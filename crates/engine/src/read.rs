@@ -1,6 +1,7 @@
 //! Bytes to facts: every file of the targets through every reader that claims it, in any order, merged by place.
 
 use std::cmp::Reverse;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -185,11 +186,18 @@ impl Reading<'_> {
 
     fn take(&mut self, weighed: Weighed) -> Vec<Named> {
         for (place, facts) in weighed.facts {
-            let known = self.readings.facts.entry(place).or_default();
-            for fact in facts {
+            match self.readings.facts.entry(place) {
+                Entry::Vacant(vacant) => {
+                    vacant.insert(facts);
+                }
                 // A file that cannot be opened says so once, however often it is asked for.
-                if fact.evidence.reader != ENGINE || !known.contains(&fact) {
-                    known.push(fact);
+                Entry::Occupied(mut known) => {
+                    let known = known.get_mut();
+                    for fact in facts {
+                        if fact.evidence.reader != ENGINE || !known.contains(&fact) {
+                            known.push(fact);
+                        }
+                    }
                 }
             }
         }
