@@ -100,9 +100,12 @@ fn formats() -> anyhow::Result<String> {
          where the two disagree, it is read as both, and that is a finding. Formats that are known and not read yet \
          are reported as not covered.\n"
     );
-    for (family, title) in
-        [(Family::Package, "Packages"), (Family::Model, "Models and arrays"), (Family::Archive, "Containers")]
-    {
+    for (family, title) in [
+        (Family::Package, "Packages"),
+        (Family::Model, "Models and arrays"),
+        (Family::Data, "Data"),
+        (Family::Archive, "Containers"),
+    ] {
         writeln!(page, "\n## {title}\n\n| id | format | known by | what is read |\n|---|---|---|---|")?;
         for about in READERS.iter().map(|reader| reader.about()).filter(|about| about.family == family) {
             let names: Vec<String> = about.names.iter().map(|name| format!("`{name}`")).collect();

@@ -40,6 +40,9 @@ pub enum Family {
     Package,
     /// Model files: loading them may run code.
     Model,
+    /// Files of data sets. Only files of the target are such, and no entries inside others: a table inside an archive
+    /// is not worth unpacking for its name.
+    Data,
     /// Containers of other files.
     Archive,
 }

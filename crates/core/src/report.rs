@@ -169,6 +169,10 @@ pub struct Totals {
     pub model_bytes: u64,
     /// Model files that installed packages brought along, data of any kind in the format of one among them.
     pub packaged_models: u64,
+    /// Files of data sets.
+    pub data_files: u64,
+    /// Bytes of these.
+    pub data_bytes: u64,
     /// Files of the target.
     pub files: u64,
 }

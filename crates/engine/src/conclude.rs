@@ -6,8 +6,9 @@ use weighbridge_check::CHECKS;
 use weighbridge_check::policy::{Decision, Policy};
 use weighbridge_check::safety::find_owners;
 use weighbridge_core::context::Context;
-use weighbridge_core::graph::{Graph, NodeId, NodeKind};
+use weighbridge_core::graph::{Graph, Node, NodeId, NodeKind};
 use weighbridge_core::knowledge::{AdvisoryData, Match};
+use weighbridge_core::reader::Family;
 use weighbridge_core::report::{Artifact, Report, Totals};
 use weighbridge_core::world::{Check, Installed, World};
 
@@ -80,6 +81,16 @@ fn conclude_with(checks: &[&dyn Check], evidence: Evidence, policy: &Policy, con
 fn totals(graph: &Graph, artifacts: &[Artifact], files: usize) -> Totals {
     let count =
         |wanted: fn(&NodeKind) -> bool| count(graph.nodes.values().filter(|node| wanted(&node.kind)).count());
+    let is_data = |node: &Node| {
+        let reader = node.evidence.first().and_then(|evidence| weighbridge_read::reader(evidence.reader));
+        reader.is_some_and(|reader| reader.about().family == Family::Data)
+    };
+    let data = || {
+        graph.nodes.values().filter(|node| is_data(node)).filter_map(|node| match node.kind {
+            NodeKind::Artifact { size, .. } => Some(size),
+            _ => None,
+        })
+    };
     let own = || artifacts.iter().filter(|artifact| artifact.owner.is_none());
     Totals {
         packages: count(|kind| matches!(kind, NodeKind::Component(package) if package.version.is_some())),
@@ -88,6 +99,8 @@ fn totals(graph: &Graph, artifacts: &[Artifact], files: usize) -> Totals {
         models: self::count(own().count()),
         model_bytes: own().fold(0, |sum: u64, artifact| sum.saturating_add(artifact.size)),
         packaged_models: self::count(artifacts.len().saturating_sub(own().count())),
+        data_files: self::count(data().count()),
+        data_bytes: data().fold(0, u64::saturating_add),
         files: self::count(files),
     }
 }
@@ -104,7 +117,7 @@ mod tests {
     use weighbridge_core::coverage::{Coverage, Gap, Unread};
     use weighbridge_core::date::Date;
     use weighbridge_core::finding::{Confidence, Finding, Fingerprint, Severity, Status, Subject};
-    use weighbridge_core::graph::{Component, Node, Paths};
+    use weighbridge_core::graph::{Component, Paths};
     use weighbridge_core::limits::{Cancel, Limits};
     use weighbridge_core::name::PackageName;
     use weighbridge_core::place::Place;

@@ -310,7 +310,9 @@ impl<'scan> Scale<'scan> {
         for reader in claims.failed {
             weighed.unread(place, reader, Unread::Panicked);
         }
-        Ok(claims.chosen)
+        let mut chosen = claims.chosen;
+        chosen.retain(|reader| reader.about().family != Family::Data);
+        Ok(chosen)
     }
 
     /// Lets each of `chosen` read one entry and returns the entries inside it.

@@ -23,6 +23,7 @@
 
 pub mod archive;
 mod bytes;
+pub mod data;
 mod fault;
 pub mod fuzz;
 pub mod model;
@@ -34,6 +35,7 @@ use weighbridge_core::reader::Reader;
 #[rustfmt::skip] // one line a reader
 pub static READERS: &[&dyn Reader] = &[
     &package::ConstraintsReader,
+    &data::dataset::Dataset,
     &package::DistributionReader,
     &package::InstallNotesReader,
     &model::known::Known,

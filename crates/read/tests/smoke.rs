@@ -37,6 +37,7 @@ fn seeds(id: &str) -> Vec<Vec<u8>> {
     let file = |path: &str| fs::read(example.join(path)).unwrap();
     let mut seeds: Vec<Vec<u8>> = package::seeds::seeds(id).iter().map(|(_, seed)| seed.to_vec()).collect();
     match id {
+        "dataset" => seeds.push(b"PAR1 and the end PAR1".to_vec()),
         "npy" => seeds.push(file("data/labels.npy")),
         "safetensors" => {
             seeds.push(file("models/embedding.safetensors"));

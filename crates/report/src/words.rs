@@ -137,6 +137,10 @@ pub(crate) fn inventory(report: &Report) -> Vec<String> {
             bytes(totals.model_bytes)
         ));
     }
+    if totals.data_files > 0 {
+        let size = bytes(totals.data_bytes);
+        parts.push(format!("{} {size}", count(totals.data_files, "data file", "data files")));
+    }
     if totals.packaged_models > 0 {
         parts.push(count(totals.packaged_models, "data file in packages", "data files in packages"));
     }

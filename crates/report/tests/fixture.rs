@@ -155,6 +155,8 @@ pub(crate) fn clean(graph: Graph) -> Report {
             unresolved: 0,
             environments: 1,
             packaged_models: 0,
+            data_files: 0,
+            data_bytes: 0,
             models: 1,
             model_bytes: 1_900_000_000,
             files: 1_204,

@@ -70,7 +70,8 @@ pub struct Joined {
 /// Joins the facts of a target into one graph.
 pub fn join(input: &Input<'_>) -> Joined {
     join_with(input, |reader| {
-        weighbridge_read::reader(reader).is_some_and(|reader| reader.about().family == Family::Model)
+        weighbridge_read::reader(reader)
+            .is_some_and(|reader| matches!(reader.about().family, Family::Model | Family::Data))
     })
 }
 

@@ -363,6 +363,8 @@ fn totals(report: &Report) -> super::Totals {
         models: report.totals.models,
         model_bytes: report.totals.model_bytes,
         packaged_models: report.totals.packaged_models,
+        data_files: report.totals.data_files,
+        data_bytes: report.totals.data_bytes,
         files: report.totals.files,
         findings,
     }

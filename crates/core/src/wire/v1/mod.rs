@@ -515,6 +515,10 @@ pub struct Totals {
     pub model_bytes: u64,
     /// Model files that installed packages brought along.
     pub packaged_models: u64,
+    /// Files of data sets.
+    pub data_files: u64,
+    /// Bytes of these.
+    pub data_bytes: u64,
     /// Files of the target.
     pub files: u64,
     /// Findings by status and severity, as `open.high`; pairs that do not occur are left out.

@@ -1,0 +1,3 @@
+//! Files of data sets: which they are.
+
+pub mod dataset;
