@@ -48,12 +48,52 @@ pub enum Body {
         size: u64,
         /// How many unpacked bytes the parent claims; a hint, never trusted.
         unpacked: u64,
-        /// Both sizes are stated by the parent (zip), so that another one is a defect of it. Else the packed data say
-        /// themselves where they end (gzip, zlib), and what follows them is more data.
-        stated: bool,
+    },
+    /// A part of the parent, packed as a stream that says itself how it is to be unpacked and where it ends.
+    Stream {
+        /// How it is packed.
+        codec: Codec,
+        /// Where the stream begins in the parent.
+        offset: u64,
+        /// How many bytes lie from there to the end of the parent, or of the part that is the stream.
+        size: u64,
     },
     /// Bytes that the reader made.
     Bytes(Vec<u8>),
+}
+
+/// How a stream is packed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Codec {
+    /// bzip2, one stream or several.
+    Bzip2,
+    /// gzip (RFC 1952), one member or several.
+    Gzip,
+    /// The frame format of LZ4, one frame or several.
+    Lz4,
+    /// `.lzma` files: LZMA without a container.
+    Lzma,
+    /// xz, one stream or several.
+    Xz,
+    /// zlib (RFC 1950).
+    Zlib,
+    /// Zstandard (RFC 8878), one frame or several.
+    Zstd,
+}
+
+impl Codec {
+    /// What it is called, as a format and in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Bzip2 => "bzip2",
+            Self::Gzip => "gzip",
+            Self::Lz4 => "lz4",
+            Self::Lzma => "lzma",
+            Self::Xz => "xz",
+            Self::Zlib => "zlib",
+            Self::Zstd => "zstd",
+        }
+    }
 }
 
 /// Another file of the target that the entry names and that must be read too.

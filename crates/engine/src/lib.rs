@@ -5,6 +5,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may fail loudly"))]
 
+mod codec;
 pub mod conclude;
 pub mod enrich;
 mod exclude;

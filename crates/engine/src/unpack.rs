@@ -12,6 +12,8 @@ use weighbridge_core::sink::Body;
 use weighbridge_core::source::{Slice, Source};
 use weighbridge_net::open::file::FileSource;
 
+use crate::codec;
+
 /// Bytes read and written at a time when a whole entry is unpacked.
 const WINDOW: usize = 64 << 10;
 
@@ -99,14 +101,18 @@ pub(crate) fn head(
             head.truncate(filled);
             Ok(head)
         }
-        Body::Deflate { offset, size, .. } => {
+        Body::Deflate { offset, size, .. } | Body::Stream { offset, size, .. } => {
             let mut head = Vec::new();
             let packed = input.slice(*offset, *size);
-            let end = inflate(&packed, most, |piece| {
+            let take = |piece: &[u8]| {
                 let room = most.saturating_sub(head.len()).min(piece.len());
                 head.extend_from_slice(piece.get(..room).unwrap_or_default());
                 Ok(head.len() < most)
-            });
+            };
+            let end = match body {
+                Body::Stream { codec, .. } => codec::unpack(&packed, *codec, most, take),
+                _ => inflate(&packed, most, take),
+            };
             match end {
                 Err(Unread::Cancelled) => Err(Unread::Cancelled),
                 // What broke is reported by whoever unpacks the whole; a beginning may be enough to know it by.
@@ -141,13 +147,30 @@ pub(crate) fn whole(
             let unread = (slice.size() < size).then(|| Unread::Truncated { offset: slice.size() });
             Ok(Unpacked { source: Arc::new(slice), unread, malformed: None })
         }
-        Body::Deflate { offset, size, unpacked: claimed, stated } => {
+        Body::Stream { codec, offset, size } => {
+            budget.span(size)?;
+            let packed = Input::new(Arc::clone(parent), budget.limits, cancel.clone()).slice(offset, size);
+            let (most, limit) = budget.allowance(packed.size());
+            let mut store = Store::default();
+            let ended =
+                codec::unpack(&packed, codec, WINDOW, |piece| store.put(piece, most, &limit, &budget.limits));
+            let unread = match ended {
+                Ok(0) => None,
+                Ok(left) => Some(Unread::Unsupported(format!("{left} bytes stand behind the packed data"))),
+                Err(Unread::Cancelled) => return Err(Unread::Cancelled),
+                Err(reason) => Some(reason),
+            };
+            budget.unpacked.0 = budget.unpacked.0.saturating_sub(store.size);
+            budget.span(store.size)?;
+            Ok(Unpacked { source: store.finish(), unread, malformed: None })
+        }
+        Body::Deflate { offset, size, unpacked: claimed } => {
             budget.span(size)?;
             let packed = Input::new(Arc::clone(parent), budget.limits, cancel.clone()).slice(offset, size);
             let (most, limit) = budget.allowance(packed.size());
             let mut store = Store::default();
             let inflated = inflate(&packed, WINDOW, |piece| store.put(piece, most, &limit, &budget.limits));
-            let (left, mut unread) = match inflated {
+            let (left, unread) = match inflated {
                 Ok(consumed) => (packed.size().saturating_sub(consumed), None),
                 Err(Unread::Cancelled) => return Err(Unread::Cancelled),
                 Err(reason) => (0, Some(reason)),
@@ -156,9 +179,6 @@ pub(crate) fn whole(
             budget.span(store.size)?;
             let behind = || format!("{left} bytes stand behind the packed data");
             let malformed = if unread.is_some() {
-                None
-            } else if !stated {
-                unread = (left > 0).then(|| Unread::Unsupported(behind()));
                 None
             } else if store.size != claimed {
                 Some(format!("claims {claimed} bytes and unpacks to {}", store.size))

@@ -151,7 +151,7 @@ impl Todo {
     ) -> Vec<&'scan dyn Reader> {
         let part = match self.child.body {
             Body::Slice { offset, size } => (false, offset, size),
-            Body::Deflate { offset, size, .. } => (true, offset, size),
+            Body::Deflate { offset, size, .. } | Body::Stream { offset, size, .. } => (true, offset, size),
             Body::Bytes(_) => return chosen,
         };
         let (parent_number, step) = (self.parent_number, &self.child.step);
@@ -431,6 +431,8 @@ fn stated_size(body: &Body) -> u64 {
     match body {
         Body::Slice { size, .. } => *size,
         Body::Deflate { unpacked, .. } => *unpacked,
+        // Nobody knows before it is unpacked; not nothing.
+        Body::Stream { .. } => u64::MAX,
         Body::Bytes(bytes) => length(bytes),
     }
 }

@@ -151,8 +151,6 @@ fn lies() {
         .packed("a.lines", &deflate(b"say yes"), u64::MAX)
         .packed("b.lines", &deflate(b"say yes"), 0)
         .packed("behind.lines", &[deflate(b"say yes"), b"more".to_vec()].concat(), 7)
-        .line(&format!("stream stream.lines 0 {} 0", deflate(b"say yes").len()))
-        .line("stream stream-behind.lines 0 20 0")
         .line(&format!("slice c.lines 0 {}", u64::MAX))
         .line(&format!("slice d.lines {} 10", u64::MAX / 2))
         .line(&format!("deflate e.lines {} 10 10", u64::MAX / 2));
@@ -165,15 +163,10 @@ fn lies() {
     assert!(said.contains(&"t › b.lines: malformed: claims 0 bytes and unpacks to 7".to_owned()), "{said:?}");
     let behind = "t › behind.lines: malformed: 4 bytes stand behind the packed data";
     assert!(said.contains(&behind.to_owned()), "{said:?}");
-    assert!(said.contains(&"t › stream.lines: yes".to_owned()), "{said:?}");
-    assert!(!said.iter().any(|line| line.starts_with("t › stream.lines: malformed")), "{said:?}");
     let unread = unread(&readings);
     assert!(unread[0].starts_with("t › c.lines: "), "{unread:?}");
-    // The rest of a stream may be a further part of it, which loaders read and we do not.
-    let rest = unread.iter().find(|line| line.starts_with("t › stream-behind.lines: ")).unwrap();
-    assert!(rest.contains("bytes stand behind the packed data, not read"), "{rest}");
     assert_eq!(
-        unread[unread.len() - 3..unread.len() - 1],
+        unread[unread.len() - 2..],
         ["t › d.lines: ends early, at byte 0", "t › e.lines: ends early, at byte 0"]
     );
 }

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 mod child;
+mod codecs;
 mod corpus;
 mod environment;
 mod follow;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
     // Readers here panic on purpose; what fails a test is told by the test runner.
     std::panic::set_hook(Box::new(|_| {}));
     let tests: Vec<Trial> = [
+        codecs::tests(),
         corpus::tests(),
         environment::tests(),
         follow::tests(),

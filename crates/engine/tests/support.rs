@@ -19,7 +19,7 @@ use weighbridge_core::limits::{Cancel, Limits};
 use weighbridge_core::opener::{Entry, Handle, Opened, Tree};
 use weighbridge_core::place::Span;
 use weighbridge_core::reader::{About, Claim, Family, Hint, Reader};
-use weighbridge_core::sink::{Body, Child, Follow, Sink};
+use weighbridge_core::sink::{Body, Child, Codec, Follow, Sink};
 use weighbridge_core::source::Source;
 use weighbridge_engine::flow::ScanError;
 use weighbridge_engine::read::{Options, Readings, read};
@@ -287,12 +287,21 @@ impl Reader for Boxes {
                     continue;
                 }
                 "slice" => Body::Slice { offset: start + number(2), size: number(3) },
-                kind @ ("deflate" | "stream") => Body::Deflate {
-                    offset: start + number(2),
-                    size: number(3),
-                    unpacked: number(4),
-                    stated: kind == "deflate",
-                },
+                "deflate" => {
+                    Body::Deflate { offset: start + number(2), size: number(3), unpacked: number(4) }
+                }
+                "stream" => {
+                    let codec = match words[4] {
+                        "bzip2" => Codec::Bzip2,
+                        "gzip" => Codec::Gzip,
+                        "lz4" => Codec::Lz4,
+                        "lzma" => Codec::Lzma,
+                        "xz" => Codec::Xz,
+                        "zlib" => Codec::Zlib,
+                        _ => Codec::Zstd,
+                    };
+                    Body::Stream { codec, offset: start + number(2), size: number(3) }
+                }
                 _ => Body::Bytes(words[2].replace('_', " ").into_bytes()),
             };
             sink.child(Child { step: words[1].into(), body, reader: reader.take() });
@@ -326,6 +335,13 @@ impl Packer {
     /// A packed entry that says that it unpacks to `unpacked` bytes.
     pub(crate) fn packed(mut self, name: &str, packed: &[u8], unpacked: u64) -> Self {
         self.head.push_str(&format!("deflate {name} {} {} {unpacked}\n", self.content.len(), packed.len()));
+        self.content.extend(packed);
+        self
+    }
+
+    /// An entry packed as a stream.
+    pub(crate) fn stream(mut self, name: &str, codec: &str, packed: &[u8]) -> Self {
+        self.head.push_str(&format!("stream {name} {} {} {codec}\n", self.content.len(), packed.len()));
         self.content.extend(packed);
         self
     }

@@ -28,7 +28,9 @@ pub fn run(id: &str, data: &[u8]) {
         }
     }
     for child in &outcome.children {
-        if let Body::Slice { offset, .. } | Body::Deflate { offset, .. } = &child.body {
+        if let Body::Slice { offset, .. } | Body::Deflate { offset, .. } | Body::Stream { offset, .. } =
+            &child.body
+        {
             assert!(*offset <= input.size(), "a child begins behind the end: {child:?}");
         }
     }

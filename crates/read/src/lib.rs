@@ -34,6 +34,7 @@ use weighbridge_core::reader::Reader;
 /// Every reader, sorted by id.
 #[rustfmt::skip] // one line a reader
 pub static READERS: &[&dyn Reader] = &[
+    &archive::compressed::Compressed,
     &package::ConstraintsReader,
     &data::dataset::Dataset,
     &package::DistributionReader,

@@ -1,14 +1,12 @@
 //! Formats that are known and not read.
 
-use std::io::Write as _;
-
 use libtest_mimic::Trial;
 use weighbridge_core::reader::{Claim, Hint};
 
 use crate::read::read_as;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    trials![formats_are_claimed, formats_are_told, gzip_is_unpacked, models_inside_zip_are_told]
+    trials![formats_are_claimed, formats_are_told, models_inside_zip_are_told]
 }
 
 fn claim(path: &str, size: u64, head: &[u8]) -> Claim {
@@ -27,9 +25,6 @@ fn formats_are_claimed() {
         ("a.pb", 2 << 20, b"", Claim::ByName),
         ("variables/variables.data-00000-of-00001", 9, b"", Claim::ByName),
         ("archive.tar", 100, b"", Claim::ByName),
-        ("model.xz", 100, b"", Claim::ByName),
-        ("model.pkl.bz2", 100, b"", Claim::ByName),
-        ("model.pkl.gz", 100, b"", Claim::ByName),
         ("site-packages/m/model.h5", 100, b"\x89HDF\r\n\x1a\n", Claim::ByMagic),
         ("data/m.mat", 100, b"\x89HDF\r\n\x1a\n", Claim::ByMagic),
         // Ordinary files.
@@ -54,7 +49,6 @@ fn formats_are_told() {
         ("m.onnx", b"\x08\x07".as_slice(), "onnx", "ONNX"),
         ("m.dat", b"GGUF\x03", "gguf", "GGUF"),
         ("m.7z", b"7z\xbc\xaf\x27\x1c", "7z", "7z archive"),
-        ("m.pkl.xz", b"\xfd7zXZ\0", "xz", "xz"),
     ] {
         let read = read_as("known", path, bytes);
         assert_eq!(
@@ -62,30 +56,6 @@ fn formats_are_told() {
             [format!("format {format}"), format!("ended: {title}, not read by this version")]
         );
     }
-}
-
-fn gzip_is_unpacked() {
-    let mut packer = flate2::GzBuilder::new()
-        .filename("inner name")
-        .comment("comment")
-        .extra(b"extra".as_slice())
-        .write(Vec::new(), flate2::Compression::default());
-    packer.write_all(b"\x80\x04N.").unwrap();
-    let bytes = packer.finish().unwrap();
-    let read = read_as("known", "folder/model.pkl.gz", &bytes);
-    assert_eq!(read.facts, ["format gzip"]);
-    assert_eq!(read.children, [("model.pkl".to_owned(), None, b"\x80\x04N.".to_vec())]);
-    let mut packer = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
-    packer.write_all(b"\x80\x04N.").unwrap();
-    let read = read_as("known", "model.pkl.gz", &packer.finish().unwrap());
-    assert_eq!(read.facts, ["format zlib"]);
-    assert_eq!(read.children, [("model.pkl".to_owned(), None, b"\x80\x04N.".to_vec())]);
-    for size in 0..bytes.len() {
-        // Wherever it is cut, what comes out lies inside it.
-        read_as("known", "model.pkl.gz", &bytes[..size]);
-    }
-    let text = read_as("known", "model.pkl.gz", b"plain text");
-    assert_eq!(text.facts, ["ended: malformed: no gzip file: the first bytes are other ones"]);
 }
 
 fn models_inside_zip_are_told() {

@@ -17,6 +17,7 @@ macro_rules! trials {
     };
 }
 
+mod compressed;
 mod known;
 mod npy;
 mod package_corpus;
@@ -42,6 +43,7 @@ mod zip_builder;
 fn main() {
     let arguments = Arguments::from_args();
     let trials: Vec<Trial> = [
+        compressed::trials(),
         known::trials(),
         npy::trials(),
         package_corpus::trials(),

@@ -99,6 +99,8 @@ fn unpack(parent: &[u8], body: &Body) -> Vec<u8> {
             let _ = packed.take(1 << 20).read_to_end(&mut unpacked);
             unpacked
         }
+        // The engine unpacks these.
+        Body::Stream { offset, size, .. } => part(*offset, *size).to_vec(),
         Body::Bytes(bytes) => bytes.clone(),
     }
 }

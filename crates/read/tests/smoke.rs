@@ -59,10 +59,8 @@ fn seeds(id: &str) -> Vec<Vec<u8>> {
             let magic = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.";
             seeds.push([&magic[..], b"\x80\x02}.\x80\x02}.\x80\x02].\x00\x00"].concat());
         }
-        "known" => seeds.push(
-            b"\x1f\x8b\x08\x08\x00\x00\x00\x00\x00\x03name\x00\x03\x00\x00\x00\x00\x00\x00\x00\x00\x00"
-                .to_vec(),
-        ),
+        "compressed" => seeds.push(b"\x1f\x8b\x08\x08 and whatever follows".to_vec()),
+        "known" => seeds.push(b"GGUF\x03\x00\x00\x00".to_vec()),
         _ => {}
     }
     seeds

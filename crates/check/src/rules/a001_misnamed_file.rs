@@ -53,6 +53,8 @@ struct Broken {
 /// Formats that Python's loaders of models take under each other's names: `torch.load`, `joblib.load` and
 /// `pickle.load` go by content, and people name what they saved as they like.
 const PYTHON_MODELS: [&str; 3] = ["pickle", "pytorch-legacy", "zip"];
+/// Many formats are packed inside without saying so in their names.
+const PACKED: &str = "compressed";
 const PYTHON_NAMES: [&str; 13] = [
     "bin",
     "ckpt",
@@ -86,8 +88,12 @@ fn judge(place: &Place, misnamed: &Misnamed) -> Option<Broken> {
     // `model.pth.tar` is a checkpoint by custom and no tar.
     let before = endings.next().filter(|_| extension == "tar");
     let python = PYTHON_NAMES.contains(&extension) || before.is_some_and(|it| PYTHON_NAMES.contains(&it));
-    let fits = |id: &&str| python && PYTHON_MODELS.contains(id);
+    let fits = |id: &&str| *id == PACKED || (python && PYTHON_MODELS.contains(id));
     if misnamed.by_content.iter().all(|id| fits(id) || misnamed.by_name.contains(id)) {
+        return None;
+    }
+    // Joblib of old called its packed arrays `.npy.z`.
+    if extension == "z" {
         return None;
     }
     let promise = match misnamed.by_name.as_slice() {
@@ -176,6 +182,8 @@ mod tests {
         judged("checkpoint", &[], &["pytorch-legacy"], None);
         judged("book.xlsx", &[], &["zip"], None);
         judged("data.dat", &[], &["pickle"], None);
+        judged("a.pkl", &["pickle"], &["compressed"], None);
+        judged("a.rds", &["known"], &["compressed"], None);
         // Disguises.
         judged("a.safetensors", &["safetensors"], &["pickle"], Some("medium safetensors"));
         judged("a.npy", &["npy"], &["pickle"], Some("medium a NumPy array"));

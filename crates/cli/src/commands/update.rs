@@ -165,7 +165,8 @@ fn record(input: &Input, body: &Body) -> Result<Vec<u8>, String> {
     match body {
         Body::Bytes(bytes) => Ok(bytes.clone()),
         Body::Slice { offset, size } => read(*offset, *size),
-        Body::Deflate { offset, size, unpacked, .. } => {
+        Body::Stream { codec, .. } => Err(format!("packed with {}", codec.as_str())),
+        Body::Deflate { offset, size, unpacked } => {
             let packed = read(*offset, *size)?;
             let mut json = Vec::new();
             let unpacker = DeflateDecoder::new(packed.as_slice());

@@ -1,3 +1,4 @@
 //! Containers of other files.
 
+pub mod compressed;
 pub mod zip;

@@ -11,16 +11,12 @@ mod table;
 use weighbridge_core::coverage::Unread;
 use weighbridge_core::fact::{Misnamed, What};
 use weighbridge_core::input::Input;
-use weighbridge_core::place::Span;
 use weighbridge_core::reader::{About, Claim, Family, HEAD_BYTES, Hint, Reader};
-use weighbridge_core::sink::{Child, Sink};
+use weighbridge_core::sink::Sink;
 
-use super::gzip;
-use super::pickle::packed;
+use table::{FORMATS, Format, GRAPH_BYTES};
 
-use table::{FORMATS, Format, GRAPH_BYTES, PACKERS};
-
-/// Tells what it is that is not read; unpacks gzip.
+/// Tells what it is that is not read.
 pub struct Known;
 
 impl Reader for Known {
@@ -42,21 +38,17 @@ impl Reader for Known {
                 "*.7z",
                 "*.rar",
                 "*.tar",
-                "*.gz",
-                "*.bz2",
-                "*.xz",
                 "*.mat",
                 "*.rds",
             ],
-            reads: "Which format it is, so that it is listed as not covered; what is packed with gzip is unpacked and \
-                    read.",
+            reads: "Which format it is, so that it is listed as not covered.",
         }
     }
 
     fn claims(&self, hint: &Hint<'_>) -> Claim {
         if by_content(hint).is_some() {
             Claim::ByMagic
-        } else if by_name(hint).is_some() || is_gzip(hint) {
+        } else if by_name(hint).is_some() {
             Claim::ByName
         } else {
             Claim::No
@@ -79,20 +71,6 @@ impl Reader for Known {
             sink.observed(What::Format(format.id), None);
             return Err(Unread::Unsupported(format.title.to_owned()));
         }
-        // Joblib writes zlib by default, whatever people call the file.
-        let (id, body) = if packed::is_zlib(&head) {
-            ("zlib", packed::zlib(input, 0))
-        } else {
-            ("gzip", gzip::body(input)?)
-        };
-        sink.observed(What::Format(id), None);
-        let name = hint.name();
-        let lower = name.to_ascii_lowercase();
-        let step = name.get(..lower.strip_suffix(".gz").map_or(name.len(), str::len)).unwrap_or(name);
-        if step.is_empty() {
-            sink.malformed("the name is nothing but `.gz`", Some(Span::Offset(0)));
-        }
-        sink.child(Child { step: step.into(), body, reader: None });
         Ok(())
     }
 }
@@ -121,7 +99,6 @@ fn by_name(hint: &Hint<'_>) -> Option<&'static Format> {
             format.names.iter().any(|known| known.eq_ignore_ascii_case(name))
                 || format.extensions.iter().any(|extension| hint.has_extension(extension))
         })
-        .or_else(|| packed(hint))
         .or_else(|| graph(hint))?;
     is_told(found, hint).then_some(found)
 }
@@ -136,17 +113,6 @@ fn is_told(format: &Format, hint: &Hint<'_>) -> bool {
     !in_package(hint.path) || (format.model && !data && !test)
 }
 
-/// A single file packed by something else than gzip: told when what is inside could be a model or an archive, which is
-/// when its name says so or says nothing.
-fn packed(hint: &Hint<'_>) -> Option<&'static Format> {
-    let format = PACKERS
-        .iter()
-        .find(|format| format.extensions.iter().any(|extension| hint.has_extension(extension)))?;
-    let (stem, _) = hint.name().rsplit_once('.')?;
-    let inner = stem.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
-    inner.is_none_or(|extension| table::MODELS.contains(&extension.as_str())).then_some(format)
-}
-
 /// TensorFlow graphs are named freely: `.pb` alone says little, with the name or size of a graph it does.
 fn graph(hint: &Hint<'_>) -> Option<&'static Format> {
     let named = hint.name().to_ascii_lowercase();
@@ -154,13 +120,6 @@ fn graph(hint: &Hint<'_>) -> Option<&'static Format> {
         && (named.contains("frozen") || named.contains("graph") || hint.size >= GRAPH_BYTES);
     let shard = named.contains(".data-0") && named.contains("-of-0");
     (graph || shard).then(|| FORMATS.iter().find(|format| format.id == "tensorflow")).flatten()
-}
-
-/// Gzip is unpacked and what is inside claimed anew, so any file of that name may come; one inside a package that
-/// holds an archive is the package's own.
-fn is_gzip(hint: &Hint<'_>) -> bool {
-    let archive = hint.has_extension("tar.gz");
-    hint.size > 0 && hint.has_extension("gz") && !(archive && in_package(hint.path))
 }
 
 fn in_package(path: &str) -> bool {

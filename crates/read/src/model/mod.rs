@@ -1,6 +1,5 @@
 //! Model files: what loading them would do.
 
-mod gzip;
 pub mod known;
 pub mod npy;
 pub mod pickle;

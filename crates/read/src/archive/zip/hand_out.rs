@@ -94,9 +94,7 @@ fn body(input: &Input, member: &Member, data: Data, faults: &mut Faults, sink: &
     }
     match member.method {
         STORED => Some(Body::Slice { offset: data.offset, size }),
-        DEFLATED => {
-            Some(Body::Deflate { offset: data.offset, size, unpacked: member.unpacked, stated: true })
-        }
+        DEFLATED => Some(Body::Deflate { offset: data.offset, size, unpacked: member.unpacked }),
         method => {
             let reason = format!("`{name}`: compression method {method}{}", method_name(method));
             sink.unread(Unread::Unsupported(reason), at);

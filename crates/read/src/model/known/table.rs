@@ -47,40 +47,7 @@ pub(super) static FORMATS: &[Format] = &[
     Format { id: "7z", title: "7z archive", extensions: &["7z"], magic: &[(0, b"7z\xbc\xaf\x27\x1c")], ..OTHER },
     Format { id: "matlab", title: "MATLAB data", extensions: &["mat"], magic: &[(0, b"MATLAB 5.0 MAT-file")], ..OTHER },
     Format { id: "rar", title: "RAR archive", extensions: &["rar"], magic: &[(0, b"Rar!\x1a\x07")], ..OTHER },
-    Format { id: "tar", title: "tar archive", extensions: &["tar", "tgz", "tbz2", "txz", "tar.bz2", "tar.xz", "tar.zst"], magic: &[(257, b"ustar")], ..OTHER },
-];
-
-/// Packers of single files.
-#[rustfmt::skip] // one line a format
-pub(super) static PACKERS: &[Format] = &[
-    Format { id: "bzip2", title: "bzip2", extensions: &["bz2"], ..OTHER },
-    Format { id: "lz4", title: "LZ4", extensions: &["lz4"], ..OTHER },
-    Format { id: "lzma", title: "LZMA", extensions: &["lzma"], ..OTHER },
-    Format { id: "xz", title: "xz", extensions: &["xz"], ..OTHER },
-    Format { id: "zstd", title: "Zstandard", extensions: &["zst", "zstd"], ..OTHER },
-];
-
-/// Extensions that, in front of a packer's, say that a model is inside.
-pub(super) const MODELS: &[&str] = &[
-    "bin",
-    "ckpt",
-    "dill",
-    "gguf",
-    "h5",
-    "joblib",
-    "model",
-    "npy",
-    "npz",
-    "onnx",
-    "pickle",
-    "pkl",
-    "pt",
-    "pth",
-    "safetensors",
-    "sav",
-    "tar",
-    "tflite",
-    "zip",
+    Format { id: "tar", title: "tar archive", extensions: &["tar"], magic: &[(257, b"ustar")], ..OTHER },
 ];
 
 #[cfg(test)]
@@ -89,13 +56,12 @@ mod tests {
 
     #[test]
     fn every_format_can_be_met() {
-        for format in FORMATS.iter().chain(PACKERS) {
+        for format in FORMATS.iter() {
             assert!(!format.id.is_empty() && !format.title.is_empty(), "{}", format.id);
             let met = !format.extensions.is_empty() || !format.names.is_empty() || !format.magic.is_empty();
             assert!(met, "{}", format.id);
         }
         let models: Vec<_> = FORMATS.iter().filter(|format| format.model).map(|format| format.id).collect();
         assert!(models.is_sorted());
-        assert!(MODELS.is_sorted());
     }
 }

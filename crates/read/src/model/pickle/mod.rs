@@ -17,7 +17,7 @@ pub(super) mod lexer;
 mod machine;
 mod memo;
 mod opcode;
-pub(super) mod packed;
+mod packed;
 mod renames;
 mod source;
 pub(super) mod streams;
