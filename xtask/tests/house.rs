@@ -79,7 +79,7 @@ const LICENCES: [&str; 10] = [
     "MIT",
     "Unicode-3.0",
 ];
-const MORE_LICENCES: [&str; 4] = ["BSL-1.0", "MIT-0", "Unlicense", "Zlib"];
+const MORE_LICENCES: [&str; 5] = ["BSL-1.0", "MIT-0", "Unlicense", "Zlib", "bzip2-1.0.6"];
 
 #[test]
 fn every_dependency_comes_from_the_registry_under_a_permissive_licence() {

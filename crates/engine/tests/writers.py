@@ -11,6 +11,7 @@ import io
 import os
 import pickle
 import sys
+import tarfile
 import zipfile
 
 import joblib
@@ -54,10 +55,12 @@ for name, value in values.items():
         with open(f"good/{name}-{protocol}.pkl", "wb") as file:
             pickle.dump(value, file, protocol)
     joblib.dump(value, f"good/{name}.joblib")
-    for codec in ("zlib", "gzip"):
+    for codec in ("zlib", "gzip", "bz2", "lzma", "xz"):
         joblib.dump(value, f"good/{name}-{codec}.joblib", compress=(codec, 3))
 with gzip.open("good/state.pkl.gz", "wb") as file:
     pickle.dump(values["state"], file)
+with tarfile.open("good/models.tar.xz", "w:xz") as archive:
+    archive.add("good/state-4.pkl", "models/state.pkl")
 
 fields = numpy.zeros(2, dtype=[("a", "f8"), ("b", "U3", (2,))])
 numpy.save("good/half.npy", numpy.zeros((3, 4), dtype="f2"))
@@ -108,7 +111,15 @@ attacks = {
 for name, content in attacks.items():
     with open(f"bad/{name}.pkl", "wb") as file:
         file.write(content)
-joblib.dump({"a": rows, "b": Call(os.system, "echo this model just ran a program")}, "bad/packed.joblib", compress=3)
+for codec in ("zlib", "gzip", "bz2", "lzma", "xz"):
+    payload = {"a": rows, "b": Call(os.system, "echo this model just ran a program")}
+    joblib.dump(payload, f"bad/{codec}.joblib", compress=(codec, 3))
+    if codec != "lzma":
+        # A name that says nothing: `joblib.load` goes by the first bytes. Those of LZMA say too little.
+        joblib.dump(payload, f"bad/{codec}.dat", compress=(codec, 3))
+for suffix, mode in (("tar", "w"), ("tar.gz", "w:gz"), ("tbz2", "w:bz2")):
+    with tarfile.open(f"bad/models.{suffix}", mode) as archive:
+        archive.add("bad/system.pkl", "models/weights.bin")
 with io.BytesIO() as buffer:
     numpy.save(buffer, numpy.array([Call(os.system, "echo this array just ran a program")], dtype=object))
     with open("bad/array.npy", "wb") as file:

@@ -52,6 +52,7 @@ pub static READERS: &[&dyn Reader] = &[
     &package::RecordReader,
     &package::RequirementsReader,
     &model::safetensors::Safetensors,
+    &archive::tar::Tar,
     &package::UvLockReader,
     &archive::zip::Zip,
 ];

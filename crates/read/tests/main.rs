@@ -37,6 +37,7 @@ mod pickle_streams;
 mod read;
 mod safetensors;
 mod smoke;
+mod tar;
 mod zip;
 mod zip_builder;
 
@@ -60,6 +61,7 @@ fn main() {
         pickle_streams::trials(),
         safetensors::trials(),
         smoke::trials(),
+        tar::trials(),
         zip::trials(),
     ]
     .into_iter()

@@ -61,6 +61,7 @@ fn seeds(id: &str) -> Vec<Vec<u8>> {
         }
         "compressed" => seeds.push(b"\x1f\x8b\x08\x08 and whatever follows".to_vec()),
         "known" => seeds.push(b"GGUF\x03\x00\x00\x00".to_vec()),
+        "tar" => seeds.push(crate::tar::archive(&[crate::tar::Entry::file("a", b"b")])),
         _ => {}
     }
     seeds

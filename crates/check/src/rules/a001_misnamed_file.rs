@@ -92,6 +92,11 @@ fn judge(place: &Place, misnamed: &Misnamed) -> Option<Broken> {
     if misnamed.by_content.iter().all(|id| fits(id) || misnamed.by_name.contains(id)) {
         return None;
     }
+    // Formats that only a later version reads are often archives inside (`.nemo`, `.mar`).
+    let containers = ["tar", "zip"];
+    if misnamed.by_name == ["known"] && misnamed.by_content.iter().all(|id| containers.contains(id)) {
+        return None;
+    }
     // Joblib of old called its packed arrays `.npy.z`.
     if extension == "z" {
         return None;
@@ -178,12 +183,13 @@ mod tests {
         judged("a.pt", &["pytorch-legacy", "zip"], &["pickle"], None);
         judged("a.bin", &["pytorch-legacy"], &["zip"], None);
         judged("a.pkl", &["pickle"], &["zip"], None);
-        judged("model_best.pth.tar", &["known"], &["zip"], None);
+        judged("model_best.pth.tar", &["tar"], &["zip"], None);
         judged("checkpoint", &[], &["pytorch-legacy"], None);
         judged("book.xlsx", &[], &["zip"], None);
         judged("data.dat", &[], &["pickle"], None);
         judged("a.pkl", &["pickle"], &["compressed"], None);
         judged("a.rds", &["known"], &["compressed"], None);
+        judged("a.nemo", &["known"], &["tar"], None);
         // Disguises.
         judged("a.safetensors", &["safetensors"], &["pickle"], Some("medium safetensors"));
         judged("a.npy", &["npy"], &["pickle"], Some("medium a NumPy array"));

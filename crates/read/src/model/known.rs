@@ -37,7 +37,6 @@ impl Reader for Known {
                 "*.msgpack",
                 "*.7z",
                 "*.rar",
-                "*.tar",
                 "*.mat",
                 "*.rds",
             ],

@@ -47,7 +47,6 @@ pub(super) static FORMATS: &[Format] = &[
     Format { id: "7z", title: "7z archive", extensions: &["7z"], magic: &[(0, b"7z\xbc\xaf\x27\x1c")], ..OTHER },
     Format { id: "matlab", title: "MATLAB data", extensions: &["mat"], magic: &[(0, b"MATLAB 5.0 MAT-file")], ..OTHER },
     Format { id: "rar", title: "RAR archive", extensions: &["rar"], magic: &[(0, b"Rar!\x1a\x07")], ..OTHER },
-    Format { id: "tar", title: "tar archive", extensions: &["tar"], magic: &[(257, b"ustar")], ..OTHER },
 ];
 
 #[cfg(test)]
