@@ -214,7 +214,7 @@ fn written(folder: &Path) {
     let output =
         Command::new(folder.join("writers/bin/python")).arg(script).arg(made.path()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    for (kind, expected, least) in [("good", Safety::Harmless, 120), ("bad", Safety::Dangerous, 25)] {
+    for (kind, expected, least) in [("good", Safety::Harmless, 120), ("bad", Safety::Dangerous, 28)] {
         let files = fs::read_dir(made.path().join(kind)).unwrap().count();
         assert!(files >= least, "{files} {kind} files");
         let report = weigh(made.path().join(kind).display().to_string());

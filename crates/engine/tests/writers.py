@@ -107,6 +107,10 @@ attacks = {
     "import": named("importlib", "import_module", "this"),
     "after": pickle.dumps([1]) + system,
     "broken": system[:-1] + b"\xff and then nothing",
+    # At these `pickle.load` raises before it comes to the call, and `joblib.load` and `dill.load` go on.
+    "float": b"\x80\x04F 1\n0" + system[2:],
+    "frame": b"\x80\x04\x95\xff\xff\xff\x7f\0\0\0\0" + system[11:],
+    "arguments": b"\x80\x04cposix\nsystem\n]X\x04\0\0\0echoaR.",
 }
 for name, content in attacks.items():
     with open(f"bad/{name}.pkl", "wb") as file:

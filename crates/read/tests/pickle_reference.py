@@ -118,7 +118,7 @@ def canonical(value, depth):
 
 class Fake(types.ModuleType):
     def __getattr__(self, name):
-        if name.startswith("__"):
+        if name.startswith("__") or not name:
             raise AttributeError(name)
         made_class = stand_in(self.__name__, name)
         setattr(self, name, made_class)
@@ -142,6 +142,20 @@ class Unpickler(_pickle.Unpickler):
     def persistent_load(self, identifier):
         events.append(["persistent", "persistent_load", canonical((identifier,), 2)])
         return instance(EMPTY, "")
+
+
+class PythonUnpickler(pickle._Unpickler):
+    """The one that is written in Python: joblib and dill build on it."""
+
+    def persistent_load(self, identifier):
+        events.append(["persistent", "persistent_load", canonical((identifier,), 2)])
+        return instance(EMPTY, "")
+
+
+def from_python(stream):
+    file = io.BytesIO(stream)
+    PythonUnpickler(file, encoding="latin1").load()
+    return file.tell()
 
 
 def from_memory(stream):
@@ -171,7 +185,7 @@ def main():
     while head := sys.stdin.buffer.read(4):
         stream = sys.stdin.buffer.read(*struct.unpack("<I", head))
         answers = []
-        for load in (from_memory, from_file):
+        for load in (from_memory, from_file, from_python):
             events.clear()
             copyreg.clear_extension_cache()
             end = None
@@ -180,7 +194,8 @@ def main():
                 end = load(stream)
                 error = None
             except BaseException as raised:
-                error = type(raised).__name__ + ": " + str(raised)
+                # Half a character of UTF-16 is no text that JSON could carry.
+                error = f"{type(raised).__name__}: {raised}".encode("utf-8", "replace").decode()
             loading = False
             answers.append({"events": list(events), "error": error, "end": end})
         print(json.dumps(answers))

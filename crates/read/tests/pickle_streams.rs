@@ -15,6 +15,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         arrays_of_objects_are_read,
         array_bytes_that_act_are_told,
         packed_files_are_unpacked,
+        what_only_python_does_is_told,
         an_old_checkpoint_is_read_to_its_end,
     ]
 }
@@ -107,6 +108,23 @@ fn array_bytes_that_act_are_told() {
     let reading = read(&wrapper("u1", length, false).raw(program).stop());
     assert!(reading.lines().contains(&"posix.system(\"id\")".to_owned()), "{:?}", reading.lines());
     assert!(reading.unread[0].1.contains("takes them for opcodes"), "{:?}", reading.unread);
+}
+
+/// The unpickler in C stops, the one in Python (which joblib and dill use) goes on.
+fn what_only_python_does_is_told() {
+    for (name, stream) in [
+        ("FLOAT of `float()`", &b"\x80\x04F 1_0\n0cposix\nsystem\n(X\x02\0\0\0idtR."[..]),
+        ("FLOAT too large", b"F1e999\n0cposix\nsystem\n(X\x02\0\0\0idtR."),
+        ("a frame longer than the file", b"\x80\x04\x95\xff\0\0\0\0\0\0\0cposix\nsystem\n(X\x02\0\0\0idtR."),
+        ("arguments in a list", b"cposix\nsystem\n]X\x02\0\0\0idaR."),
+        ("an empty state", b"K\x01)bcposix\nsystem\n(X\x02\0\0\0idtR."),
+    ] {
+        let reading = read(stream);
+        assert!(reading.lines().contains(&CALL[1].to_owned()), "{name}: {:?}", reading.lines());
+        assert!(!reading.unread.is_empty(), "{name}: loaders disagree");
+    }
+    // What both refuse ends both.
+    assert!(!read(b"Fone\n0cposix\nsystem\n(X\x02\0\0\0idtR.").lines().contains(&CALL[1].to_owned()));
 }
 
 fn packed_files_are_unpacked() {

@@ -111,7 +111,13 @@ impl Machine<'_> {
 
     /// A module or a name on a line of its own.
     fn name_line(&mut self, ascii: bool) -> Result<String, Fail> {
-        let line = self.lexer.short_line()?;
+        let line = match self.lexer.short_line() {
+            Err(Fail::Truncated(end)) => {
+                self.python_goes_on();
+                return Err(Fail::Truncated(end));
+            }
+            line => line?,
+        };
         if line.length == 0 {
             return Err(Fail::Raises("a module or name is empty"));
         }
@@ -192,10 +198,29 @@ impl Machine<'_> {
     pub(super) fn reduce(&mut self) -> Result<(), Fail> {
         let arguments = self.frame.pop()?;
         let callee = self.frame.pop()?;
-        if !matches!(arguments.view(), View::Tuple(_)) && !arguments.is_open() {
-            return Err(NOT_A_TUPLE);
-        }
+        let arguments = self.arguments(arguments)?;
         self.call(callee, arguments, op::REDUCE)
+    }
+
+    /// The arguments of a call: a tuple in C, whatever can be iterated in Python.
+    fn arguments(&mut self, arguments: Handle) -> Result<Handle, Fail> {
+        match arguments.view() {
+            View::Tuple(_) => Ok(arguments),
+            _ if arguments.is_open() => Ok(arguments),
+            View::List(index) if self.python_goes_on() => Ok(Handle::new(View::Tuple(index))),
+            View::Dict(_)
+            | View::Set(_)
+            | View::FrozenSet(_)
+            | View::Text { .. }
+            | View::Bytes(_)
+            | View::ByteArray(_)
+            | View::Encoded(_)
+                if self.python_goes_on() =>
+            {
+                Ok(Handle::UNKNOWN)
+            }
+            _ => Err(NOT_A_TUPLE),
+        }
     }
 
     pub(super) fn obj(&mut self) -> Result<(), Fail> {
@@ -207,10 +232,15 @@ impl Machine<'_> {
     }
 
     pub(super) fn inst(&mut self) -> Result<(), Fail> {
-        let mark = self.frame.mark()?;
+        // Python imports before it looks for the mark.
+        let mark = match self.frame.mark() {
+            Err(error) if !self.python_goes_on() => return Err(error),
+            mark => mark,
+        };
         let (module, name) = (self.name_line(true)?, self.name_line(true)?);
         self.import(&module, &name, op::INST)?;
         let class = self.frame.pop()?;
+        let mark = mark?;
         let arguments = self.take_tuple(mark)?;
         self.call(class, arguments, op::INST)
     }
@@ -399,9 +429,7 @@ impl Machine<'_> {
         let arguments = self.frame.pop()?;
         let class = self.frame.pop()?;
         let Some(key) = self.key(class) else { return Err(Fail::Raises("what is made is not of a class")) };
-        if !matches!(arguments.view(), View::Tuple(_)) && !arguments.is_open() {
-            return Err(NOT_A_TUPLE);
-        }
+        let arguments = self.arguments(arguments)?;
         if keywords.is_some_and(|keywords| !matches!(keywords.view(), View::Dict(_)) && !keywords.is_open()) {
             return Err(Fail::Raises("keyword arguments are not a dictionary"));
         }
@@ -439,7 +467,7 @@ impl Machine<'_> {
     }
 
     /// BUILD on a value of a built-in type, which has neither `__setstate__` nor a dictionary.
-    fn build_plain(&self, state: Handle) -> Result<(), Fail> {
+    fn build_plain(&mut self, state: Handle) -> Result<(), Fail> {
         let (dictionary, slots) = match state.view() {
             View::Tuple(index) if self.heap.count(index) == 2 => {
                 (self.heap.element(index, 0).unwrap_or(Handle::UNKNOWN), self.heap.element(index, 1))
@@ -451,7 +479,9 @@ impl Machine<'_> {
             Some(View::Dict(index)) => self.heap.count(index) == 0,
             Some(_) => slots.is_some_and(Handle::is_open),
         };
-        if (dictionary == Handle::NONE || dictionary.is_open()) && slots_do_nothing {
+        // Python does nothing for a state that is empty or zero, and raises for others.
+        if ((dictionary == Handle::NONE || dictionary.is_open()) && slots_do_nothing) || self.python_goes_on()
+        {
             Ok(())
         } else {
             Err(Fail::Raises("state is set on a value that takes none"))
@@ -461,6 +491,12 @@ impl Machine<'_> {
     pub(super) fn append(&mut self, from: usize, opcode: u8) -> Result<(), Fail> {
         let target = self.frame.under(from)?;
         if self.frame.height() == from {
+            // Python calls `extend` with nothing.
+            if let Some(key) = self.key(target).filter(|_| opcode == op::APPENDS)
+                && self.python_goes_on()
+            {
+                self.record(EffectKind::Append, key, opcode, Shown::Nothing)?;
+            }
             return Ok(());
         }
         match target.view() {
@@ -487,6 +523,12 @@ impl Machine<'_> {
             return Ok(());
         }
         if !items.len().is_multiple_of(2) {
+            // Python sets the whole pairs before it misses the last value.
+            if let Some(key) = self.key(target).filter(|_| items.len() > 1)
+                && self.python_goes_on()
+            {
+                self.record(EffectKind::SetItem, key, opcode, Shown::Nothing)?;
+            }
             return Err(Fail::Raises("a key has no value"));
         }
         match target.view() {

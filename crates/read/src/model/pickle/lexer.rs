@@ -34,6 +34,9 @@ pub(in crate::model) struct Loader {
     pub(super) drops_cut: bool,
     /// Knows joblib's arrays, whose bytes lie between the opcodes.
     pub(super) joblib: bool,
+    /// The unpickler that is written in Python (`pickle._Unpickler`), on which those of joblib and dill are built: it
+    /// takes what the one written in C refuses.
+    pub(super) python: bool,
 }
 
 /// Bytes of a line that are kept to be understood; a longer text is accepted as it is.
@@ -251,7 +254,13 @@ impl<'input> Lexer<'input> {
         loop {
             let window = self.cursor.peek()?;
             if window.is_empty() {
-                return Err(Fail::Truncated(self.offset().saturating_add(1)));
+                let end = self.offset();
+                if self.loader.python {
+                    // It cuts the last byte off without looking whether it is the newline.
+                    bytes.pop();
+                    return Ok(Line { start, bytes, length: end.saturating_sub(start).saturating_sub(1) });
+                }
+                return Err(Fail::Truncated(end.saturating_add(1)));
             }
             let newline = window.iter().position(|byte| *byte == b'\n');
             let piece = window.get(..newline.unwrap_or(window.len())).unwrap_or_default();
@@ -305,7 +314,7 @@ mod tests {
         for (text, expected) in cases {
             for window in 1..12 {
                 let input = Input::new(Arc::new(text.to_vec()), Limits::default(), Cancel::default());
-                let loader = Loader { drops_cut: false, joblib: true };
+                let loader = Loader { drops_cut: false, joblib: true, python: false };
                 let mut lexer = Lexer::new(&input, 0, window, loader);
                 let outcome = lexer.utf8(u64::try_from(text.len()).unwrap());
                 match expected {

@@ -40,6 +40,8 @@ pub(super) struct Machine<'input> {
     pub(super) storages: Option<BTreeMap<String, (String, u64)>>,
     /// Where the first array of joblib lies that is no pickle itself.
     pub(super) arrays: Option<u64>,
+    /// Where Python's own unpickler first does something that the one in C does not.
+    pub(super) differs: Option<u64>,
     /// How many streams are nested in arrays of objects.
     pub(super) depth: usize,
     /// Offset of the opcode at work.
@@ -135,6 +137,7 @@ impl<'input> Machine<'input> {
             handed: BTreeSet::new(),
             storages: None,
             arrays: None,
+            differs: None,
             depth: 0,
             at: 0,
             steps: 0,
@@ -150,6 +153,14 @@ impl<'input> Machine<'input> {
         self.steps = 0;
         self.told = 0;
         self.run()
+    }
+
+    /// Whether what comes next is done: Python's own unpickler does it, and the one in C does not.
+    pub(super) fn python_goes_on(&mut self) -> bool {
+        if !self.loader.python {
+            self.differs.get_or_insert(self.at);
+        }
+        self.loader.python
     }
 
     /// Looks at values.
@@ -197,7 +208,11 @@ impl<'input> Machine<'input> {
                 }
                 op::FRAME => {
                     let length = self.length8()?;
-                    self.lexer.frame(length)?;
+                    // Python reads what is there of a frame and goes on.
+                    match self.lexer.frame(length) {
+                        Err(Fail::Truncated(_)) if self.python_goes_on() => {}
+                        framed => framed?,
+                    }
                 }
 
                 op::NONE => self.push(Handle::NONE)?,
@@ -227,7 +242,10 @@ impl<'input> Machine<'input> {
                 }
                 op::FLOAT => {
                     let line = self.number_line()?;
-                    if line.is_whole() && text::float(&line.bytes).is_none() {
+                    if line.is_whole()
+                        && text::float(&line.bytes).is_none()
+                        && !(text::is_python_float(&line.bytes) && self.python_goes_on())
+                    {
                         return Err(Fail::Raises("the argument of FLOAT is no number"));
                     }
                     self.lexer.recycle(line);
@@ -393,7 +411,13 @@ impl<'input> Machine<'input> {
                     self.extension(i64::from(code), opcode)?;
                 }
                 op::PERSID => {
-                    let line = self.lexer.line()?;
+                    let line = match self.lexer.line() {
+                        Err(fail @ Fail::Truncated(_)) => {
+                            self.python_goes_on();
+                            return Err(fail);
+                        }
+                        line => line?,
+                    };
                     if !line.bytes.is_ascii() {
                         return Err(Fail::Raises("a persistent id is not ASCII"));
                     }

@@ -3,8 +3,8 @@
 //! A pickle is a program for a stack machine. [`machine`] executes it as CPython's C unpickler does, except that
 //! nothing is imported or called: what would be goes to [`effects`]. Values are [`handle`]s of eight bytes into the
 //! stream or into the [`heap`]; [`view`] turns them into the bounded trees of the report. [`streams`] finds every
-//! stream of an entry and runs it once more wherever another loader would do something else: that is the place for
-//! the differences of Python's own unpickler, when they are modelled.
+//! stream of an entry and runs it once more wherever another loader would do something else, such as the unpickler
+//! that is written in Python.
 
 mod acts;
 mod calls;

@@ -14,7 +14,7 @@ use super::machine::Machine;
 use super::opcode as op;
 
 /// The C unpickler, reading from memory, with joblib's arrays.
-pub(in crate::model) const USUAL: Loader = Loader { drops_cut: false, joblib: true };
+pub(in crate::model) const USUAL: Loader = Loader { drops_cut: false, joblib: true, python: false };
 
 /// The window through which a stream is read.
 const WINDOW: usize = 1 << 18;
@@ -56,6 +56,7 @@ impl<'input> Streams<'input> {
     /// Only the wish to stop.
     pub(in crate::model) fn one(&mut self, offset: u64) -> Result<End, Unread> {
         self.machine.arrays = None;
+        self.machine.differs = None;
         let end = match self.machine.stream(offset) {
             Ok(_) => End::Stop(self.machine.lexer.offset()),
             Err(Fail::Unread(Unread::Cancelled)) => return Err(Unread::Cancelled),
@@ -65,6 +66,13 @@ impl<'input> Streams<'input> {
             self.again(offset, Loader { drops_cut: true, ..USUAL }, cut)?;
             let reason = "an operand crosses the end of its frame: loaders disagree on what follows";
             self.notes.push((What::Unread(Unread::Malformed(reason.to_owned())), Some(Span::Offset(cut))));
+        }
+        if let Some(from) = self.machine.differs.take()
+            && self.again(offset, Loader { python: true, ..USUAL }, from)?
+        {
+            let reason =
+                "the unpickler written in Python, which joblib and dill use, does more than the one in C";
+            self.notes.push((What::Unread(Unread::Malformed(reason.to_owned())), Some(Span::Offset(from))));
         }
         if let Some(array) = self.machine.arrays
             && self.again(offset, Loader { joblib: false, ..USUAL }, array)?
@@ -86,6 +94,7 @@ impl<'input> Streams<'input> {
         self.machine.loader = loader;
         let outcome = self.machine.stream(offset);
         self.machine.loader = USUAL;
+        self.machine.differs = None;
         self.machine.at = at;
         self.machine.lexer = usual;
         let other = std::mem::replace(&mut self.machine.effects, effects);

@@ -122,6 +122,20 @@ pub(super) fn float(line: &[u8]) -> Option<f64> {
     (value.is_finite() || !digits).then_some(value)
 }
 
+/// Whether `float()` of Python takes the line: white space around it, single underscores between digits, and any size.
+pub(super) fn is_python_float(line: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(line) else { return false };
+    let text = text.trim();
+    let digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
+    let bytes = text.as_bytes();
+    let underscores = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'_');
+    let mut between = underscores.map(|(at, _)| {
+        digit(at.checked_sub(1).and_then(|before| bytes.get(before)))
+            && digit(bytes.get(at.saturating_add(1)))
+    });
+    between.all(|between| between) && text.replace('_', "").parse::<f64>().is_ok()
+}
+
 /// The text between the quotes of STRING's argument, without its newline.
 pub(super) fn unquote(line: &[u8]) -> Option<&[u8]> {
     match line {
