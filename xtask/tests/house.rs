@@ -155,6 +155,35 @@ fn every_reader_has_a_fuzz_target_and_every_target_a_reader() {
     assert_eq!(targets, readers);
 }
 
+/// The map names files; one that moved without it sends a newcomer nowhere. A name in capitals stands for any.
+#[test]
+fn every_path_in_the_architecture_exists() {
+    let page = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("there is a map");
+    let roots = ["crates/", "xtask/", "fuzz/", "examples/", "docs/"];
+    // Code stands at every odd place between backticks.
+    let named =
+        page.split('`').skip(1).step_by(2).filter(|code| roots.iter().any(|root| code.starts_with(root)));
+    let mut seen = 0;
+    for path in named.flat_map(alternatives) {
+        let real =
+            path.split('/').take_while(|part| !part.starts_with(|letter: char| letter.is_ascii_uppercase()));
+        let real: PathBuf = real.collect();
+        assert!(root().join(&real).exists(), "ARCHITECTURE.md names {path}");
+        seen += 1;
+    }
+    assert!(seen > 20, "only {seen} paths were found in ARCHITECTURE.md");
+}
+
+/// The paths that one with alternatives in braces stands for.
+fn alternatives(path: &str) -> Vec<String> {
+    match path.split_once('{').and_then(|(before, rest)| Some((before, rest.split_once('}')?))) {
+        None => vec![path.to_owned()],
+        Some((before, (inside, after))) => {
+            inside.split(',').map(|part| format!("{before}{part}{after}")).collect()
+        }
+    }
+}
+
 /// No host of a package registry stands in the code; the user's installer knows its own.
 #[test]
 fn no_package_registry_is_named() {

@@ -513,7 +513,7 @@ pub struct Totals {
     pub models: u64,
     /// Bytes of these.
     pub model_bytes: u64,
-    /// Model files that installed packages brought along.
+    /// Model files that installed packages brought along, data of any kind in the format of one among them.
     pub packaged_models: u64,
     /// Files of data sets.
     pub data_files: u64,
