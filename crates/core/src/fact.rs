@@ -78,14 +78,45 @@ pub struct Effect {
     pub target: Target,
     /// With which arguments; empty for an import.
     pub arguments: Vec<Value>,
-    /// The opcode that does it, as `pickletools` names it.
+    /// What in the format does it: the opcode of a pickle as `pickletools` names it, else the name of the construct in
+    /// its format (`Lambda`, `external_data`, `auto_map`).
     pub opcode: &'static str,
+    /// Where in the structure of the entry (`graph.node[3]`, `config.layers[2]`); empty where the offset says it all.
+    pub pointer: String,
     /// How often the entry does it with these arguments.
     pub count: u64,
     /// More different arguments occurred than are kept; `count` includes them and only their shape is known.
     pub sampled: bool,
     /// Whether a loader gets this far; false behind an error at which every loader stops.
     pub reached: bool,
+}
+
+impl Effect {
+    /// An effect that happens once and that loaders get to.
+    pub fn new(kind: EffectKind, target: Target, opcode: &'static str) -> Self {
+        Self {
+            kind,
+            target,
+            arguments: Vec::new(),
+            opcode,
+            pointer: String::new(),
+            count: 1,
+            sampled: false,
+            reached: true,
+        }
+    }
+
+    /// The same at this place in the structure of the entry.
+    #[must_use]
+    pub fn at(self, pointer: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), ..self }
+    }
+
+    /// The same with these arguments.
+    #[must_use]
+    pub fn with(self, arguments: Vec<Value>) -> Self {
+        Self { arguments, ..self }
+    }
 }
 
 /// Kinds of effect.
@@ -111,9 +142,28 @@ pub enum EffectKind {
     Persistent,
     /// A buffer from outside the stream is used.
     Buffer,
+    /// An operator, layer or filter of the format's own set is applied when the model is loaded or run.
+    Operate,
+    /// Code that the entry carries, or that lies in a file which it names, is executed.
+    Run,
+    /// A file outside the entry is opened for reading.
+    Read,
+    /// A file outside the entry is written.
+    Write,
+    /// Something is fetched over the network.
+    Fetch,
+    /// Sizes or offsets make loaders compute with wrapped numbers, and so use memory that is not theirs.
+    Corrupt,
+    /// Data is claimed behind the end of the file: it was cut short, or is meant to make a loader read past its end.
+    Overrun,
 }
 
 impl EffectKind {
+    /// Whether it is shown with its arguments even when there are none.
+    pub(crate) fn is_call(self) -> bool {
+        matches!(self, Self::Call | Self::New | Self::Persistent)
+    }
+
     /// The word used in reports.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -127,6 +177,13 @@ impl EffectKind {
             Self::Extension => "extension",
             Self::Persistent => "persistent",
             Self::Buffer => "buffer",
+            Self::Operate => "operate",
+            Self::Run => "run",
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Fetch => "fetch",
+            Self::Corrupt => "corrupt",
+            Self::Overrun => "overrun",
         }
     }
 }
@@ -138,8 +195,30 @@ pub enum Target {
     Global(Global),
     /// An instance of, or the result of calling, this.
     ResultOf(Global),
+    /// A member of the format's own set of operators, layers or filters.
+    Operator(Operator),
+    /// Code that is not named but carried.
+    Code {
+        /// Its language or kind: `Python bytecode`, `machine code`, `R`.
+        language: &'static str,
+        /// What can be shown of it in a line: its first characters, or the name of the file that holds it.
+        beginning: String,
+    },
+    /// A path or URL, as the entry writes it.
+    Path(String),
     /// Something that only running the stream could tell; what is known of it.
     Unknown(String),
+}
+
+/// An operator, layer or filter by its name in the format's own set.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Operator {
+    /// Whose set: `keras`, `onnx`, `tensorflow`, `jinja`; names the table by which it is judged.
+    pub set: &'static str,
+    /// The part of the set: an operator domain of ONNX, a module of Keras; empty where the set has no parts.
+    pub domain: String,
+    /// Its name.
+    pub name: String,
 }
 
 /// A module and a qualified name in it.

@@ -24,7 +24,7 @@ pub mod reader;
 pub mod renderer;
 pub mod report;
 pub mod rule;
-mod show;
+pub mod show;
 pub mod sink;
 pub mod source;
 pub mod wire;

@@ -5,7 +5,7 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::fact::{Effect, EffectKind, Global, Target, Value};
+use crate::fact::{Effect, EffectKind, Global, Operator, Target, Value};
 
 /// Characters of a text or bytes that are shown.
 const TEXT: usize = 80;
@@ -13,6 +13,16 @@ const TEXT: usize = 80;
 const ELEMENTS: usize = 4;
 /// Containers in containers that are shown.
 const DEPTH: usize = 3;
+
+/// A text from a file, shortened and safe to print.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'a>(pub &'a str);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        escape(out, self.0, TEXT)
+    }
+}
 
 impl fmt::Display for Global {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -27,8 +37,26 @@ impl fmt::Display for Target {
         match self {
             Self::Global(global) => write!(out, "{global}"),
             Self::ResultOf(global) => write!(out, "{global}(…)"),
+            Self::Operator(operator) => write!(out, "{operator}"),
+            Self::Code { language, beginning } if beginning.is_empty() => out.write_str(language),
+            Self::Code { language, beginning } => {
+                write!(out, "{language} ")?;
+                escape(out, beginning, TEXT)
+            }
+            Self::Path(path) => escape(out, path, TEXT),
             Self::Unknown(known) => escape(out, known, TEXT),
         }
+    }
+}
+
+/// Such as `keras.layers.Lambda`, and `PyFunc` where the set has no parts.
+impl fmt::Display for Operator {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.domain.is_empty() {
+            escape(out, &self.domain, TEXT)?;
+            out.write_char('.')?;
+        }
+        escape(out, &self.name, TEXT)
     }
 }
 
@@ -53,9 +81,16 @@ impl fmt::Display for Effect {
             EffectKind::Add => return write!(out, "add to {target}"),
             EffectKind::Persistent => write!(out, "{target}")?,
             EffectKind::State => write!(out, "set state of {target} to ")?,
+            EffectKind::Operate => write!(out, "{target}")?,
+            EffectKind::Run => write!(out, "run {target}")?,
+            EffectKind::Read => write!(out, "read {target}")?,
+            EffectKind::Write => write!(out, "write {target}")?,
+            EffectKind::Fetch => write!(out, "fetch {target}")?,
+            EffectKind::Corrupt | EffectKind::Overrun => write!(out, "{target}")?,
         }
         match (self.kind, self.arguments.as_slice()) {
             (EffectKind::State, [state]) => write!(out, "{state}"),
+            (kind, []) if !kind.is_call() => Ok(()),
             (_, arguments) => {
                 out.write_char('(')?;
                 list(out, arguments, arguments.len(), DEPTH)?;
@@ -192,7 +227,7 @@ mod tests {
     }
 
     fn effect(kind: EffectKind, target: Target, arguments: Vec<Value>) -> Effect {
-        Effect { kind, target, arguments, opcode: "REDUCE", count: 1, sampled: false, reached: true }
+        Effect::new(kind, target, "REDUCE").with(arguments)
     }
 
     #[test]

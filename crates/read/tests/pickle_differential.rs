@@ -416,6 +416,7 @@ fn events_of(effects: &[(u64, Effect)], end: u64) -> Events {
             (Target::Unknown(known), EffectKind::Extension) => known.replace("extension code ", "code"),
             (Target::Unknown(known), EffectKind::Persistent) => known.clone(),
             (Target::Unknown(_), _) => "?".to_owned(),
+            (other, _) => panic!("no pickle does this: {other:?}"),
         };
         let mut arguments = effect.arguments.clone();
         if effect.opcode == "NEWOBJ_EX" {

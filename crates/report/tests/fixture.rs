@@ -268,15 +268,7 @@ fn evil(report: &mut Report) -> Finding {
     let effect = |kind, arguments, opcode, offset, reason: &str| JudgedEffect {
         place: place.clone(),
         span: Some(Span::Offset(offset)),
-        effect: Effect {
-            kind,
-            target: Target::Global(global.clone()),
-            arguments,
-            opcode,
-            count: 1,
-            sampled: false,
-            reached: true,
-        },
+        effect: Effect::new(kind, Target::Global(global.clone()), opcode).with(arguments),
         safety: Safety::Dangerous,
         reason: reason.to_owned(),
     };

@@ -8,6 +8,7 @@ use weighbridge_core::graph::Paths;
 use weighbridge_core::place::{Place, Span};
 use weighbridge_core::report::{Artifact, JudgedEffect, Safety};
 use weighbridge_core::rule::Rule;
+use weighbridge_core::show::Shown;
 use weighbridge_core::world::{Check, World};
 
 use crate::safety::phrase;
@@ -121,6 +122,9 @@ fn detail(artifact: &Place, judged: &JudgedEffect) -> String {
         Some(Span::Offset(offset)) => line.push_str(&format!("offset {offset}  ")),
         Some(Span::Line(number)) => line.push_str(&format!("line {number}  ")),
         None => {}
+    }
+    if !judged.effect.pointer.is_empty() {
+        line.push_str(&format!("{}  ", Shown(&judged.effect.pointer)));
     }
     line.push_str(&format!("{}  {}", judged.effect.opcode, judged.effect));
     if judged.effect.count > 1 {

@@ -81,6 +81,6 @@ fn runs_only(artifact: &Artifact, modules: &BTreeSet<&str>) -> bool {
         Target::Global(global) | Target::ResultOf(global) => {
             global.module.split('.').next().is_some_and(|top| modules.contains(top))
         }
-        Target::Unknown(_) => false,
+        Target::Operator(_) | Target::Code { .. } | Target::Path(_) | Target::Unknown(_) => false,
     })
 }

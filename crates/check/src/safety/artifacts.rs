@@ -11,7 +11,15 @@ use weighbridge_core::world::{File, Installed};
 use super::judge;
 
 /// Formats of model files; a container counts when one of them is inside.
-const MODELS: [&str; 6] = ["npy", "npz", "pickle", "pytorch-legacy", "pytorch-zip", "safetensors"];
+#[rustfmt::skip] // one line a format
+const MODELS: &[&str] = &[
+    "npy",
+    "npz",
+    "pickle",
+    "pytorch-legacy",
+    "pytorch-zip",
+    "safetensors",
+];
 
 /// One artifact for every file of the target that is or holds a model, ordered by path. The verdict is the worst of
 /// all parts; a part that was not read or not understood makes it at least unread.

@@ -2,16 +2,19 @@
 //!
 //! The default is to deny. Only what stands on the exact allow-list (`data/globals.tsv`), used as its rule says, is
 //! harmless. What nobody here can vouch for is untrusted. The list of known attacks, and the standard library as a
-//! whole, only raise untrusted to dangerous and say why.
+//! whole, only raise untrusted to dangerous and say why. Formats with operators or layers of their own are judged by the
+//! table of their set (`data/operators/`).
 
 mod artifacts;
+mod operators;
 mod shape;
 mod table;
 
 pub use artifacts::{find_owners, judge_artifacts};
 
-use weighbridge_core::fact::{Effect, EffectKind, Global, Target, Value};
+use weighbridge_core::fact::{Effect, EffectKind, Global, Operator, Target, Value};
 use weighbridge_core::report::Safety;
+use weighbridge_core::show::Shown;
 
 use self::table::{Kind, Rule};
 
@@ -48,8 +51,68 @@ pub fn judge(effect: &Effect) -> (Safety, String) {
         (EffectKind::SetItem | EffectKind::Append | EffectKind::Add, Target::ResultOf(origin)) => {
             judge_import(origin)
         }
+        (_, Target::Operator(operator)) => judge_operator(operator),
+        (_, Target::Code { language, .. }) => judge_code(language),
+        (kind, Target::Path(path)) => judge_path(kind, path),
+        (EffectKind::Corrupt, _) => dangerous("loaders that do not check this use memory that is not theirs"),
+        (EffectKind::Overrun, _) => {
+            untrusted("the file was cut short, or is made so that a loader reads past its end")
+        }
         (_, Target::Unknown(_)) => untrusted("only running the stream could tell what this object is"),
+        // No reader makes these; whatever they would mean, it is nothing that is understood.
+        (
+            EffectKind::Operate | EffectKind::Run | EffectKind::Read | EffectKind::Write | EffectKind::Fetch,
+            Target::Global(global) | Target::ResultOf(global),
+        ) => judge_import(global).max(untrusted(format!("what is done with `{global}` is not known"))),
     }
+}
+
+/// An operator, layer or filter, by the table of its set.
+fn judge_operator(operator: &Operator) -> Judgement {
+    match operators::known(operator) {
+        Some(known) if known.safety == Safety::Harmless => HARMLESS,
+        Some(known) => (known.safety, format!("`{operator}` {}", known.reason)),
+        None => untrusted(format!("`{operator}` is not known, so whoever loads the file needs code for it")),
+    }
+}
+
+/// Code that the file carries: good files do so too, so it is no attack by itself, and never harmless.
+fn judge_code(language: &str) -> Judgement {
+    match language {
+        "R promise" => {
+            dangerous("a promise runs its code when the object is first touched, and no saved data needs one")
+        }
+        _ => untrusted(format!("the file brings {language} along, which nobody here has read")),
+    }
+}
+
+/// A file that loading opens: beside the model that is how large models are stored, anywhere else it is an attack.
+fn judge_path(kind: EffectKind, path: &str) -> Judgement {
+    let url = path.contains("://");
+    if kind == EffectKind::Fetch || url {
+        return untrusted("whoever answers under this address decides what is loaded");
+    }
+    if leads_out(path) {
+        return dangerous(match kind {
+            EffectKind::Write => "it writes a file outside of the folder of the model",
+            _ => "it opens a file outside of the folder of the model",
+        });
+    }
+    match kind {
+        EffectKind::Read => HARMLESS,
+        _ => untrusted("loading a model writes no files"),
+    }
+}
+
+/// Whether a path, as POSIX or as Windows reads it, can lead out of the folder against which it is resolved.
+fn leads_out(path: &str) -> bool {
+    let mut characters = path.chars();
+    let first = characters.next();
+    let drive = characters.next() == Some(':') && first.is_some_and(|letter| letter.is_ascii_alphabetic());
+    drive
+        || matches!(first, Some('/' | '\\' | '~'))
+        || path.contains('\0')
+        || path.split(['/', '\\']).any(|step| step == "..")
 }
 
 /// What naming a global means: its module is imported, and it becomes a value.
@@ -66,7 +129,7 @@ fn judge_unknown(global: &Global) -> Judgement {
         return dangerous(format!("`{global}` {}", attack.reason));
     }
     if let Some(hidden) = hidden_segment(&global.name) {
-        return dangerous(format!("`{hidden}` reaches behind what `{}` offers", Escaped(&global.module)));
+        return dangerous(format!("`{hidden}` reaches behind what `{}` offers", Shown(&global.module)));
     }
     match table::standard(global) {
         Some(false) => dangerous(format!(
@@ -88,9 +151,7 @@ fn judge_foreign(global: &Global) -> Judgement {
         // the one to say where they are harmless.
         "__torch__" => untrusted(format!("`{global}` is a type of TorchScript, which is not known here")),
         "cloudpickle" | "dill" => untrusted(format!("the file carries code by value (`{global}`)")),
-        _ => {
-            untrusted(format!("code of package `{}` runs, for which nobody here can vouch", Escaped(package)))
-        }
+        _ => untrusted(format!("code of package `{}` runs, for which nobody here can vouch", Shown(package))),
     }
 }
 
@@ -98,7 +159,7 @@ fn judge_foreign(global: &Global) -> Judgement {
 /// (`__builtins__`, `__loader__`).
 fn hidden_segment(name: &str) -> Option<String> {
     if name.starts_with("__") && name.ends_with("__") {
-        return Some(Escaped(name).to_string());
+        return Some(Shown(name).to_string());
     }
     let (_, rest) = name.split_once('.')?;
     let modules =
@@ -106,7 +167,7 @@ fn hidden_segment(name: &str) -> Option<String> {
     let mut segments = name.split('.').take(1).chain(rest.split('.'));
     segments
         .find(|segment| segment.starts_with('_') || modules.contains(segment))
-        .map(|hidden| Escaped(hidden).to_string())
+        .map(|hidden| Shown(hidden).to_string())
 }
 
 fn judge_call(effect: &Effect, global: &Global) -> Judgement {
@@ -207,7 +268,7 @@ fn judge_item((key, value): &(Value, Value)) -> Judgement {
     match key {
         Value::Text(name, _) if DATA_ATTRIBUTES.contains(&name.as_str()) => HARMLESS,
         Value::Text(name, _) if name.starts_with("__") => {
-            dangerous(format!("it plants `{}` on the object", Escaped(name)))
+            dangerous(format!("it plants `{}` on the object", Shown(name)))
         }
         Value::Text(name, _) if LOOKED_UP.contains(&name.as_str()) && is_code(value) => {
             dangerous(format!("it plants a method `{name}` on the object, which the loader would call"))
@@ -244,7 +305,7 @@ pub fn phrase(effect: &Effect) -> String {
         Target::Global(global) | Target::ResultOf(global) => {
             table::dangerous(global).map(|attack| attack.does)
         }
-        Target::Unknown(_) => None,
+        _ => None,
     };
     match (effect.kind, attack) {
         (EffectKind::Call | EffectKind::New, Some("program")) => "runs a program".to_owned(),
@@ -258,16 +319,13 @@ pub fn phrase(effect: &Effect) -> String {
         }
         (EffectKind::Extension, _) => format!("imports something by {target}"),
         (EffectKind::Persistent | EffectKind::Buffer, _) => format!("asks for {target}"),
-    }
-}
-
-/// A name from a file, safe to print.
-struct Escaped<'a>(&'a str);
-
-impl std::fmt::Display for Escaped<'_> {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let shown = Value::Text(self.0.to_owned(), 0).to_string();
-        out.write_str(shown.trim_matches('"'))
+        (EffectKind::Operate, _) => format!("uses `{target}`"),
+        (EffectKind::Run, _) => format!("runs {target}"),
+        (EffectKind::Read, _) => format!("opens `{target}`"),
+        (EffectKind::Write, _) => format!("writes `{target}`"),
+        (EffectKind::Fetch, _) => format!("fetches `{target}`"),
+        (EffectKind::Corrupt, _) => "misleads its loader about sizes".to_owned(),
+        (EffectKind::Overrun, _) => "claims data that it does not hold".to_owned(),
     }
 }
 

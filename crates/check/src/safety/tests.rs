@@ -1,4 +1,4 @@
-use weighbridge_core::fact::{Effect, EffectKind, Global, Target, Value};
+use weighbridge_core::fact::{Effect, EffectKind, Global, Operator, Target, Value};
 use weighbridge_core::report::Safety::{self, Dangerous, Harmless, Unread, Untrusted};
 
 use super::*;
@@ -37,8 +37,7 @@ fn tuple(values: Vec<Value>) -> Value {
 }
 
 fn check(kind: EffectKind, target: Target, arguments: Vec<Value>, expected: Safety) {
-    let effect =
-        Effect { kind, target, arguments, opcode: "REDUCE", count: 1, sampled: false, reached: true };
+    let effect = Effect::new(kind, target, "REDUCE").with(arguments);
     let (safety, reason) = judge(&effect);
     assert_eq!(safety, expected, "{effect}: {reason}");
     assert_eq!(reason.is_empty(), safety == Harmless, "{effect}: {reason}");
@@ -187,4 +186,43 @@ fn ids_of_storages_are_harmless_and_others_unknown() {
     let storage = tuple(vec![text("storage"), named("torch:FloatStorage"), text("0"), text("cpu")]);
     check(EffectKind::Persistent, target(), vec![storage], Harmless);
     check(EffectKind::Persistent, target(), vec![text("1")], Unread);
+}
+
+#[test]
+fn operators_are_judged_by_the_table_of_their_set() {
+    let operator = |set, domain: &str, name: &str| {
+        Target::Operator(Operator { set, domain: domain.to_owned(), name: name.to_owned() })
+    };
+    for (target, expected) in [
+        (operator("onnx", "", "Conv"), Harmless),
+        (operator("onnx", "com.evil", "Conv"), Untrusted),
+        (operator("no such set", "", "Conv"), Untrusted),
+    ] {
+        check(EffectKind::Operate, target, vec![], expected);
+    }
+}
+
+#[test]
+fn what_a_model_opens_must_lie_beside_it() {
+    let path = |path: &str| Target::Path(path.to_owned());
+    for (kind, target, expected) in [
+        (EffectKind::Read, path("model.data"), Harmless),
+        (EffectKind::Read, path("weights/part-1..bin"), Harmless),
+        (EffectKind::Read, path("../../etc/passwd"), Dangerous),
+        (EffectKind::Read, path("a/../../b"), Dangerous),
+        (EffectKind::Read, path("..\\b"), Dangerous),
+        (EffectKind::Read, path("/etc/passwd"), Dangerous),
+        (EffectKind::Read, path("C:\\b"), Dangerous),
+        (EffectKind::Read, path("~/b"), Dangerous),
+        (EffectKind::Read, path("data\0/../b"), Dangerous),
+        (EffectKind::Read, path("https://example.org/a"), Untrusted),
+        (EffectKind::Fetch, path("https://example.org/a"), Untrusted),
+        (EffectKind::Write, path("beside.txt"), Untrusted),
+        (EffectKind::Write, path("/tmp/out"), Dangerous),
+        (EffectKind::Run, Target::Code { language: "Python bytecode", beginning: String::new() }, Untrusted),
+        (EffectKind::Corrupt, Target::Unknown("a count that wraps".to_owned()), Dangerous),
+        (EffectKind::Overrun, Target::Unknown("4 bytes behind the end".to_owned()), Untrusted),
+    ] {
+        check(kind, target, vec![], expected);
+    }
 }

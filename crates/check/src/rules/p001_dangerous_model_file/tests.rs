@@ -27,7 +27,7 @@ fn effect(kind: EffectKind, opcode: &'static str, module: &str, name: &str, argu
     let target = Target::Global(Global { module: module.to_owned(), name: name.to_owned() });
     let text = |text: &str| Value::Text(text.to_owned(), u64::try_from(text.len()).unwrap());
     let arguments = argument.map(text).into_iter().collect();
-    What::Effect(Effect { kind, target, arguments, opcode, count: 1, sampled: false, reached: true })
+    What::Effect(Effect::new(kind, target, opcode).with(arguments))
 }
 
 fn import(module: &str, name: &str) -> What {

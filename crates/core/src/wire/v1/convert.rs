@@ -133,7 +133,10 @@ fn effect(judged: &JudgedEffect) -> super::Effect {
     let (module, name, on_result) = match &effect.target {
         Target::Global(global) => (Some(global.module.clone()), global.name.clone(), false),
         Target::ResultOf(global) => (Some(global.module.clone()), global.name.clone(), true),
-        Target::Unknown(known) => (None, known.clone(), false),
+        Target::Operator(operator) => (Some(operator.domain.clone()), operator.name.clone(), false),
+        Target::Code { .. } | Target::Path(_) | Target::Unknown(_) => {
+            (None, effect.target.to_string(), false)
+        }
     };
     super::Effect {
         kind: effect.kind.as_str().to_owned(),
@@ -147,6 +150,7 @@ fn effect(judged: &JudgedEffect) -> super::Effect {
             _ => None,
         },
         opcode: effect.opcode.to_owned(),
+        pointer: effect.pointer.clone(),
         count: effect.count,
         sampled: effect.sampled,
         reached: effect.reached,

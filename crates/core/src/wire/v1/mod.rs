@@ -163,11 +163,13 @@ pub struct Artifact {
 
 /// One thing that loading a model file does, merged over equal occurrences.
 pub struct Effect {
-    /// `import`, `call`, `new`, `state`, `append`, `set-item`, `add`, `extension`, `persistent` or `buffer`.
+    /// `import`, `call`, `new`, `state`, `append`, `set-item`, `add`, `extension`, `persistent`, `buffer`; outside of
+    /// pickles also `operate`, `run`, `read`, `write`, `fetch`, `corrupt` or `overrun`.
     pub kind: String,
-    /// Module on which it acts; `null` where only running the file would tell.
+    /// Module on which it acts, or the domain of an operator; `null` where `name` is a path, code, or what is known of
+    /// a target that only running the file would tell.
     pub module: Option<String>,
-    /// Qualified name in the module; with `module` being `null`, what is known of the target.
+    /// Qualified name in the module, or the name of an operator; with `module` being `null`, what is known of the target.
     pub name: String,
     /// It acts on an instance of, or the result of calling, `module.name` and not on that itself.
     pub on_result: bool,
@@ -177,8 +179,10 @@ pub struct Effect {
     pub inner: Vec<String>,
     /// Byte offset in the innermost step.
     pub offset: Option<u64>,
-    /// Opcode, as `pickletools` names it.
+    /// Opcode, as `pickletools` names it; outside of pickles the construct of the format.
     pub opcode: String,
+    /// Where in the structure of the innermost step; empty where the offset says it all.
+    pub pointer: String,
     /// How often it occurs.
     pub count: u64,
     /// `count` includes occurrences with other arguments than these.

@@ -183,6 +183,7 @@ impl Effects {
                 target: target.unwrap_or_else(|| Target::Unknown(String::new())),
                 arguments: entry.arguments,
                 opcode: entry.opcode,
+                pointer: String::new(),
                 count: entry.count,
                 sampled: entry.sampled,
                 reached: true,
