@@ -17,6 +17,7 @@ mod real;
 mod rules;
 mod same;
 mod scan;
+mod suite;
 mod support;
 
 use std::process::ExitCode;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         rules::tests(),
         same::tests(),
         scan::tests(),
+        suite::tests(),
     ]
     .into_iter()
     .flatten()
