@@ -9,6 +9,8 @@ use crate::fact::{Effect, EffectKind, Global, Operator, Target, Value};
 
 /// Characters of a text or bytes that are shown.
 const TEXT: usize = 80;
+/// Characters of what is known of carried code that are shown.
+const CODE: usize = 240;
 /// Elements of a container that are shown.
 const ELEMENTS: usize = 4;
 /// Containers in containers that are shown.
@@ -41,7 +43,7 @@ impl fmt::Display for Target {
             Self::Code { language, beginning } if beginning.is_empty() => out.write_str(language),
             Self::Code { language, beginning } => {
                 write!(out, "{language} ")?;
-                escape(out, beginning, TEXT)
+                escape(out, beginning, CODE)
             }
             Self::Path(path) => escape(out, path, TEXT),
             Self::Unknown(known) => escape(out, known, TEXT),

@@ -55,11 +55,12 @@ pub(super) fn finding(
     safety: Safety,
     remedy: Remedy,
 ) -> Option<Finding> {
-    let mut effects: Vec<&JudgedEffect> =
-        artifact.effects.iter().filter(|effect| effect.safety == safety).collect();
+    // What an attack calls says little where it makes code of bytes: what the code names says more.
+    let told = |judged: &&JudgedEffect| judged.safety == safety || carries_code(judged);
+    let mut effects: Vec<&JudgedEffect> = artifact.effects.iter().filter(told).collect();
     // What acts comes before what only names, and then the order of the file.
     effects.sort_by_key(|judged| rank(judged));
-    let worst = *effects.first()?;
+    let worst = *effects.iter().find(|judged| judged.safety == safety)?;
     let mut names: Vec<String> = effects.iter().map(|judged| judged.effect.target.to_string()).collect();
     names.sort();
     names.dedup();
@@ -95,15 +96,20 @@ pub(super) fn finding(
     })
 }
 
+fn carries_code(judged: &JudgedEffect) -> bool {
+    matches!(judged.effect.target, Target::Code { .. })
+}
+
 fn imports(effect: &Effect) -> bool {
     effect.kind == EffectKind::Import
 }
 
-/// Calls of known attacks first, then other calls, changes, and imports.
+/// Calls of known attacks first, then carried code, other calls, changes, and imports.
 fn rank(judged: &JudgedEffect) -> u8 {
     match (judged.effect.kind, phrase(&judged.effect).split(' ').next()) {
         (EffectKind::Call | EffectKind::New, Some("runs" | "evaluates")) => 0,
         (EffectKind::Call | EffectKind::New, Some("opens" | "imports")) => 1,
+        _ if carries_code(judged) => 1,
         (EffectKind::Call | EffectKind::New, _) => 2,
         (EffectKind::Import | EffectKind::Extension, _) => 4,
         _ => 3,

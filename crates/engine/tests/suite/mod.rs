@@ -10,6 +10,7 @@ mod build;
 mod cases_archive;
 mod cases_ordinary;
 mod cases_pickle;
+mod cases_pytorch;
 mod run;
 
 use std::sync::{LazyLock, OnceLock};
@@ -21,7 +22,7 @@ use run::Outcome;
 
 /// Everything in the suite.
 fn groups() -> Vec<Vec<Case>> {
-    vec![cases_archive::cases(), cases_ordinary::cases(), cases_pickle::cases()]
+    vec![cases_archive::cases(), cases_ordinary::cases(), cases_pickle::cases(), cases_pytorch::cases()]
 }
 
 /// What is scanned, and what must come of it.

@@ -1,6 +1,7 @@
 //! Model files: what loading them would do.
 
 pub mod known;
+pub(crate) mod marshal;
 pub mod npy;
 pub mod pickle;
 pub(crate) mod pytorch_zip;

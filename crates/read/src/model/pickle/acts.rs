@@ -13,6 +13,7 @@ use super::machine::{Machine, UNDERFLOW};
 use super::opcode as op;
 use super::renames::to_python3;
 use super::view::Viewer;
+use crate::model::marshal::{self, Described};
 
 /// What is shown as the arguments of an effect.
 #[derive(Clone, Copy)]
@@ -255,11 +256,65 @@ impl Machine<'_> {
     fn call(&mut self, callee: Handle, arguments: Handle, opcode: u8) -> Result<(), Fail> {
         let key = self.key(callee).ok_or(NOT_CALLABLE)?;
         self.record(EffectKind::Call, key, opcode, Shown::Elements(arguments))?;
+        if self.makes_code(callee) {
+            let found = marshal::describe_arguments(&self.viewer().arguments(arguments)?);
+            self.record_code(&found.unwrap_or_default(), opcode)?;
+        }
         let result = match callee.view() {
             View::Global(number) => self.result(number, arguments)?,
             _ => Handle::UNKNOWN,
         };
+        if let View::Global(number) = callee.view()
+            && self.heap.known(number) == Known::Unmarshal
+            && let Some(code) = self.unmarshal(arguments)?
+        {
+            self.record_code(&code, opcode)?;
+        }
         self.push(result)
+    }
+
+    /// Whether a call of this makes code of its parts.
+    fn makes_code(&self, callee: Handle) -> bool {
+        match callee.view() {
+            View::Global(number) => self.heap.known(number) == Known::MakeCode,
+            // Only code objects are made of this many parts of these kinds; other types give no description.
+            View::Object(index) => self.heap.get_object(index).is_some_and(|object| {
+                self.heap.known(object.origin) == Known::TypeByName
+                    && self.argument(object.arguments, 0).is_some_and(|name| {
+                        self.viewer().name(name).is_ok_and(|name| name.as_deref() == Some("CodeType"))
+                    })
+            }),
+            _ => false,
+        }
+    }
+
+    /// Code in the bytes that `marshal.loads` is called with; none where they are data, or not known.
+    fn unmarshal(&mut self, arguments: Handle) -> Result<Option<Described>, Fail> {
+        let bytes = match self.argument(arguments, 0).map(Handle::view) {
+            Some(View::Bytes(at) | View::ByteArray(at)) => {
+                let payload = self.source.payload(at)?;
+                if payload.length > marshal::MOST_BYTES {
+                    return Ok(Some(Described::default()));
+                }
+                self.input.read_vec(payload.start, payload.length, marshal::MOST_BYTES)?
+            }
+            Some(View::Encoded(at)) => {
+                let text = self.source.text(at, usize::try_from(marshal::MOST_BYTES).unwrap_or(0))?;
+                text.beginning.chars().filter_map(|character| u8::try_from(character).ok()).collect()
+            }
+            _ => return Ok(None),
+        };
+        // The same bytes may be loaded over and over.
+        self.source.spend(bytes.len());
+        self.source.check_work()?;
+        Ok(marshal::describe(&bytes).filter(|found| found.codes > 0))
+    }
+
+    /// Says what is known of code that the stream makes. That it runs is for whoever calls it.
+    fn record_code(&mut self, code: &Described, opcode: u8) -> Result<(), Fail> {
+        let summary = code.summary();
+        self.budget.charge(u64::try_from(summary.len()).unwrap_or(u64::MAX))?;
+        self.record(EffectKind::Run, Key::Code(summary), opcode, Shown::Nothing)
     }
 
     /// A function that calls or loads what it is given has become a part of some data: whoever gets that may call it,
@@ -324,7 +379,13 @@ impl Machine<'_> {
                 }
                 return Ok(object);
             }
-            Known::BytesFile | Known::ArrayWrapper | Known::Caller | Known::Other => {}
+            Known::BytesFile
+            | Known::ArrayWrapper
+            | Known::Caller
+            | Known::Unmarshal
+            | Known::MakeCode
+            | Known::TypeByName
+            | Known::Other => {}
         }
         Ok(self.heap.object(callee, arguments, &mut self.budget)?)
     }

@@ -24,6 +24,12 @@ pub(super) enum Known {
     ArrayWrapper,
     /// Calls its first argument.
     Caller,
+    /// `marshal.loads`: makes code of bytes.
+    Unmarshal,
+    /// Makes code of its parts.
+    MakeCode,
+    /// Gives the built-in type whose name is its argument; with `CodeType` it makes code.
+    TypeByName,
     /// Anything else.
     Other,
 }
@@ -33,7 +39,14 @@ impl Known {
     pub(super) fn is_tool(self) -> bool {
         match self {
             Self::GetAttribute | Self::Reconstruct | Self::AddExtension | Self::Load | Self::Caller => true,
-            Self::Encode | Self::BytesFile | Self::Dictionary(_) | Self::ArrayWrapper | Self::Other => false,
+            Self::Unmarshal
+            | Self::MakeCode
+            | Self::TypeByName
+            | Self::Encode
+            | Self::BytesFile
+            | Self::Dictionary(_)
+            | Self::ArrayWrapper
+            | Self::Other => false,
         }
     }
 }
@@ -60,6 +73,10 @@ pub(super) fn known(global: &Global) -> Known {
         | ("joblib" | "joblib.numpy_pickle", "load")
         | ("numpy" | "numpy.lib.npyio" | "numpy.lib._npyio_impl", "load")
         | ("pandas" | "pandas.io.pickle", "read_pickle") => Known::Load,
+        ("marshal", "loads") => Known::Unmarshal,
+        ("types", "CodeType") | ("dill" | "dill.dill" | "dill._dill", "_create_code") => Known::MakeCode,
+        ("cloudpickle" | "cloudpickle.cloudpickle", "_builtin_type")
+        | ("dill" | "dill.dill" | "dill._dill", "_load_type") => Known::TypeByName,
         ("io" | "_io", "BytesIO") => Known::BytesFile,
         ("builtins" | "__builtin__", "dict") | ("collections", "OrderedDict" | "Counter") => {
             Known::Dictionary(0)

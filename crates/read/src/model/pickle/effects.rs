@@ -11,6 +11,7 @@ use weighbridge_core::fact::{Effect, EffectKind, Target, Value};
 
 use super::handle::{Handle, View};
 use super::heap::{Budget, Heap};
+use crate::model::marshal;
 
 /// How many different argument lists are kept for one target.
 const DISTINCT: usize = 256;
@@ -20,6 +21,8 @@ const DISTINCT: usize = 256;
 pub(super) enum Key {
     Global(u32),
     ResultOf(u32),
+    /// Code that the stream carries; what is known of it.
+    Code(String),
     Unknown(String),
 }
 
@@ -86,7 +89,7 @@ impl Effects {
             Key::Global(number) | Key::ResultOf(number) => {
                 heap.get_global(number).is_some_and(|global| is_path(&global.module) && is_path(&global.name))
             }
-            Key::Unknown(_) => true,
+            Key::Code(_) | Key::Unknown(_) => true,
         })
     }
 
@@ -176,6 +179,7 @@ impl Effects {
             let target = match entry.key {
                 Key::Global(number) => global(number).map(Target::Global),
                 Key::ResultOf(number) => global(number).map(Target::ResultOf),
+                Key::Code(beginning) => Some(Target::Code { language: marshal::LANGUAGE, beginning }),
                 Key::Unknown(known) => Some(Target::Unknown(known)),
             };
             let effect = Effect {
