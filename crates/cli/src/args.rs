@@ -73,6 +73,8 @@ pub enum Command {
     Rules(Rules),
     /// Show every way by which a package or advisory came in, shortest first.
     Why(Why),
+    /// Rescue the tensors of a PyTorch checkpoint as safetensors, without loading it.
+    Fix(Fix),
     /// Look after the advisories.
     #[command(subcommand)]
     Db(Db),
@@ -173,6 +175,26 @@ pub struct Why {
     /// What is weighed, and how.
     #[command(flatten)]
     pub weighing: Weighing,
+}
+
+/// Options of `fix`.
+#[derive(Args, Debug)]
+pub struct Fix {
+    /// The checkpoint, such as `model.pt`. It is read and never loaded: nothing in it runs.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The file to write [default: the checkpoint's name with `.safetensors`].
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Only the tensors below this name, such as `state_dict`; their names go on from there.
+    #[arg(long, value_name = "NAME")]
+    pub below: Option<String>,
+    /// Replace the file to write if it exists.
+    #[arg(long)]
+    pub force: bool,
+    /// Write name, type, shape and SHA-256 of every tensor to this file, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub proof: Option<PathBuf>,
 }
 
 /// What to do with the advisories.

@@ -4,6 +4,7 @@
 
 mod arguments;
 mod database;
+mod fix;
 mod hostile;
 mod interrupts;
 mod policy;
@@ -22,6 +23,7 @@ fn main() {
     let mut trials: Vec<Trial> = [
         arguments::TESTS,
         database::TESTS,
+        fix::TESTS,
         hostile::TESTS,
         interrupts::TESTS,
         policy::TESTS,

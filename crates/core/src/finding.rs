@@ -132,6 +132,8 @@ pub enum Remedy {
     Pin(String),
     /// Delete something.
     Remove(String),
+    /// Write something anew in a form that runs nothing.
+    Convert(String),
     /// Anything else, as an instruction.
     Manual(String),
 }
@@ -150,7 +152,9 @@ impl fmt::Display for Remedy {
                 }
                 Ok(())
             }
-            Self::Pin(what) | Self::Remove(what) | Self::Manual(what) => out.write_str(what),
+            Self::Pin(what) | Self::Remove(what) | Self::Convert(what) | Self::Manual(what) => {
+                out.write_str(what)
+            }
         }
     }
 }

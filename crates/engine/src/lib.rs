@@ -9,6 +9,7 @@ mod codec;
 pub mod conclude;
 pub mod enrich;
 mod exclude;
+pub mod fix;
 pub mod flow;
 pub mod join;
 pub mod progress;

@@ -15,7 +15,7 @@ mod sarif;
 mod short;
 mod text;
 mod tree;
-mod words;
+pub mod words;
 mod wrap;
 
 use weighbridge_core::renderer::Renderer;

@@ -28,7 +28,7 @@ pub(crate) fn thousands(number: u64) -> String {
 }
 
 /// `1.9 GB`: decimal units, one digit after the point below ten.
-pub(crate) fn bytes(number: u64) -> String {
+pub fn bytes(number: u64) -> String {
     const UNITS: [&str; 7] = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
     let mut unit = 0;
     let mut tenths = u128::from(number) * 10;

@@ -35,14 +35,30 @@ impl Check for Dangerous {
     }
 
     fn check(&self, world: &World<'_>, findings: &mut Vec<Finding>) {
-        let remedy = || {
-            let what = "delete it and do not load it; get the weights anew, as safetensors";
-            Remedy::Remove(what.to_owned())
-        };
         for artifact in world.artifacts.iter().filter(|artifact| artifact.safety == Safety::Dangerous) {
-            findings.extend(finding(&RULE, artifact, Safety::Dangerous, remedy()));
+            let remedy = match conversion(artifact) {
+                Some(command) => Remedy::Convert(format!(
+                    "do not load it; get the weights anew, or take them out without loading: {command}"
+                )),
+                None => {
+                    let what = "delete it and do not load it; get the weights anew, as safetensors";
+                    Remedy::Remove(what.to_owned())
+                }
+            };
+            findings.extend(finding(&RULE, artifact, Safety::Dangerous, remedy));
         }
     }
+}
+
+/// The command that writes the tensors of this file as safetensors, where it is one that can be converted.
+pub(super) fn conversion(artifact: &Artifact) -> Option<String> {
+    if !matches!(artifact.format, "pytorch-zip" | "pytorch-legacy") {
+        return None;
+    }
+    let path = &artifact.place.path;
+    let plain = |character: char| character.is_ascii_alphanumeric() || "-_./+@,".contains(character);
+    let quoted = if path.chars().all(plain) { path.to_string() } else { format!("'{}'", Shown(path)) };
+    Some(format!("weighbridge fix {quoted}"))
 }
 
 /// How many effects are told one by one.

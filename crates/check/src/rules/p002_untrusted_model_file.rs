@@ -9,7 +9,7 @@ use weighbridge_core::report::{Artifact, Safety};
 use weighbridge_core::rule::Rule;
 use weighbridge_core::world::{Check, Installed, World};
 
-use super::p001_dangerous_model_file::finding;
+use super::p001_dangerous_model_file::{conversion, finding};
 
 /// A model file for whose code nobody here can vouch.
 pub static RULE: Rule = Rule {
@@ -33,9 +33,14 @@ impl Check for Untrusted {
     }
 
     fn check(&self, world: &World<'_>, findings: &mut Vec<Finding>) {
-        let remedy = || {
-            let what = "review the code that is named, or store the weights as safetensors";
-            Remedy::Manual(what.to_owned())
+        let remedy = |artifact: &Artifact| match conversion(artifact) {
+            Some(command) => {
+                Remedy::Convert(format!("review the code that is named, or keep only the weights: {command}"))
+            }
+            None => {
+                let what = "review the code that is named, or store the weights as safetensors";
+                Remedy::Manual(what.to_owned())
+            }
         };
         let untrusted: Vec<&Artifact> =
             world.artifacts.iter().filter(|artifact| artifact.safety == Safety::Untrusted).collect();
@@ -47,7 +52,7 @@ impl Check for Untrusted {
             let own = artifact.owner.as_ref().and_then(|owner| modules.get(owner));
             // Whoever imports the package runs this code anyway: a finding would only say that there are packages.
             if !own.is_some_and(|own| runs_only(artifact, own)) {
-                findings.extend(finding(&RULE, artifact, Safety::Untrusted, remedy()));
+                findings.extend(finding(&RULE, artifact, Safety::Untrusted, remedy(artifact)));
             }
         }
     }

@@ -2,6 +2,7 @@
 
 mod db;
 mod explain;
+mod fix;
 mod rules;
 mod scan;
 mod shell;
@@ -23,6 +24,7 @@ pub(crate) fn run(cli: &Cli, setup: &Setup, printer: &Printer) -> Result<Exit, F
         Command::Explain(explain) => explain::run(&explain.rule, printer),
         Command::Rules(rules) => rules::run(rules.format, printer),
         Command::Why(why) => why::run(&cli.global, why, setup, printer),
+        Command::Fix(fix) => fix::run(&cli.global, fix, setup, printer),
         Command::Db(db) => db::run(&cli.global, db, setup, printer),
         Command::Completions(completions) => shell::completions(completions.shell, printer),
         Command::Man => shell::man(printer),

@@ -1,5 +1,6 @@
 //! Model files: what loading them would do.
 
+pub mod checkpoint;
 pub mod known;
 pub(crate) mod marshal;
 pub mod npy;

@@ -7,6 +7,7 @@
 
 mod dtype;
 mod header;
+mod stored;
 
 use weighbridge_core::coverage::{LimitKind, Unread};
 use weighbridge_core::fact::{Tensors, What};
@@ -14,6 +15,8 @@ use weighbridge_core::input::Input;
 use weighbridge_core::place::Span;
 use weighbridge_core::reader::{About, Claim, Family, Hint, Reader};
 use weighbridge_core::sink::{Body, Child, Sink};
+
+pub use stored::{Stored, header, stored};
 
 use crate::bytes::{length, u64_at};
 use crate::fault::Faults;

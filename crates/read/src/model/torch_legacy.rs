@@ -85,6 +85,12 @@ static ELEMENTS: &[(&str, &str, u64)] = &[
     ("UntypedStorage", "uint8", 1),
 ];
 
+/// Bytes of a storage of this class with so many elements; none for an unknown class.
+pub(super) fn storage_bytes(class: &str, elements: u64) -> Option<u64> {
+    let (_, _, size) = ELEMENTS.iter().find(|(known, _, _)| *known == class)?;
+    elements.checked_mul(*size)
+}
+
 fn checkpoint(input: &Input, streams: &mut Streams<'_>, tensors: &mut Tensors) -> Result<(), Unread> {
     let mut at = 0;
     for stream in 0..5 {

@@ -329,6 +329,7 @@ fn remedy(remedy: &Remedy) -> super::Remedy {
         },
         Remedy::Pin(_) => plain(super::RemedyKind::Pin),
         Remedy::Remove(_) => plain(super::RemedyKind::Remove),
+        Remedy::Convert(_) => plain(super::RemedyKind::Convert),
         Remedy::Manual(_) => plain(super::RemedyKind::Manual),
     }
 }

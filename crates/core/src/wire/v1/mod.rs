@@ -430,6 +430,8 @@ pub enum RemedyKind {
     Pin,
     /// Delete something.
     Remove,
+    /// Write something anew in a form that runs nothing.
+    Convert,
     /// Anything else.
     Manual,
 }

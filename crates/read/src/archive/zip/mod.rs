@@ -15,6 +15,7 @@ mod header;
 
 use weighbridge_core::coverage::Unread;
 use weighbridge_core::input::Input;
+use weighbridge_core::place::Place;
 use weighbridge_core::reader::{About, Claim, Family, Hint, Reader};
 use weighbridge_core::sink::Sink;
 
@@ -83,6 +84,18 @@ const SIZES_FOLLOW: u16 = 8;
 const ALWAYS: &[&str] = &["zip", "npz", "whl", "egg", "keras", "pt2", "ptl", "skops"];
 /// Extensions of files that are zip archives or something else that another reader knows by its first bytes.
 const OFTEN: &[&str] = &["pt", "pth", "ckpt"];
+
+/// All members, by both headers.
+///
+/// # Errors
+/// What hinders reading the directory.
+pub(crate) fn members(input: &Input) -> Result<Vec<Found>, Unread> {
+    // What is wrong with the archive is for the scan to tell.
+    let mut sink = Sink::new(Place::file(""), "zip", *input.limits());
+    let mut archive = Archive::new(input);
+    archive.read(&mut sink)?;
+    Ok(archive.members)
+}
 
 impl Reader for Zip {
     fn about(&self) -> &'static About {

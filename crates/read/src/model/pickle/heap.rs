@@ -132,6 +132,8 @@ pub(super) struct Heap {
     numbers: HashMap<Global, u32>,
     /// Tools (see [`Known::is_tool`]) that went into a container, in the order in which they did.
     handed_over: Vec<u32>,
+    /// Every element of every container, where somebody wants the data and not only what loading does.
+    whole: Option<HashMap<u32, Vec<Handle>>>,
 }
 
 /// A heap cannot number more things than this.
@@ -162,6 +164,11 @@ impl Heap {
         budget: &mut Budget,
     ) -> Result<(), Unread> {
         let Some(mut container) = self.get(index) else { return Ok(()) };
+        if let Some(whole) = &mut self.whole {
+            let bytes = items.len().saturating_mul(size_of::<[Handle; 2]>());
+            budget.charge(u64::try_from(bytes).unwrap_or(u64::MAX))?;
+            whole.entry(index).or_default().extend_from_slice(items);
+        }
         let step = if pairs { 2 } else { 1 };
         let first = if pairs { FIRST.saturating_mul(2) } else { FIRST };
         self.hand_over(items);
@@ -256,6 +263,17 @@ impl Heap {
         self.elements.as_slice().get(start..end).unwrap_or_default()
     }
 
+    /// From now on keeps every element of every container.
+    pub(super) fn keep_whole(&mut self) {
+        self.whole = Some(HashMap::new());
+    }
+
+    /// All elements of a container; of a dictionary, keys and values in turn. Empty unless [`Self::keep_whole`] was
+    /// called before the stream ran.
+    pub(super) fn whole(&self, index: u32) -> &[Handle] {
+        self.whole.as_ref().and_then(|whole| whole.get(&index)).map_or(&[], Vec::as_slice)
+    }
+
     /// The element at `position`, if it is among the first that are always kept.
     pub(super) fn element(&self, index: u32, position: usize) -> Option<Handle> {
         self.kept(index).get(position).copied().filter(|_| position < usize::try_from(FIRST).unwrap_or(0))
@@ -328,6 +346,9 @@ impl Heap {
         self.containers.clear();
         self.objects.clear();
         self.handed_over.clear();
+        if let Some(whole) = &mut self.whole {
+            whole.clear();
+        }
     }
 }
 

@@ -21,6 +21,7 @@ mod packed;
 mod renames;
 mod source;
 pub(super) mod streams;
+pub(super) mod tensors;
 mod text;
 mod view;
 

@@ -22,6 +22,7 @@ pub(super) struct Tensor {
     pub(super) name: String,
     pub(super) dtype: &'static str,
     pub(super) elements: u64,
+    pub(super) shape: Vec<u64>,
     /// Where its bytes begin and end, counted from the end of the header.
     pub(super) begin: u64,
     pub(super) end: u64,
@@ -204,7 +205,9 @@ fn tensor(name: String, value: Json) -> Result<(Tensor, Option<HeaderFault>), He
         let text = format!("has {elements} elements of type {dtype} and claims {bytes} bytes");
         odd = Some(fault("have a shape that does not fit their size", &text));
     }
-    Ok((Tensor { name, dtype, elements, begin, end }, odd))
+    let size = |dimension: &Json| if let Json::Count(count) = dimension { *count } else { 0 };
+    let shape = shape.iter().map(size).collect();
+    Ok((Tensor { name, dtype, elements, shape, begin, end }, odd))
 }
 
 /// A name as it is told: not longer than a line.
