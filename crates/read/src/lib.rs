@@ -49,6 +49,7 @@ pub static READERS: &[&dyn Reader] = &[
     &package::PyprojectReader,
     &model::torch_legacy::TorchLegacy,
     &package::PyvenvReader,
+    &model::r_data::RData,
     &package::RecordReader,
     &package::RequirementsReader,
     &model::safetensors::Safetensors,

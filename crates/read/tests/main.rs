@@ -34,6 +34,7 @@ mod pickle_differential;
 mod pickle_effects;
 mod pickle_hostile;
 mod pickle_streams;
+mod r_data;
 mod read;
 mod safetensors;
 mod smoke;
@@ -59,6 +60,7 @@ fn main() {
         pickle_effects::trials(),
         pickle_hostile::trials(),
         pickle_streams::trials(),
+        r_data::trials(),
         safetensors::trials(),
         smoke::trials(),
         tar::trials(),

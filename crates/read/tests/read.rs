@@ -81,6 +81,8 @@ fn show(what: &What) -> String {
             "tensors: {} of {} elements, {} bytes, {:?}",
             tensors.count, tensors.elements, tensors.bytes, tensors.types
         ),
+        What::Effect(effect) if effect.pointer.is_empty() => format!("effect: {effect}"),
+        What::Effect(effect) => format!("effect: {effect} at {}", effect.pointer),
         other => format!("{other:?}"),
     }
 }

@@ -59,6 +59,11 @@ fn seeds(id: &str) -> Vec<Vec<u8>> {
             let magic = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.";
             seeds.push([&magic[..], b"\x80\x02}.\x80\x02}.\x80\x02].\x00\x00"].concat());
         }
+        "r-data" => {
+            let list = crate::r_data::Xdr::new().int(19 | 1 << 9).int(2).closure("paste", "a");
+            seeds.push(list.promise("system", "id").variable("names").null().null().bytes());
+            seeds.push(b"A\n2\n262658\n131840\n19\n3\n15\n1\n1.5\nNA\n24\n1\n0a\n16\n1\n9\n1\na\n".to_vec());
+        }
         "compressed" => seeds.push(b"\x1f\x8b\x08\x08 and whatever follows".to_vec()),
         "known" => seeds.push(b"GGUF\x03\x00\x00\x00".to_vec()),
         "tar" => seeds.push(crate::tar::archive(&[crate::tar::Entry::file("a", b"b")])),

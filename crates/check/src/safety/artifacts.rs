@@ -18,6 +18,7 @@ const MODELS: &[&str] = &[
     "pickle",
     "pytorch-legacy",
     "pytorch-zip",
+    "r-data",
     "safetensors",
 ];
 

@@ -10,7 +10,11 @@ use weighbridge_core::fact::Operator;
 use weighbridge_core::report::Safety;
 
 /// The tables, sorted by set.
-static TABLES: &[(&str, &str)] = &[("onnx", include_str!("../../data/operators/onnx.tsv"))];
+#[rustfmt::skip] // one line a set
+static TABLES: &[(&str, &str)] = &[
+    ("onnx", include_str!("../../data/operators/onnx.tsv")),
+    ("r", include_str!("../../data/operators/r.tsv")),
+];
 
 /// What a line says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

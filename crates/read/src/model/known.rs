@@ -38,7 +38,6 @@ impl Reader for Known {
                 "*.7z",
                 "*.rar",
                 "*.mat",
-                "*.rds",
             ],
             reads: "Which format it is, so that it is listed as not covered.",
         }

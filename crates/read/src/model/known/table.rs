@@ -37,7 +37,6 @@ pub(super) static FORMATS: &[Format] = &[
     Format { id: "onnx", title: "ONNX", extensions: &["onnx", "ort"], magic: &[(4, b"ORTM")], ..MODEL },
     Format { id: "paddle", title: "Paddle", extensions: &["pdmodel", "pdiparams", "pdparams", "pdopt"], ..MODEL },
     Format { id: "pmml", title: "PMML", extensions: &["pmml"], ..MODEL },
-    Format { id: "r-data", title: "R data", extensions: &["rds", "rda", "rdata"], magic: &[(0, b"RDX2\n"), (0, b"RDX3\n"), (0, b"RDA3\n")], ..MODEL },
     Format { id: "rknn", title: "RKNN", extensions: &["rknn"], magic: &[(0, b"RKNN")], ..MODEL },
     Format { id: "tensorflow", title: "TensorFlow", extensions: &["savedmodel"], names: &["saved_model.pb", "saved_model.pbtxt", "keras_metadata.pb"], ..MODEL },
     Format { id: "tensorrt", title: "TensorRT", extensions: &["engine", "trt"], magic: &[(0, b"ptrt"), (0, b"ftrt")], ..MODEL },
