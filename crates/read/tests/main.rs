@@ -37,6 +37,7 @@ mod pickle_streams;
 mod r_data;
 mod read;
 mod safetensors;
+mod small_builders;
 mod smoke;
 mod tar;
 mod zip;

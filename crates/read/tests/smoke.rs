@@ -60,7 +60,7 @@ fn seeds(id: &str) -> Vec<Vec<u8>> {
             seeds.push([&magic[..], b"\x80\x02}.\x80\x02}.\x80\x02].\x00\x00"].concat());
         }
         "r-data" => {
-            let list = crate::r_data::Xdr::new().int(19 | 1 << 9).int(2).closure("paste", "a");
+            let list = crate::small_builders::Xdr::new().int(19 | 1 << 9).int(2).closure("paste", "a");
             seeds.push(list.promise("system", "id").variable("names").null().null().bytes());
             seeds.push(b"A\n2\n262658\n131840\n19\n3\n15\n1\n1.5\nNA\n24\n1\n0a\n16\n1\n9\n1\na\n".to_vec());
         }

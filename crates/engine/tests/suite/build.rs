@@ -5,6 +5,9 @@
 #[path = "../../../read/tests/pickle_assembler.rs"]
 mod pickle_assembler;
 #[allow(dead_code, reason = "the suite uses only a part of it")]
+#[path = "../../../read/tests/small_builders.rs"]
+pub(crate) mod small;
+#[allow(dead_code, reason = "the suite uses only a part of it")]
 #[path = "../../../read/tests/zip_builder.rs"]
 mod zip_builder;
 

@@ -11,6 +11,7 @@ mod cases_archive;
 mod cases_ordinary;
 mod cases_pickle;
 mod cases_pytorch;
+mod cases_small;
 mod run;
 
 use std::sync::{LazyLock, OnceLock};
@@ -21,8 +22,15 @@ use crate::support::test;
 use run::Outcome;
 
 /// Everything in the suite.
+#[rustfmt::skip] // one line a group
 fn groups() -> Vec<Vec<Case>> {
-    vec![cases_archive::cases(), cases_ordinary::cases(), cases_pickle::cases(), cases_pytorch::cases()]
+    vec![
+        cases_archive::cases(),
+        cases_ordinary::cases(),
+        cases_pickle::cases(),
+        cases_pytorch::cases(),
+        cases_small::cases(),
+    ]
 }
 
 /// What is scanned, and what must come of it.

@@ -156,8 +156,7 @@ impl<'input> Words<'input> {
         self.pass_space()?;
         let at = self.offset();
         let mut word = String::new();
-        loop {
-            let Some(byte) = self.cursor.byte()? else { break };
+        while let Some(byte) = self.cursor.byte()? {
             if is_space(byte) {
                 break;
             }
