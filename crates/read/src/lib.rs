@@ -28,6 +28,7 @@ mod fault;
 pub mod fuzz;
 pub mod model;
 pub mod package;
+mod protobuf;
 
 use weighbridge_core::reader::Reader;
 
@@ -42,6 +43,7 @@ pub static READERS: &[&dyn Reader] = &[
     &model::known::Known,
     &package::KnownManifestsReader,
     &model::npy::Npy,
+    &model::onnx::Onnx,
     &model::pickle::Pickle,
     &package::PoetryLockReader,
     &package::PthReader,
@@ -54,6 +56,7 @@ pub static READERS: &[&dyn Reader] = &[
     &package::RequirementsReader,
     &model::safetensors::Safetensors,
     &archive::tar::Tar,
+    &model::tensor_data::TensorData,
     &package::UvLockReader,
     &archive::zip::Zip,
 ];

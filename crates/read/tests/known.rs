@@ -23,7 +23,6 @@ fn formats_are_claimed() {
         ("a/saved_model.pb", 100, b"", Claim::ByName),
         ("frozen_inference.pb", 100, b"", Claim::ByName),
         ("a.pb", 2 << 20, b"", Claim::ByName),
-        ("variables/variables.data-00000-of-00001", 9, b"", Claim::ByName),
         ("site-packages/m/model.h5", 100, b"\x89HDF\r\n\x1a\n", Claim::ByMagic),
         ("data/m.mat", 100, b"\x89HDF\r\n\x1a\n", Claim::ByMagic),
         // Ordinary files.
@@ -35,7 +34,7 @@ fn formats_are_claimed() {
         ("main.plan", 100, b"", Claim::No),
         ("lib/site-packages/scipy/io/tests/data/a.mat", 100, b"MATLAB 5.0 MAT-file", Claim::No),
         // Models inside packages are models.
-        ("lib/site-packages/voice/vad.onnx", 100, b"", Claim::ByName),
+        ("lib/site-packages/voice/vad.tflite", 100, b"", Claim::ByName),
     ] {
         assert_eq!(claim(path, size, head), expected, "{path}");
     }
@@ -43,7 +42,7 @@ fn formats_are_claimed() {
 
 fn formats_are_told() {
     for (path, bytes, format, title) in [
-        ("m.onnx", b"\x08\x07".as_slice(), "onnx", "ONNX"),
+        ("m.rknn", b"\x08\x07".as_slice(), "rknn", "RKNN"),
         ("m.dat", b"GGUF\x03", "gguf", "GGUF"),
         ("m.7z", b"7z\xbc\xaf\x27\x1c", "7z", "7z archive"),
     ] {

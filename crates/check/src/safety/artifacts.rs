@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use weighbridge_core::fact::{Fact, What};
+use weighbridge_core::fact::{Effect, EffectKind, Fact, Target, Value, What};
 use weighbridge_core::place::Place;
 use weighbridge_core::report::{Artifact, JudgedEffect, Safety};
 use weighbridge_core::world::{File, Installed};
@@ -15,11 +15,13 @@ use super::judge;
 const MODELS: &[&str] = &[
     "npy",
     "npz",
+    "onnx",
     "pickle",
     "pytorch-legacy",
     "pytorch-zip",
     "r-data",
     "safetensors",
+    "tensor-data",
 ];
 
 /// One artifact for every file of the target that is or holds a model, ordered by path. The verdict is the worst of
@@ -32,7 +34,7 @@ pub fn judge_artifacts(
     for (place, facts) in facts {
         paths.entry(Arc::clone(&place.path)).or_default().push((place, facts));
     }
-    paths.into_iter().filter_map(|(path, entries)| judge_file(&path, &entries, files.get(&path))).collect()
+    paths.into_iter().filter_map(|(path, entries)| judge_file(&path, &entries, files)).collect()
 }
 
 /// Notes which installed package brought which file along: its record has the path and the digest.
@@ -54,8 +56,13 @@ pub fn find_owners(artifacts: &mut [Artifact], installed: &[Installed]) {
     }
 }
 
-fn judge_file(path: &Arc<str>, entries: &[(&Place, &[Fact])], file: Option<&File>) -> Option<Artifact> {
+fn judge_file(
+    path: &Arc<str>,
+    entries: &[(&Place, &[Fact])],
+    files: &BTreeMap<Arc<str>, File>,
+) -> Option<Artifact> {
     let format = format(entries)?;
+    let file = files.get(path);
     let mut safety = Safety::Harmless;
     let mut effects = Vec::new();
     for (place, facts) in entries {
@@ -63,15 +70,18 @@ fn judge_file(path: &Arc<str>, entries: &[(&Place, &[Fact])], file: Option<&File
             match &fact.what {
                 What::Unread(_) => safety = safety.max(Safety::Unread),
                 What::Effect(effect) => {
-                    let (judged, reason) = judge(effect);
-                    safety = safety.max(judged);
-                    effects.push(JudgedEffect {
-                        place: (*place).clone(),
-                        span: fact.evidence.span.clone(),
-                        effect: effect.clone(),
-                        safety: judged,
-                        reason,
-                    });
+                    let beyond = beyond_the_end(place, effect, files);
+                    for effect in std::iter::once(effect).chain(&beyond) {
+                        let (judged, reason) = judge(effect);
+                        safety = safety.max(judged);
+                        effects.push(JudgedEffect {
+                            place: (*place).clone(),
+                            span: fact.evidence.span.clone(),
+                            effect: effect.clone(),
+                            safety: judged,
+                            reason,
+                        });
+                    }
                 }
                 _ => {}
             }
@@ -86,6 +96,22 @@ fn judge_file(path: &Arc<str>, entries: &[(&Place, &[Fact])], file: Option<&File
         safety,
         effects,
     })
+}
+
+/// That a file beside the model ends before the byte up to which the model reads it.
+fn beyond_the_end(place: &Place, effect: &Effect, files: &BTreeMap<Arc<str>, File>) -> Option<Effect> {
+    let (EffectKind::Read, Target::Path(path), [Value::Int(end)]) =
+        (effect.kind, &effect.target, effect.arguments.as_slice())
+    else {
+        return None;
+    };
+    let steps = path.split('/').filter(|step| !matches!(*step, "" | "."));
+    let folder = place.folder().split('/').filter(|step| !step.is_empty());
+    let beside: Vec<&str> = folder.chain(steps).collect();
+    let size = files.get(beside.join("/").as_str())?.size;
+    let end = end.parse::<u64>().ok().filter(|end| *end > size && place.inner.is_empty())?;
+    let text = format!("`{path}` is read up to byte {end} and has {size}");
+    Some(Effect::new(EffectKind::Overrun, Target::Unknown(text), effect.opcode).at(effect.pointer.clone()))
 }
 
 /// The format of the file itself if there is a model anywhere in it: that of a model before that of a container.

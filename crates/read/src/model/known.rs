@@ -26,7 +26,6 @@ impl Reader for Known {
             title: "Formats known and not read yet",
             family: Family::Model,
             names: &[
-                "*.onnx",
                 "*.tflite",
                 "*.h5",
                 "*.gguf",
@@ -116,8 +115,7 @@ fn graph(hint: &Hint<'_>) -> Option<&'static Format> {
     let named = hint.name().to_ascii_lowercase();
     let graph = hint.has_extension("pb")
         && (named.contains("frozen") || named.contains("graph") || hint.size >= GRAPH_BYTES);
-    let shard = named.contains(".data-0") && named.contains("-of-0");
-    (graph || shard).then(|| FORMATS.iter().find(|format| format.id == "tensorflow")).flatten()
+    graph.then(|| FORMATS.iter().find(|format| format.id == "tensorflow")).flatten()
 }
 
 fn in_package(path: &str) -> bool {
