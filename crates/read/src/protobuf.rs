@@ -85,6 +85,8 @@ pub(crate) struct Wire<'input> {
     /// Offset of the first byte of the window.
     start: u64,
     filled: usize,
+    /// Some message is longer than what is there.
+    cut: bool,
     /// Where the walk is.
     pub(crate) path: Path,
     faults: Faults,
@@ -99,6 +101,7 @@ impl<'input> Wire<'input> {
             window: vec![0; WINDOW],
             start: 0,
             filled: 0,
+            cut: false,
             path: Path::new(root),
             faults: Faults::new("fields"),
             unknown: BTreeSet::new(),
@@ -115,7 +118,8 @@ impl<'input> Wire<'input> {
         loop {
             let at = fields.rest.start;
             if at >= fields.rest.end {
-                return Ok(None);
+                let whole = !self.cut || at < self.input.size();
+                return if whole { Ok(None) } else { Err(Unread::Truncated { offset: at }) };
             }
             self.input.go_on()?;
             let tag = self.varint(&mut fields.rest)?;
@@ -163,13 +167,12 @@ impl<'input> Wire<'input> {
             FIXED32 => Ok((u64::from(u32::from_le_bytes(self.array(rest)?)), none)),
             LENGTH => {
                 let size = self.varint(rest)?;
-                if size > rest.size() {
-                    return Err(match rest.end == self.input.size() {
-                        true => Unread::Truncated { offset: rest.end },
-                        false => malformed(at, "a field is longer than the message that holds it"),
-                    });
+                if size > rest.size() && rest.end < self.input.size() {
+                    return Err(malformed(at, "a field is longer than the message that holds it"));
                 }
-                let part = Part { start: rest.start, end: rest.start.saturating_add(size) };
+                // What is there of a file that was cut is still looked at.
+                self.cut |= size > rest.size();
+                let part = Part { start: rest.start, end: rest.start.saturating_add(size).min(rest.end) };
                 rest.start = part.end;
                 Ok((0, part))
             }

@@ -20,6 +20,8 @@ macro_rules! trials {
 mod compressed;
 mod known;
 mod npy;
+mod onnx;
+mod onnx_builder;
 mod package_corpus;
 mod package_facts;
 mod package_hostile;
@@ -34,6 +36,7 @@ mod pickle_differential;
 mod pickle_effects;
 mod pickle_hostile;
 mod pickle_streams;
+mod protobuf;
 mod r_data;
 mod read;
 mod safetensors;
@@ -49,6 +52,7 @@ fn main() {
         compressed::trials(),
         known::trials(),
         npy::trials(),
+        onnx::trials(),
         package_corpus::trials(),
         package_hostile::trials(),
         package_installed::trials(),

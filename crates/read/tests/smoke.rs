@@ -39,6 +39,8 @@ fn seeds(id: &str) -> Vec<Vec<u8>> {
     match id {
         "dataset" => seeds.push(b"PAR1 and the end PAR1".to_vec()),
         "npy" => seeds.push(file("data/labels.npy")),
+        "onnx" => seeds.push(crate::onnx::seed()),
+        "tensor-data" => seeds.push(vec![0; 8]),
         "safetensors" => {
             seeds.push(file("models/embedding.safetensors"));
             // A tensor that begins behind the end.

@@ -2,8 +2,14 @@
 //! use, and a few shapes that occur again and again.
 
 #[allow(dead_code, reason = "the suite uses only a part of it")]
+#[path = "../../../read/tests/onnx_builder.rs"]
+pub(crate) mod onnx;
+#[allow(dead_code, reason = "the suite uses only a part of it")]
 #[path = "../../../read/tests/pickle_assembler.rs"]
 mod pickle_assembler;
+#[allow(dead_code, reason = "the suite uses only a part of it")]
+#[path = "../../../read/tests/protobuf.rs"]
+pub(crate) mod protobuf;
 #[allow(dead_code, reason = "the suite uses only a part of it")]
 #[path = "../../../read/tests/small_builders.rs"]
 pub(crate) mod small;

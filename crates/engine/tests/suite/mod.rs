@@ -8,6 +8,7 @@
 
 mod build;
 mod cases_archive;
+mod cases_onnx;
 mod cases_ordinary;
 mod cases_pickle;
 mod cases_pytorch;
@@ -26,6 +27,7 @@ use run::Outcome;
 fn groups() -> Vec<Vec<Case>> {
     vec![
         cases_archive::cases(),
+        cases_onnx::cases(),
         cases_ordinary::cases(),
         cases_pickle::cases(),
         cases_pytorch::cases(),

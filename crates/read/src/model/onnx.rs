@@ -53,12 +53,11 @@ impl Reader for Onnx {
         let mut head = [0; 32];
         let filled = input.read_some(0, &mut head)?;
         let head = head.get(..filled).unwrap_or_default();
+        sink.observed(What::Format("onnx"), None);
         if head.get(4..8) == Some(RUNTIME_FORMAT) {
-            sink.observed(What::Format("onnx"), None);
             return Err(Unread::Unsupported("the format of ONNX Runtime (`.ort`)".to_owned()));
         }
         if head.starts_with(b"<") || head.starts_with(b"ir_version") || head.starts_with(b"{") {
-            sink.observed(What::Format("onnx"), None);
             return Err(Unread::Unsupported("an ONNX model in text form".to_owned()));
         }
         let mut walk = Walk {
@@ -105,11 +104,11 @@ impl Walk<'_, '_> {
         while let Some(field) = self.wire.next(&mut fields, self.sink)? {
             match field.name {
                 "graph" => {
-                    self.found(&mut any);
+                    any = true;
                     self.within("graph", (), |walk| walk.graph(field.part))?;
                 }
                 "functions" => {
-                    self.found(&mut any);
+                    any = true;
                     self.within("functions", functions, |walk| walk.function(field.part))?;
                     functions = functions.saturating_add(1);
                 }
@@ -121,12 +120,6 @@ impl Walk<'_, '_> {
             }
         }
         if any { Ok(()) } else { Err(empty("ONNX model")) }
-    }
-
-    fn found(&mut self, any: &mut bool) {
-        if !std::mem::replace(any, true) {
-            self.sink.observed(What::Format("onnx"), None);
-        }
     }
 
     fn within(
