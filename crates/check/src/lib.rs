@@ -16,6 +16,7 @@ use weighbridge_core::world::Check;
 pub static CHECKS: &[&dyn Check] = &[
     &rules::a001_misnamed_file::MisnamedFile,
     &rules::a002_malformed_file::MalformedFile,
+    &rules::a003_altered_download::AlteredDownload,
     &rules::d001_known_vulnerability::KnownVulnerability,
     &rules::d002_malicious_package::MaliciousPackage,
     &rules::d003_altered_installed_file::AlteredInstalledFile,

@@ -12,7 +12,7 @@ use weighbridge_core::renderer::Show;
 /// Weighs what goes into an AI system: packages, model files, and what is wrong with them.
 ///
 /// `scan` is the default: `weighbridge .` weighs the folder you stand in. Nothing is sent anywhere, and no network is
-/// used unless you ask for `db update`.
+/// used unless you ask for `db update` or name a target on a server.
 #[derive(Parser, Debug)]
 #[command(
     name = "weighbridge",
@@ -87,7 +87,7 @@ pub enum Command {
 /// Options of `scan`.
 #[derive(Args, Debug)]
 pub struct Scan {
-    /// A folder, a file, or `venv:PATH`.
+    /// A folder, a file, `venv:PATH`, `hf:ORG/NAME@REVISION`, `hf-cache:`, or `https://…`.
     #[arg(required = true, value_name = "TARGET", allow_hyphen_values = false)]
     pub targets: Vec<OsString>,
     /// Format of the report on standard output [default: human].
@@ -166,7 +166,7 @@ pub struct Why {
     /// A package, or an advisory such as `CVE-2024-12345`.
     #[arg(value_name = "NAME|ADVISORY")]
     pub name: String,
-    /// A folder, a file, or `venv:PATH`.
+    /// A folder, a file, `venv:PATH`, `hf:ORG/NAME@REVISION`, `hf-cache:`, or `https://…`.
     #[arg(value_name = "TARGET", default_value = ".")]
     pub target: OsString,
     /// Show this many ways, or `all`.

@@ -15,7 +15,7 @@ pub struct Variable {
 
 /// All of them, sorted by name.
 pub static VARIABLES: &[Variable] = &[
-    Variable { name: "ALL_PROXY", does: "Proxy for `db update`." },
+    Variable { name: "ALL_PROXY", does: "Proxy for `db update` and for targets on servers." },
     Variable { name: "CI", does: "Set to anything but `0` or `false`: no progress bar." },
     Variable {
         name: "CLICOLOR_FORCE",
@@ -25,14 +25,29 @@ pub static VARIABLES: &[Variable] = &[
         name: "COLUMNS",
         does: "Width of the report in columns, where it is a number of at least 20.",
     },
-    Variable { name: "HOME", does: "Holds `.cache` and `.config` where the XDG variables are not set." },
-    Variable { name: "HTTPS_PROXY", does: "Proxy for `db update` where `ALL_PROXY` names none." },
-    Variable { name: "HTTP_PROXY", does: "Proxy for `db update` where the two others name none." },
-    Variable { name: "NO_COLOR", does: "Set to anything: no colour; `--color` wins." },
     Variable {
-        name: "NO_PROXY",
-        does: "Hosts that `db update` reaches without a proxy, separated by commas.",
+        name: "HF_ENDPOINT",
+        does: "Base URL of the hub that `hf:` asks. Default `https://huggingface.co`.",
     },
+    Variable {
+        name: "HF_HOME",
+        does: "Folder of the hub's client, with `hub` and `token` in it. Default `huggingface` in the folder of caches.",
+    },
+    Variable { name: "HF_HUB_CACHE", does: "Folder that `hf-cache:` weighs. Default `hub` in `HF_HOME`." },
+    Variable { name: "HF_HUB_OFFLINE", does: "Set to anything but `0` or `false`: `hf:` asks no hub." },
+    Variable {
+        name: "HF_TOKEN",
+        does: "Token that is sent to the hub of `HF_ENDPOINT`, and to nobody else.",
+    },
+    Variable {
+        name: "HF_TOKEN_PATH",
+        does: "File with the token where `HF_TOKEN` is not set. Default `token` in `HF_HOME`.",
+    },
+    Variable { name: "HOME", does: "Holds `.cache` and `.config` where the XDG variables are not set." },
+    Variable { name: "HTTPS_PROXY", does: "Proxy like `ALL_PROXY` where that names none." },
+    Variable { name: "HTTP_PROXY", does: "Proxy like `ALL_PROXY` where the two others name none." },
+    Variable { name: "NO_COLOR", does: "Set to anything: no colour; `--color` wins." },
+    Variable { name: "NO_PROXY", does: "Hosts that are reached without a proxy, separated by commas." },
     Variable {
         name: "SOURCE_DATE_EPOCH",
         does: "Seconds since 1970-01-01 UTC that stand for the present: the date of reports, by which ignores expire \
@@ -40,7 +55,8 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable {
         name: "SSL_CERT_FILE",
-        does: "File of certificate authorities in PEM that `db update` trusts instead of the built-in ones.",
+        does: "File of certificate authorities in PEM that `db update` and targets on servers trust instead of the \
+               built-in ones.",
     },
     Variable { name: "TERM", does: "`dumb`: no colour, no links and no progress bar." },
     Variable { name: "WEIGHBRIDGE_CACHE_DIR", does: "Folder of the updated advisories." },
@@ -134,6 +150,24 @@ impl Environment {
             .or_else(|| self.base("XDG_CACHE_HOME", ".cache").map(|base| base.join("weighbridge")))
     }
 
+    /// The folder of the hub's client (huggingface_hub documentation, *Environment variables*).
+    pub fn hub_home(&self) -> Option<PathBuf> {
+        let home = self.get("HF_HOME").map(PathBuf::from);
+        home.or_else(|| self.base("XDG_CACHE_HOME", ".cache").map(|base| base.join("huggingface")))
+    }
+
+    /// The folder in which the hub's client keeps what it has fetched.
+    pub fn hub_cache(&self) -> Option<PathBuf> {
+        let cache = self.get("HF_HUB_CACHE").map(PathBuf::from);
+        cache.or_else(|| self.hub_home().map(|home| home.join("hub")))
+    }
+
+    /// The file with the token for the hub.
+    pub fn hub_token(&self) -> Option<PathBuf> {
+        let file = self.get("HF_TOKEN_PATH").map(PathBuf::from);
+        file.or_else(|| self.hub_home().map(|home| home.join("token")))
+    }
+
     /// The user's own configuration file, whether it exists or not.
     pub fn user_config(&self) -> Option<PathBuf> {
         self.base("XDG_CONFIG_HOME", ".config").map(|base| base.join("weighbridge").join("config.toml"))
@@ -174,6 +208,22 @@ mod tests {
             environment(&[("XDG_CONFIG_HOME", "/x")]).user_config(),
             Some("/x/weighbridge/config.toml".into())
         );
+    }
+
+    #[test]
+    fn the_hub_is_found_as_its_client_finds_it() {
+        let found = |pairs: &[(&str, &str)]| {
+            let environment = environment(pairs);
+            (environment.hub_cache(), environment.hub_token())
+        };
+        let both = |cache: &str, token: &str| (Some(cache.into()), Some(token.into()));
+        assert_eq!(found(&[]), (None, None));
+        let home = ("HOME", "/h");
+        let default = both("/h/.cache/huggingface/hub", "/h/.cache/huggingface/token");
+        assert_eq!(found(&[home]), default);
+        assert_eq!(found(&[home, ("HF_HOME", "/f")]), both("/f/hub", "/f/token"));
+        let all = [home, ("HF_HOME", "/f"), ("HF_HUB_CACHE", "/c"), ("HF_TOKEN_PATH", "/t")];
+        assert_eq!(found(&all), both("/c", "/t"));
     }
 
     #[test]

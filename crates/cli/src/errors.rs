@@ -119,13 +119,18 @@ impl From<ScanError> for Failure {
 
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
-        let failure = plain(Exit::Usage, &error);
+        let exit = if matches!(error, OpenError::Remote { .. }) { Exit::Incomplete } else { Exit::Usage };
+        let failure = plain(exit, &error);
         match &error {
             OpenError::Missing(locator) => match nearest(locator, &crate::args::verbs()) {
                 Some(verb) => failure.hint(format!("did you mean the command `{verb}`?")),
                 None => failure,
             },
-            OpenError::Unexpected { .. } | OpenError::Refused { .. } => failure,
+            OpenError::Remote { needs_token: true, .. } => {
+                failure.hint("set `HF_TOKEN`, if it lies on a hub that knows you")
+            }
+            OpenError::Offline { .. } => failure.hint("`hf-cache:` weighs what the hub's client has fetched"),
+            OpenError::Remote { .. } | OpenError::Unexpected { .. } | OpenError::Refused { .. } => failure,
         }
     }
 }

@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use weighbridge_check::policy::{Policy, Settings, baseline_from_json};
-use weighbridge_core::context::{Context, Python};
+use weighbridge_core::context::{Context, Python, Remote, Secret};
 use weighbridge_core::date::Date;
 use weighbridge_core::limits::Cancel;
 use weighbridge_core::renderer::{Renderer, Show, Style};
@@ -137,6 +137,21 @@ pub(crate) fn context(global: &Global, setup: &Setup) -> Result<Context, Failure
         cancel: Cancel::default(),
         offline: global.offline || setup.environment.flag("WEIGHBRIDGE_OFFLINE"),
         python: python(PYTHON),
+        remote: remote(setup)?,
+    })
+}
+
+/// How to reach what lies elsewhere. Only the command that weighs a hub's repository reads the token.
+fn remote(setup: &Setup) -> Result<Remote, Failure> {
+    let environment = &setup.environment;
+    let default = Remote::default();
+    Ok(Remote {
+        hub: environment.text("HF_ENDPOINT").unwrap_or(default.hub),
+        token: environment.text("HF_TOKEN").map(|token| Secret::new(token.trim())),
+        hub_offline: environment.flag("HF_HUB_OFFLINE"),
+        hub_cache: environment.hub_cache(),
+        certificates: None,
+        patience: default.patience,
     })
 }
 
@@ -154,6 +169,7 @@ fn weigh(
     setup: &Setup,
 ) -> Result<Weigh, Failure> {
     let base = context(global, setup)?;
+    let remote = for_targets(base.remote, targets, setup)?;
     let targets = targets.iter().map(|target| {
         target.to_str().map(str::to_owned).ok_or_else(|| {
             Failure::usage(format!("the name of the target `{}` is not UTF-8", target.to_string_lossy()))
@@ -172,11 +188,38 @@ fn weigh(
             limits: settings.limits,
             offline: base.offline || settings.offline == Some(true),
             python: python(weighing.python.as_deref().unwrap_or(PYTHON)),
+            remote,
             ..base
         },
         policy,
         config,
     })
+}
+
+/// Adds what only targets on servers need: the certificates, and for a hub the token.
+fn for_targets(remote: Remote, targets: &[OsString], setup: &Setup) -> Result<Remote, Failure> {
+    let begins = |schemes: &[&str]| {
+        let begins = |target: &OsString| {
+            let target = target.to_string_lossy();
+            schemes.iter().any(|scheme| target.starts_with(scheme))
+        };
+        targets.iter().any(begins)
+    };
+    let certificates = match setup.environment.get("SSL_CERT_FILE").map(PathBuf::from) {
+        Some(path) if begins(&["hf:", "https:"]) => {
+            Some(fs::read(&path).map_err(|error| Failure::unreadable(&path, &error))?.into())
+        }
+        _ => None,
+    };
+    let token = match (remote.token, setup.environment.hub_token()) {
+        (None, Some(path)) if begins(&["hf:"]) => match fs::read_to_string(&path) {
+            Ok(text) => Some(text.trim()).filter(|token| !token.is_empty()).map(Secret::new),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => return Err(Failure::unreadable(&path, &error)),
+        },
+        (token, _) => token,
+    };
+    Ok(Remote { certificates, token, ..remote })
 }
 
 fn configuration(weighing: &Weighing, setup: &Setup) -> Result<Config, Failure> {

@@ -9,7 +9,11 @@ mod hostile;
 mod interrupts;
 mod policy;
 mod readme;
+mod remote;
 mod reports;
+#[allow(dead_code, reason = "the tests of the engine need more of it")]
+#[path = "../../engine/tests/server.rs"]
+mod server;
 mod streams;
 mod support;
 
@@ -28,6 +32,7 @@ fn main() {
         interrupts::TESTS,
         policy::TESTS,
         readme::TESTS,
+        remote::TESTS,
         streams::TESTS,
     ]
     .into_iter()

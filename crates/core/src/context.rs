@@ -1,6 +1,10 @@
 //! What the world outside says to a scan: the day, the limits, what is allowed. Read once, passed in, never looked up.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use crate::date::Date;
 use crate::limits::{Cancel, Limits};
@@ -18,6 +22,60 @@ pub struct Context {
     pub offline: bool,
     /// The Python environment for which markers are evaluated where the target does not say.
     pub python: Python,
+    /// Where targets that are no files of this machine come from, and how.
+    pub remote: Remote,
+}
+
+/// How to reach models that lie elsewhere, and where a hub's client keeps what it has fetched.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Remote {
+    /// Base URL of the hub (`HF_ENDPOINT`).
+    pub hub: String,
+    /// The user's token for that hub (`HF_TOKEN`), sent to no other host.
+    pub token: Option<Secret>,
+    /// The hub must not be asked (`HF_HUB_OFFLINE`).
+    pub hub_offline: bool,
+    /// The folder in which the hub's client keeps what it has fetched (`HF_HUB_CACHE`), where one is known.
+    pub hub_cache: Option<PathBuf>,
+    /// Root certificates in PEM form to trust instead of the built-in ones (`SSL_CERT_FILE`).
+    pub certificates: Option<Arc<[u8]>>,
+    /// How long to wait for a connection, for the answer to begin, and between two pieces of it.
+    pub patience: Duration,
+}
+
+impl Default for Remote {
+    fn default() -> Self {
+        Self {
+            hub: "https://huggingface.co".to_owned(),
+            token: None,
+            hub_offline: false,
+            hub_cache: None,
+            certificates: None,
+            patience: Duration::from_secs(30),
+        }
+    }
+}
+
+/// A text that must not be shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Keeps `text`.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text, for the one place that sends it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Secret(…)")
+    }
 }
 
 /// The Python for which environment markers are evaluated.

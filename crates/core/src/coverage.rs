@@ -39,7 +39,12 @@ pub enum Unread {
     /// No reader claims the file and no record names it, so that its bytes were left alone. Never a gap in coverage:
     /// it only says why a file has no digest.
     NotAsked,
+    /// The file lies on a server, and of its bytes only those were fetched that decide what it is. Never a gap in
+    /// coverage: it only says why a file has no digest.
+    NotFetched,
 }
+
+impl std::error::Error for Unread {}
 
 /// The limit that was reached.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -60,6 +65,8 @@ pub enum LimitKind {
     StateBytes,
     /// [`crate::limits::Limits::files`].
     Files,
+    /// [`crate::limits::Limits::remote_bytes`].
+    RemoteBytes,
 }
 
 impl fmt::Display for LimitKind {
@@ -73,6 +80,7 @@ impl fmt::Display for LimitKind {
             Self::Facts => "facts from one entry",
             Self::StateBytes => "bytes of working state",
             Self::Files => "files below one target",
+            Self::RemoteBytes => "bytes of one file from a server",
         })
     }
 }
@@ -96,6 +104,7 @@ impl fmt::Display for Unread {
             }
             Self::Cancelled => out.write_str("interrupted"),
             Self::NotAsked => out.write_str("not read, because nothing asks for it"),
+            Self::NotFetched => out.write_str("only the parts that matter were fetched from the server"),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
+use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
 /// A SHA-256 digest. Two artifacts are the same exactly when their digests are.
@@ -30,6 +31,81 @@ impl Digest {
     /// The bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+}
+
+/// A digest that somebody states for a file, in the form in which he states it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Claimed {
+    /// SHA-256 of the bytes.
+    Sha256(Digest),
+    /// The name that Git gives a file: SHA-1 of a header with the size, and the bytes (Git documentation, *Git Objects*).
+    GitBlob([u8; 20]),
+}
+
+impl Claimed {
+    /// The claim that a name of 64 or 40 hexadecimal digits in lower case makes.
+    pub fn of_name(name: &str) -> Option<Self> {
+        if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return None;
+        }
+        if let Ok(digest) = name.parse() {
+            return Some(Self::Sha256(digest));
+        }
+        // The pad makes a digest of it that the same parser reads.
+        let digest: Digest = format!("{name}{:024}", 0).parse().ok()?;
+        digest.0.first_chunk().copied().map(Self::GitBlob)
+    }
+
+    /// The digest of the same form over bytes that come piece by piece, `size` in all.
+    pub fn hasher(self, size: u64) -> ClaimHasher {
+        match self {
+            Self::Sha256(_) => ClaimHasher::Sha256(Hasher::default()),
+            Self::GitBlob(_) => {
+                let mut hasher = Sha1::new();
+                hasher.update(format!("blob {size}\0"));
+                ClaimHasher::GitBlob(hasher)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Claimed {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sha256(digest) => write!(out, "sha256 {digest}"),
+            Self::GitBlob(digest) => {
+                out.write_str("git blob ")?;
+                digest.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
+            }
+        }
+    }
+}
+
+/// Computes a digest of the form of a [`Claimed`] one.
+#[derive(Clone)]
+pub enum ClaimHasher {
+    /// SHA-256.
+    Sha256(Hasher),
+    /// The name that Git gives a file.
+    GitBlob(Sha1),
+}
+
+impl ClaimHasher {
+    /// Takes in the next piece.
+    pub fn update(&mut self, piece: &[u8]) {
+        match self {
+            Self::Sha256(hasher) => hasher.update(piece),
+            Self::GitBlob(hasher) => hasher.update(piece),
+        }
+    }
+
+    /// The digest of everything taken in.
+    pub fn finish(self) -> Claimed {
+        match self {
+            Self::Sha256(hasher) => Claimed::Sha256(hasher.finish()),
+            Self::GitBlob(hasher) => Claimed::GitBlob(hasher.finalize().into()),
+        }
     }
 }
 
@@ -91,6 +167,25 @@ impl FromStr for Digest {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_claims_a_digest_in_the_form_of_its_length() {
+        let sha256 = Claimed::Sha256(Digest::of(b"abc"));
+        let text = Digest::of(b"abc").to_string();
+        assert_eq!(Claimed::of_name(&text), Some(sha256));
+        // `printf abc | git hash-object --stdin`.
+        let git = Claimed::of_name("f2ba8f84ab5c1bce84a7b441cb1959cfc7093b7f").unwrap();
+        assert_eq!(git.to_string(), "git blob f2ba8f84ab5c1bce84a7b441cb1959cfc7093b7f");
+        for claimed in [sha256, git] {
+            let mut hasher = claimed.hasher(3);
+            hasher.update(b"a");
+            hasher.update(b"bc");
+            assert_eq!(hasher.finish(), claimed);
+        }
+        for name in ["", "abc", &text.to_uppercase(), &text[..63], &"g".repeat(40)] {
+            assert_eq!(Claimed::of_name(name), None, "{name}");
+        }
+    }
 
     #[test]
     fn text_and_bytes_agree() {

@@ -1,7 +1,7 @@
 //! What the bytes say, without judgement. Facts outlive rules: a new rule judges stored facts again.
 
 use crate::coverage::Unread;
-use crate::digest::Digest;
+use crate::digest::{Claimed, Digest};
 use crate::name::PackageName;
 use crate::place::Evidence;
 
@@ -24,6 +24,8 @@ pub enum What {
     /// The entry, or a part of it, could not be read or understood.
     Unread(Unread),
 
+    /// The bytes of the entry are not those that whoever keeps it states.
+    Altered(Altered),
     /// The content of the entry shows formats that its name does not say.
     Misnamed(Misnamed),
 
@@ -58,6 +60,15 @@ pub enum What {
     StartUpCode(String),
     /// A `.pth` line that adds a folder to the module search path.
     SearchPath(String),
+}
+
+/// What is stated of the bytes of an entry, and what they are.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Altered {
+    /// The digest that is stated.
+    pub claimed: Claimed,
+    /// The digest of the same form over the bytes.
+    pub found: Claimed,
 }
 
 /// Formats of an entry by its name and by its content: ids of readers, or of formats that a reader tells apart.

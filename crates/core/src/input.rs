@@ -61,7 +61,11 @@ impl Input {
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                     return Err(Unread::Permission);
                 }
-                Err(error) => return Err(Unread::Io(error.to_string())),
+                // A source may know better than the system what it was that failed.
+                Err(error) => {
+                    let known = error.get_ref().and_then(|inner| inner.downcast_ref::<Unread>());
+                    return Err(known.cloned().unwrap_or_else(|| Unread::Io(error.to_string())));
+                }
             }
         }
         Ok(filled)

@@ -24,6 +24,8 @@ pub struct Limits {
     pub state_bytes: u64,
     /// Most files walked below one target.
     pub files: u64,
+    /// Most bytes fetched of one file that lies on a server.
+    pub remote_bytes: u64,
 }
 
 impl Default for Limits {
@@ -38,6 +40,7 @@ impl Default for Limits {
             facts: 200_000,
             state_bytes: 1 << 30,
             files: 5_000_000,
+            remote_bytes: 1 << 30,
         }
     }
 }

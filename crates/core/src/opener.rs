@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::context::Context;
 use crate::coverage::Unread;
+use crate::digest::Claimed;
 use crate::source::Source;
 
 /// Opens targets of some kinds: a folder, a file, `venv:PATH`.
@@ -40,6 +41,24 @@ pub enum OpenError {
         /// The system's message.
         message: String,
     },
+    /// It lies elsewhere, and no socket may be opened.
+    #[error("cannot open `{locator}`: {by} forbids it")]
+    Offline {
+        /// As it was typed.
+        locator: String,
+        /// What forbids it.
+        by: &'static str,
+    },
+    /// It lies elsewhere, and the server does not hand it out.
+    #[error("cannot open `{locator}`: {message}")]
+    Remote {
+        /// As it was typed.
+        locator: String,
+        /// What happened.
+        message: String,
+        /// The server wants to know who asks.
+        needs_token: bool,
+    },
 }
 
 /// An opened target.
@@ -50,6 +69,8 @@ pub struct Opened {
     pub entries: Vec<Entry>,
     /// Folders that were left out by rule, sorted.
     pub excluded: Vec<String>,
+    /// What the user should know of where the entries come from, each in one line.
+    pub notes: Vec<String>,
     /// Finds files that an entry names and that are not among the entries.
     pub tree: Box<dyn Tree>,
 }
@@ -65,6 +86,8 @@ pub struct Entry {
     pub handle: Arc<dyn Handle>,
     /// The entry is a link to the entry with this path: the same bytes under a second name.
     pub link_to: Option<Arc<str>>,
+    /// The digest that whoever keeps the entry states for it; to be checked, never to be believed.
+    pub claimed: Option<Claimed>,
 }
 
 /// Opens one entry.

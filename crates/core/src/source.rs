@@ -20,6 +20,11 @@ pub trait Source: Send + Sync {
     fn digest(&self) -> Option<Digest> {
         None
     }
+
+    /// The bytes come over a network, so that nobody reads all of them without need.
+    fn is_remote(&self) -> bool {
+        false
+    }
 }
 
 impl Source for Vec<u8> {

@@ -1,16 +1,18 @@
 //! The end of the flow: check, gate, and the report that renderers tell. Pure.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use weighbridge_check::CHECKS;
 use weighbridge_check::policy::{Decision, Policy};
 use weighbridge_check::safety::find_owners;
 use weighbridge_core::context::Context;
+use weighbridge_core::coverage::Unread;
 use weighbridge_core::graph::{Graph, Node, NodeId, NodeKind};
 use weighbridge_core::knowledge::{AdvisoryData, Match};
 use weighbridge_core::reader::Family;
-use weighbridge_core::report::{Artifact, Report, Totals};
-use weighbridge_core::world::{Check, Installed, World};
+use weighbridge_core::report::{Artifact, Note, Report, Totals};
+use weighbridge_core::world::{Check, File, Installed, World};
 
 use crate::read::Readings;
 
@@ -18,6 +20,8 @@ use crate::read::Readings;
 pub struct Evidence {
     /// What was weighed, as the user named it.
     pub subject: Vec<String>,
+    /// What there is to say of where it comes from.
+    pub notes: Vec<String>,
     /// What the bytes say.
     pub readings: Readings,
     /// How it hangs together.
@@ -40,8 +44,17 @@ pub fn conclude(evidence: Evidence, policy: &Policy, context: &Context) -> Repor
 }
 
 fn conclude_with(checks: &[&dyn Check], evidence: Evidence, policy: &Policy, context: &Context) -> Report {
-    let Evidence { subject, readings, graph, installed, matches, clear, advisories, mut artifacts } =
-        evidence;
+    let Evidence {
+        subject,
+        notes: origins,
+        readings,
+        graph,
+        installed,
+        matches,
+        clear,
+        advisories,
+        mut artifacts,
+    } = evidence;
     find_owners(&mut artifacts, &installed);
     let routes = graph.routes();
     let world = World {
@@ -62,6 +75,9 @@ fn conclude_with(checks: &[&dyn Check], evidence: Evidence, policy: &Policy, con
     let coverage = readings.coverage;
     let Decision { findings, notes, verdict } =
         policy.decide(findings, &artifacts, &coverage, &advisories, context.today);
+    let origins = origins.into_iter().chain(not_fetched(&readings.files));
+    let origins = origins.map(|message| Note { message, location: None });
+    let notes = origins.chain(notes).collect();
     let totals = totals(&graph, &artifacts, readings.files.len());
     Report {
         subject,
@@ -76,6 +92,20 @@ fn conclude_with(checks: &[&dyn Check], evidence: Evidence, policy: &Policy, con
         fail_on: policy.fail_on,
         verdict,
     }
+}
+
+/// Says how many files have no digest because they lie on a server.
+fn not_fetched(files: &BTreeMap<Arc<str>, File>) -> Option<String> {
+    let files = files.values().filter(|file| file.digest == Err(Unread::NotFetched));
+    let (number, bytes) =
+        files.fold((0u64, 0u64), |(number, bytes), file| (number + 1, bytes.saturating_add(file.size)));
+    let files = if number == 1 { "file has" } else { "files have" };
+    (number > 0).then(|| {
+        format!(
+            "{number} {files} no digest: of {bytes} bytes on the server only those were fetched that decide what \
+             loading does"
+        )
+    })
 }
 
 fn totals(graph: &Graph, artifacts: &[Artifact], files: usize) -> Totals {
@@ -113,7 +143,7 @@ fn count(items: usize) -> u64 {
 mod tests {
     use std::collections::BTreeSet;
 
-    use weighbridge_core::context::Python;
+    use weighbridge_core::context::{Python, Remote};
     use weighbridge_core::coverage::{Coverage, Gap, Unread};
     use weighbridge_core::date::Date;
     use weighbridge_core::finding::{Confidence, Finding, Fingerprint, Severity, Status, Subject};
@@ -196,6 +226,7 @@ mod tests {
         };
         Evidence {
             subject: vec![".".into()],
+            notes: Vec::new(),
             readings: Readings {
                 coverage: Coverage { unread, ..Coverage::default() },
                 ..Readings::default()
@@ -221,6 +252,7 @@ mod tests {
             cancel: Cancel::default(),
             offline: true,
             python: Python { version: "3.12.0".into(), platform: BTreeMap::new() },
+            remote: Remote::default(),
         };
         let report = conclude_with(&[&Unversioned], evidence, &Policy::default(), &context);
         let titles: Vec<&str> = report.findings.iter().map(|finding| finding.title.as_str()).collect();

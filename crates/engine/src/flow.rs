@@ -103,13 +103,15 @@ pub fn scan_with(
     }
     let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
     let name = names.join(", ");
+    let notes = targets.iter().flat_map(|target| target.notes.iter().cloned()).collect();
     let options = Options { readers: request.readers, exclude: request.exclude, jobs: request.jobs };
     let readings = read(targets, &options, context, progress)?;
     let Joined { graph, installed } = (steps.join)(&name, &readings, context);
     let Known { matches, clear, advisories } = (steps.enrich)(&graph);
     let artifacts = (steps.judge)(&readings);
     let subject = request.targets.to_vec();
-    let evidence = Evidence { subject, readings, graph, installed, matches, clear, advisories, artifacts };
+    let evidence =
+        Evidence { subject, notes, readings, graph, installed, matches, clear, advisories, artifacts };
     if context.cancel.is_cancelled() {
         return Err(ScanError::Interrupted);
     }

@@ -48,7 +48,8 @@ pub struct Readings {
 ///
 /// A file gets a digest when a reader claims it or the record of an installed distribution names it (and when it is so
 /// small that claiming has read all of it). What nobody asks for is listed and not read: a data set of 100 GB beside
-/// a model costs nothing.
+/// a model costs nothing. A large file on a server gets none unless a record names it: only the parts that its readers
+/// ask for are fetched.
 ///
 /// # Errors
 /// [`ScanError::Pattern`], [`ScanError::Threads`], [`ScanError::Interrupted`]; and [`ScanError::NothingToWeigh`] when
@@ -158,7 +159,10 @@ impl Reading<'_> {
             }
         }
         let unread = |path: &str| {
-            self.readings.files.get(path).is_some_and(|file| file.digest == Err(Unread::NotAsked))
+            self.readings
+                .files
+                .get(path)
+                .is_some_and(|file| matches!(file.digest, Err(Unread::NotAsked | Unread::NotFetched)))
         };
         let items =
             asked.iter().filter(|path| unread(path)).filter_map(|path| self.work.items.get(path.as_str()));
@@ -202,7 +206,9 @@ impl Reading<'_> {
             }
         }
         match self.readings.files.get_mut(&weighed.path) {
-            Some(known) if known.digest == Err(Unread::NotAsked) => known.digest = weighed.file.digest,
+            Some(known) if matches!(known.digest, Err(Unread::NotAsked | Unread::NotFetched)) => {
+                known.digest = weighed.file.digest
+            }
             Some(_) => {}
             None => {
                 self.readings.files.insert(Arc::clone(&weighed.path), weighed.file);

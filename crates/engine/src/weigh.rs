@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use weighbridge_core::context::Context;
 use weighbridge_core::coverage::{LimitKind, Unread};
-use weighbridge_core::digest::{Digest, Hasher};
-use weighbridge_core::fact::{Fact, Misnamed, What};
+use weighbridge_core::digest::{ClaimHasher, Claimed, Digest, Hasher};
+use weighbridge_core::fact::{Altered, Fact, Misnamed, What};
 use weighbridge_core::input::Input;
 use weighbridge_core::place::{Class, Evidence, Place, Span};
 use weighbridge_core::reader::{Claim, Family, HEAD_BYTES, Hint, Reader};
@@ -24,6 +24,11 @@ pub(crate) const ENGINE: &str = "engine";
 
 /// Bytes digested at a time.
 const DIGEST_WINDOW: usize = 256 << 10;
+
+/// A file on a server that is no larger is fetched whole and gets its digest, in bytes. Of a larger one only those
+/// parts are fetched that its readers ask for; that it has no digest is no gap, because nothing that decides what
+/// loading it does was left out.
+const REMOTE_DIGEST_BYTES: u64 = 1 << 20;
 
 /// What to do with a file.
 pub(crate) enum Ask {
@@ -93,6 +98,38 @@ impl Weighed {
     fn say(&mut self, place: &Place, what: What) {
         let evidence = Evidence { place: place.clone(), span: None, reader: ENGINE, class: Class::Observed };
         self.facts.push((place.clone(), vec![Fact { what, evidence }]));
+    }
+}
+
+/// The digest of a file, and the one by which it is compared with what somebody states of it.
+struct Sums {
+    digest: Hasher,
+    claimed: Option<Claimed>,
+    /// The digest in the form of the claim, where that is another one.
+    in_form: Option<ClaimHasher>,
+}
+
+impl Sums {
+    fn new(claimed: Option<Claimed>, size: u64) -> Self {
+        let other = claimed.filter(|claimed| !matches!(claimed, Claimed::Sha256(_)));
+        Self { digest: Hasher::default(), claimed, in_form: other.map(|claimed| claimed.hasher(size)) }
+    }
+
+    fn update(&mut self, piece: &[u8]) {
+        self.digest.update(piece);
+        if let Some(in_form) = &mut self.in_form {
+            in_form.update(piece);
+        }
+    }
+
+    /// The digest; says so where the bytes are not those that somebody states.
+    fn finish(self, place: &Place, weighed: &mut Weighed) -> Digest {
+        let digest = self.digest.finish();
+        let found = self.in_form.map_or(Claimed::Sha256(digest), ClaimHasher::finish);
+        if let Some(claimed) = self.claimed.filter(|claimed| *claimed != found) {
+            weighed.say(place, What::Altered(Altered { claimed, found }));
+        }
+        digest
     }
 }
 
@@ -213,17 +250,26 @@ impl<'scan> Scale<'scan> {
         {
             weighed.unread(&place, ENGINE, Unread::Unsupported(format!("format `{id}`")));
         }
-        let asked = !chosen.is_empty() || matches!(ask, Ask::Digest);
+        let is_record = matches!(ask, Ask::Digest);
+        // What somebody states of a file is checked wherever that costs no network.
+        let is_claimed = item.claimed.is_some() && !source.is_remote();
+        let asked = !chosen.is_empty() || is_record || is_claimed;
+        let left_alone = source.is_remote() && source.size() > REMOTE_DIGEST_BYTES && !is_record;
         if weighed.file.digest == Err(Unread::NotAsked) {
             weighed.file.digest = match source.digest() {
                 Some(digest) => Ok(digest),
                 // Nothing is left to read for the digest.
-                None if length(&head) == source.size() => Ok(Digest::of(&head)),
-                None if asked => self.digest(&input),
+                None if length(&head) == source.size() => {
+                    let mut sums = Sums::new(item.claimed, length(&head));
+                    sums.update(&head);
+                    Ok(sums.finish(&place, weighed))
+                }
+                None if asked && left_alone => Err(Unread::NotFetched),
+                None if asked => self.digest(&input, &place, item.claimed, weighed),
                 None => Err(Unread::NotAsked),
             };
             if let Err(reason) = &weighed.file.digest
-                && *reason != Unread::NotAsked
+                && !matches!(reason, Unread::NotAsked | Unread::NotFetched)
             {
                 weighed.unread(&place, ENGINE, reason.clone());
             }
@@ -381,10 +427,17 @@ impl<'scan> Scale<'scan> {
         claims
     }
 
-    fn digest(&self, input: &Input) -> Result<Digest, Unread> {
+    /// The digest over all bytes.
+    fn digest(
+        &self,
+        input: &Input,
+        place: &Place,
+        claimed: Option<Claimed>,
+        weighed: &mut Weighed,
+    ) -> Result<Digest, Unread> {
         let size = input.size();
         self.progress.expect(0, size);
-        let mut hasher = Hasher::default();
+        let mut sums = Sums::new(claimed, size);
         let mut window = vec![0; DIGEST_WINDOW.min(usize::try_from(size).unwrap_or(DIGEST_WINDOW))];
         let mut offset = 0u64;
         while offset < size {
@@ -393,11 +446,11 @@ impl<'scan> Scale<'scan> {
             if piece.is_empty() {
                 return Err(Unread::Truncated { offset });
             }
-            hasher.update(piece);
+            sums.update(piece);
             self.progress.bytes(length(piece));
             offset = offset.saturating_add(length(piece));
         }
-        Ok(hasher.finish())
+        Ok(sums.finish(place, weighed))
     }
 
     fn input(&self, source: &Arc<dyn Source>) -> Input {

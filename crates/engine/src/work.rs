@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use weighbridge_core::digest::Claimed;
 use weighbridge_core::opener::{Entry, Handle, Opened, Tree};
 use weighbridge_core::place::Place;
 
@@ -16,6 +17,8 @@ pub(crate) struct Item {
     pub(crate) handle: Arc<dyn Handle>,
     /// The path of the item whose bytes these are, too.
     pub(crate) link_to: Option<Arc<str>>,
+    /// The digest that is stated for it.
+    pub(crate) claimed: Option<Claimed>,
 }
 
 /// Everything there is to look at.
@@ -125,6 +128,7 @@ fn item(prefix: &str, entry: Entry) -> Item {
         size: entry.size,
         handle: entry.handle,
         link_to: entry.link_to.map(under),
+        claimed: entry.claimed,
     }
 }
 

@@ -11,12 +11,16 @@ mod corpus;
 mod environment;
 mod follow;
 mod hostile;
+#[cfg(unix)]
+mod hub_cache;
 mod inside;
 mod open;
 mod real;
+mod remote;
 mod rules;
 mod same;
 mod scan;
+mod server;
 mod suite;
 mod support;
 
@@ -37,9 +41,12 @@ fn main() -> ExitCode {
         environment::tests(),
         follow::tests(),
         hostile::tests(),
+        #[cfg(unix)]
+        hub_cache::tests(),
         inside::tests(),
         open::tests(),
         real::tests(),
+        remote::tests(),
         rules::tests(),
         same::tests(),
         scan::tests(),

@@ -27,6 +27,11 @@ const FIXTURES: &[Fixture] = &[
         |folder| folder.file("a.npy", ARRAY),
     ),
     (
+        "WB-A003",
+        |folder| folder.file(format!("models--a--b/blobs/{}", Digest::of(b"another one")), HARMLESS_PICKLE),
+        |folder| folder.file(format!("models--a--b/blobs/{}", Digest::of(HARMLESS_PICKLE)), HARMLESS_PICKLE),
+    ),
+    (
         "WB-D001",
         |folder| folder.file("requirements.txt", "pillow==9.0.0\n"),
         |folder| folder.file("requirements.txt", "six==1.17.0\n"),

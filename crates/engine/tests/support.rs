@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use libtest_mimic::Trial;
 use tempfile::TempDir;
-use weighbridge_core::context::{Context, Python};
+use weighbridge_core::context::{Context, Python, Remote};
 use weighbridge_core::coverage::Unread;
 use weighbridge_core::date::Date;
 use weighbridge_core::fact::{Recorded, What};
@@ -47,6 +47,7 @@ pub(crate) fn context() -> Context {
         cancel: Cancel::default(),
         offline: true,
         python: Python { version: "3.12.0".into(), platform: BTreeMap::new() },
+        remote: Remote::default(),
     }
 }
 
@@ -127,7 +128,13 @@ pub(crate) fn opened(entries: Vec<Entry>) -> Opened {
             None
         }
     }
-    Opened { name: "target".into(), entries, excluded: Vec::new(), tree: Box::new(Nothing) }
+    Opened {
+        name: "target".into(),
+        entries,
+        excluded: Vec::new(),
+        notes: Vec::new(),
+        tree: Box::new(Nothing),
+    }
 }
 
 pub(crate) fn entry(name: &str, source: Arc<dyn Source>) -> Entry {
@@ -137,7 +144,13 @@ pub(crate) fn entry(name: &str, source: Arc<dyn Source>) -> Entry {
             Ok(Arc::clone(&self.0))
         }
     }
-    Entry { path: name.into(), size: source.size(), handle: Arc::new(Ready(source)), link_to: None }
+    Entry {
+        path: name.into(),
+        size: source.size(),
+        handle: Arc::new(Ready(source)),
+        link_to: None,
+        claimed: None,
+    }
 }
 
 /// What readers said, as `place: what` lines; only facts that the readers here make, and what is malformed.

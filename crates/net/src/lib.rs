@@ -1,4 +1,5 @@
-//! The world outside: openers of targets in [`mod@open`], the client of advisory feeds in [`feed`].
+//! The world outside: openers of targets in [`mod@open`], files on servers in `remote`, the client of advisory feeds
+//! in [`feed`].
 //!
 //! Only this crate touches foreign disks and networks, and only as its caller allows. To add a kind of target is to
 //! add one file in `open/` and one line in [`OPENERS`].
@@ -6,13 +7,22 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may fail loudly"))]
 
 pub mod feed;
+mod online;
 pub mod open;
+pub mod remote;
 
 use weighbridge_core::context::Context;
 use weighbridge_core::opener::{OpenError, Opened, Opener};
 
 /// Every opener, sorted by its first scheme.
-pub static OPENERS: &[&dyn Opener] = &[&open::path::Path, &open::venv::Venv];
+pub static OPENERS: &[&dyn Opener] = &[
+    &open::path::Path,
+    &open::hub::Hub,
+    &open::hub_cache::HubCache,
+    &open::web::Web::HTTP,
+    &open::web::Web::HTTPS,
+    &open::venv::Venv,
+];
 
 /// Opens `target` with the opener of its scheme: the text before the first `:`, if that is a scheme of
 /// [`OPENERS`]. Everything else is a plain path, so `./venv:x` opens a folder with that strange name.

@@ -113,6 +113,7 @@ pub(crate) fn describe(fact: &Fact) -> String {
 fn say(what: &What) -> String {
     match what {
         What::Malformed(reason) => format!("malformed: {reason}"),
+        What::Altered(it) => format!("is {}, not {}", it.found, it.claimed),
         What::Misnamed(it) => format!("named {:?}, is {:?}", it.by_name, it.by_content),
         What::Unread(reason) => format!("unread: {reason}"),
         What::Project(project) => format!(

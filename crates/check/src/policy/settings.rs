@@ -97,13 +97,14 @@ const IGNORE_KEYS: [&str; 9] =
 type SetLimit = fn(&mut Limits, u64);
 
 /// Every limit, as it is called in a configuration file.
-const LIMITS: [(&str, SetLimit); 9] = [
+const LIMITS: [(&str, SetLimit); 10] = [
     ("depth", |limits, value| limits.depth = usize::try_from(value).unwrap_or(usize::MAX)),
     ("entries", |limits, value| limits.entries = value),
     ("expansion-ratio", |limits, value| limits.expansion_ratio = value),
     ("facts", |limits, value| limits.facts = usize::try_from(value).unwrap_or(usize::MAX)),
     ("files", |limits, value| limits.files = value),
     ("memory-bytes", |limits, value| limits.memory_bytes = value),
+    ("remote-bytes", |limits, value| limits.remote_bytes = value),
     ("state-bytes", |limits, value| limits.state_bytes = value),
     ("text-bytes", |limits, value| limits.text_bytes = value),
     ("unpacked-bytes", |limits, value| limits.unpacked_bytes = value),

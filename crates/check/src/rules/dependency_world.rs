@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use weighbridge_core::context::{Context, Python};
+use weighbridge_core::context::{Context, Python, Remote};
 use weighbridge_core::coverage::Unread;
 use weighbridge_core::date::Date;
 use weighbridge_core::digest::Digest;
@@ -231,6 +231,7 @@ impl Built {
             cancel: Cancel::default(),
             offline: true,
             python: Python { version: "3.12.0".into(), platform: BTreeMap::new() },
+            remote: Remote::default(),
         };
         let routes = self.graph.routes();
         let world = World {

@@ -6,6 +6,7 @@ mod dependency_world;
 
 pub mod a001_misnamed_file;
 pub mod a002_malformed_file;
+pub mod a003_altered_download;
 pub mod d001_known_vulnerability;
 pub mod d002_malicious_package;
 pub mod d003_altered_installed_file;

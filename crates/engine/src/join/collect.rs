@@ -111,7 +111,8 @@ impl<'a> Collected<'a> {
             | What::Effect(_)
             | What::Tensors(_)
             | What::StartUpCode(_)
-            | What::SearchPath(_) => {}
+            | What::SearchPath(_)
+            | What::Altered(_) => {}
         }
     }
 

@@ -100,7 +100,11 @@ fn cut_off(url: &str, received: u64, announced: Option<u64>) -> Option<FeedError
     Some(FeedError::Truncated { url: url.to_owned(), received, expected })
 }
 
-fn tls(certificates: Option<&[u8]>) -> Result<TlsConfig, FeedError> {
+/// How to secure connections: by the built-in root certificates, or by those in this PEM file.
+///
+/// # Errors
+/// [`FeedError::Certificates`].
+pub(crate) fn tls(certificates: Option<&[u8]>) -> Result<TlsConfig, FeedError> {
     let builder = TlsConfig::builder();
     let Some(pem) = certificates else { return Ok(builder.build()) };
     let certificates: Vec<Certificate<'static>> = parse_pem(pem)

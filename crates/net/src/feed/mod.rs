@@ -3,25 +3,15 @@
 //! No connection is opened without an [`Online`] token, and `--offline` leaves no way to get one.
 
 pub mod atomic;
-mod client;
+pub(crate) mod client;
 pub mod store;
 
 use std::io;
 use std::time::Duration;
 
+pub use crate::online::Online;
 pub use client::Client;
 pub use store::{Store, StoreError};
-
-/// Permission to open a connection. There is one way to get it, and it asks whether the scan is offline.
-#[derive(Clone, Copy, Debug)]
-pub struct Online(());
-
-impl Online {
-    /// The permission, unless the user wants to stay offline.
-    pub fn unless(offline: bool) -> Option<Self> {
-        (!offline).then_some(Self(()))
-    }
-}
 
 /// Where OSV publishes its data, one folder per ecosystem (OSV documentation, *Data dumps*).
 pub const OSV_URL: &str = "https://osv-vulnerabilities.storage.googleapis.com";

@@ -1,17 +1,20 @@
 //! Where a symbolic link leads, judged by where it really ends.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use weighbridge_core::coverage::Unread;
 
-use super::{file, name};
+use super::{blobs, file, name};
 
 /// Where a link ends.
 pub(super) enum End {
     /// At a regular file below the root, at this real path.
     File(PathBuf),
+    /// At a blob of the hub's cache in which the root lies: in this folder, under this name.
+    Blob(PathBuf, OsString),
     /// At a folder below the root, at this real path.
     Folder(PathBuf),
     /// Nowhere that may be read.
@@ -29,6 +32,13 @@ pub(super) fn end(link: &Path, root: &Path) -> End {
         // Nothing there, or links in a circle: one and the same for whoever wants to read it.
         Err(_) => return End::Unread(Unread::LinkBroken(written())),
     };
+    if let Some((folder, name)) = blobs::of_snapshot(root, &real) {
+        return match fs::symlink_metadata(&real).map(|metadata| file::special(metadata.file_type())) {
+            Err(error) => End::Unread(file::unread(error)),
+            Ok(Some(kind)) => End::Unread(Unread::Special(kind)),
+            Ok(None) => End::Blob(folder, name),
+        };
+    }
     if !real.starts_with(root) {
         return End::Unread(Unread::LinkOutside(written()));
     }

@@ -8,7 +8,8 @@
 //! | link to a file of the target | an entry that says which one it is ([`Entry::link_to`]), so that its bytes are read once |
 //! | link to a folder of the target | nothing: the folder is met anyway |
 //! | link to a folder above it, or to nothing | an entry that is [`Unread::LinkBroken`] |
-//! | link out of the target | an entry that is [`Unread::LinkOutside`], never opened |
+//! | link of a snapshot of the hub's cache into the `blobs` beside it | an entry with those bytes, and the digest that the name of the blob claims |
+//! | any other link out of the target | an entry that is [`Unread::LinkOutside`], never opened |
 //! | `bin/python`, `python3`, `python3.N` of an environment | nothing, even if it leads out or nowhere: it belongs to the base installation |
 //! | FIFO, socket, device | an entry that is [`Unread::Special`], never opened |
 //! | folder or file that the system refuses | an entry that is [`Unread::Permission`] or [`Unread::Io`] |
@@ -25,10 +26,14 @@
 //! [`Unread::Permission`]: weighbridge_core::coverage::Unread::Permission
 //! [`Unread::Io`]: weighbridge_core::coverage::Unread::Io
 
+mod blobs;
 pub mod file;
+pub mod hub;
+pub mod hub_cache;
 mod link;
 mod name;
 pub mod path;
 mod tree;
 pub mod venv;
 mod walk;
+pub mod web;

@@ -43,7 +43,7 @@ impl Opener for Path {
         let beside = typed.parent().filter(|beside| !beside.as_os_str().is_empty());
         let beside = fs::canonicalize(beside.unwrap_or(path::Path::new("."))).unwrap_or(folder.to_owned());
         let tree = Box::new(Folder(beside.into()));
-        Ok(Opened { name, entries, excluded: Vec::new(), tree })
+        Ok(Opened { name, entries, excluded: Vec::new(), notes: Vec::new(), tree })
     }
 }
 
@@ -63,5 +63,5 @@ pub(super) fn folder(locator: &str, real: &path::Path, context: &Context) -> Ope
     let root: Arc<path::Path> = real.into();
     let walk::Walked { entries, excluded } = walk::walk(&root, context);
     let name = real.file_name().map_or_else(|| locator.to_owned(), name::text);
-    Opened { name, entries, excluded, tree: Box::new(Folder(root)) }
+    Opened { name, entries, excluded, notes: Vec::new(), tree: Box::new(Folder(root)) }
 }

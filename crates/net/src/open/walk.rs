@@ -1,6 +1,6 @@
 //! The walk through a folder: every file below it, in the same order every time, without leaving it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use weighbridge_core::coverage::{LimitKind, Unread};
 use weighbridge_core::opener::Entry;
 
 use super::file::{self, FileHandle};
-use super::{link, name};
+use super::{blobs, link, name};
 
 /// Folders in which version control keeps its own copies and history.
 const EXCLUDED: [&str; 5] = [".bzr", ".git", ".hg", ".jj", ".svn"];
@@ -57,7 +57,8 @@ pub(super) fn entry(root: &Arc<Path>, below: &Path, size: u64) -> Entry {
     let path: Arc<str> = text(below).into();
     let raw = (below.to_str() != Some(&*path)).then(|| below.as_os_str().into());
     let handle = FileHandle { root: Arc::clone(root), path: Arc::clone(&path), raw };
-    Entry { path, size, handle: Arc::new(handle), link_to: None }
+    let claimed = blobs::claimed(&root.join(below));
+    Entry { path, size, handle: Arc::new(handle), link_to: None, claimed }
 }
 
 struct Walk<'walk> {
@@ -114,6 +115,7 @@ impl Walk<'_> {
         if links.is_empty() {
             return;
         }
+        let mut blobs: BTreeMap<PathBuf, Arc<str>> = BTreeMap::new();
         let known: BTreeSet<Arc<str>> = self.entries.iter().map(|entry| Arc::clone(&entry.path)).collect();
         for below in links {
             let link = self.root.join(&below);
@@ -129,6 +131,15 @@ impl Walk<'_> {
                         self.excluded.push(text(&below));
                     }
                 }
+                link::End::Blob(folder, name) => {
+                    let real = folder.join(&name);
+                    let size = fs::metadata(&real).map_or(0, |metadata| metadata.len());
+                    let blob = entry(&folder.as_path().into(), name.as_ref(), size);
+                    let path: Arc<str> = text(&below).into();
+                    let link_to = blobs.get(&real).cloned();
+                    blobs.entry(real).or_insert_with(|| Arc::clone(&path));
+                    self.entries.push(Entry { path, link_to, ..blob });
+                }
                 link::End::File(real) => {
                     let inside = real.strip_prefix(&**self.root).unwrap_or(&real);
                     let size = fs::metadata(&real).map_or(0, |metadata| metadata.len());
@@ -142,7 +153,13 @@ impl Walk<'_> {
 
     fn unread(&mut self, below: &Path, reason: Unread) {
         let path = if below.as_os_str().is_empty() { ".".to_owned() } else { text(below) };
-        self.entries.push(Entry { path: path.into(), size: 0, handle: Arc::new(reason), link_to: None });
+        self.entries.push(Entry {
+            path: path.into(),
+            size: 0,
+            handle: Arc::new(reason),
+            link_to: None,
+            claimed: None,
+        });
     }
 }
 

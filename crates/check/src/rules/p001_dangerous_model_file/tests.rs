@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use weighbridge_core::context::{Context, Python};
+use weighbridge_core::context::{Context, Python, Remote};
 use weighbridge_core::coverage::Unread;
 use weighbridge_core::date::Date;
 use weighbridge_core::digest::Digest;
@@ -66,6 +66,7 @@ fn judge_installed(
         cancel: Cancel::default(),
         offline: true,
         python: Python { version: "3.12.0".to_owned(), platform: BTreeMap::new() },
+        remote: Remote::default(),
     };
     let routes = graph.routes();
     let world = World {

@@ -15,7 +15,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use weighbridge_core::context::{Context, Python};
+use weighbridge_core::context::{Context, Python, Remote};
 use weighbridge_core::date::Date;
 use weighbridge_core::digest::Digest;
 use weighbridge_core::fact::{
@@ -59,6 +59,7 @@ pub(super) fn join(facts: &Facts) -> Joined {
         cancel: Cancel::default(),
         offline: true,
         python: Python { version: "3.12.4".into(), platform },
+        remote: Remote::default(),
     };
     let files = facts.keys().map(|place| {
         let digest = Ok(Digest::of(place.name().as_bytes()));

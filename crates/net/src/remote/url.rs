@@ -1,0 +1,248 @@
+//! Addresses that may be fetched from: `https`, and plain `http` only on this machine.
+
+use std::fmt::{self, Write as _};
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::RemoteError;
+
+/// An absolute address (RFC 3986) without user, password and fragment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Url {
+    secure: bool,
+    /// Host in lower case, with the port where one is named.
+    authority: String,
+    /// Path and query; begins with `/`.
+    path: String,
+}
+
+impl Url {
+    /// Reads an address.
+    pub(crate) fn parse(text: &str) -> Result<Self, RemoteError> {
+        let wrong =
+            |reason| RemoteError::Address { url: without_query(text).escape_default().to_string(), reason };
+        let (scheme, rest) = text.split_once("://").ok_or(wrong("it has no scheme"))?;
+        let secure = match scheme.to_ascii_lowercase().as_str() {
+            "https" => true,
+            "http" => false,
+            _ => return Err(wrong("only `https` is fetched, and `http` on this machine")),
+        };
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at(end);
+        if authority.contains('@') {
+            return Err(wrong("it holds a user name or a password"));
+        }
+        let authority = authority.to_ascii_lowercase();
+        let host = host(&authority).ok_or(wrong("it names no host"))?;
+        if !secure && !is_this_machine(host) {
+            return Err(wrong("an open connection leads only to this machine"));
+        }
+        let path = path.split('#').next().unwrap_or_default();
+        let mut encoded = String::with_capacity(path.len().saturating_add(1));
+        if !path.starts_with('/') {
+            encoded.push('/');
+        }
+        for byte in path.bytes() {
+            match byte {
+                // What a request line cannot hold; a browser would encode it as well.
+                0x21..=0x7e
+                    if !matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}') =>
+                {
+                    encoded.push(char::from(byte));
+                }
+                _ => escape(&mut encoded, byte),
+            }
+        }
+        Ok(Self { secure, authority, path: encoded })
+    }
+
+    /// The address to which an answer from this one leads (RFC 3986, section 5.2, as far as servers use it).
+    pub(crate) fn join(&self, location: &str) -> Result<Self, RemoteError> {
+        let joined = if location.contains("://") {
+            Self::parse(location)?
+        } else if let Some(rest) = location.strip_prefix("//") {
+            Self::parse(&format!("{}://{rest}", self.scheme()))?
+        } else if location.starts_with('/') {
+            Self::parse(&format!("{}{location}", self.origin()))?
+        } else {
+            let path = self.path.split('?').next().unwrap_or_default();
+            let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+            Self::parse(&format!("{}{folder}/{location}", self.origin()))?
+        };
+        if self.secure && !joined.secure {
+            return Err(RemoteError::Address {
+                url: joined.to_string(),
+                reason: "a secure address leads to an open connection",
+            });
+        }
+        Ok(joined)
+    }
+
+    /// This address with more names below it, each encoded.
+    pub(crate) fn below<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut path = self.path.trim_end_matches('/').to_owned();
+        for name in names {
+            path.push('/');
+            for byte in name.bytes() {
+                // Unreserved characters (RFC 3986, section 2.3).
+                if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+                    path.push(char::from(byte));
+                } else {
+                    escape(&mut path, byte);
+                }
+            }
+        }
+        Self { path, ..self.clone() }
+    }
+
+    /// This address with a query.
+    pub(crate) fn query(&self, query: &str) -> Self {
+        Self { path: format!("{}?{query}", self.path), ..self.clone() }
+    }
+
+    /// Scheme, host and port: who answers.
+    pub(crate) fn origin(&self) -> String {
+        format!("{}://{}", self.scheme(), self.authority)
+    }
+
+    /// The last name of the path, decoded; empty if there is none.
+    pub(crate) fn name(&self) -> String {
+        let path = self.path.split('?').next().unwrap_or_default();
+        decode(path.rsplit('/').next().unwrap_or_default())
+    }
+
+    /// The whole address, as it is sent.
+    pub(crate) fn as_sent(&self) -> String {
+        format!("{}{}", self.origin(), self.path)
+    }
+
+    fn scheme(&self) -> &'static str {
+        if self.secure { "https" } else { "http" }
+    }
+}
+
+/// Without the query, which may hold a signature.
+impl fmt::Display for Url {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}{}", self.origin(), without_query(&self.path))
+    }
+}
+
+fn without_query(text: &str) -> &str {
+    text.split(['?', '#']).next().unwrap_or_default()
+}
+
+fn escape(out: &mut String, byte: u8) {
+    // Writing to a `String` cannot fail.
+    let _ = write!(out, "%{byte:02X}");
+}
+
+/// Undoes the encoding of a name; what is none stays as it is.
+pub(crate) fn decode(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, tail)) = rest.split_first() {
+        let digits =
+            tail.get(..2).filter(|digits| *first == b'%' && digits.iter().all(u8::is_ascii_hexdigit));
+        let byte = digits.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
+        match byte {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = tail.get(2..).unwrap_or_default();
+            }
+            None => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The host of an authority that is written as one.
+fn host(authority: &str) -> Option<&str> {
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(rest) => {
+            let (host, rest) = rest.split_once(']')?;
+            host.parse::<std::net::Ipv6Addr>().ok()?;
+            (host, rest.strip_prefix(':').or_else(|| rest.is_empty().then_some(""))?)
+        }
+        None => {
+            let (host, port) = authority.split_once(':').unwrap_or((authority, ""));
+            let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+            (!host.is_empty() && host.bytes().all(is_name)).then_some((host, port))?
+        }
+    };
+    (port.is_empty() || port.parse::<u16>().is_ok()).then_some(host)
+}
+
+/// Whether a host is this machine whatever the name service says; names go through the name service, so none is.
+fn is_this_machine(host: &str) -> bool {
+    match host.parse::<IpAddr>() {
+        Ok(IpAddr::V4(address)) => address.octets()[0] == Ipv4Addr::LOCALHOST.octets()[0],
+        Ok(IpAddr::V6(address)) => address.is_loopback(),
+        Err(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_safe_addresses_are_addresses() {
+        for (text, expected) in [
+            ("https://Example.org", "https://example.org/"),
+            ("https://example.org:8443/a b/ü?x=1#f", "https://example.org:8443/a%20b/%C3%BC?x=1"),
+            ("HTTPS://example.org?x", "https://example.org/?x"),
+            ("http://127.0.0.1:80/x", "http://127.0.0.1:80/x"),
+            ("http://127.9.9.9/x", "http://127.9.9.9/x"),
+            ("http://[::1]:80/x", "http://[::1]:80/x"),
+        ] {
+            assert_eq!(Url::parse(text).unwrap().as_sent(), expected);
+        }
+        for text in [
+            "example.org/x",
+            "ftp://example.org/x",
+            "file:///etc/passwd",
+            "https:///x",
+            "https://user:secret@example.org/",
+            "https://127.0.0.1@example.org/",
+            "https://exa mple.org/",
+            "https://example.org:99999/",
+            "https://[::1/",
+            "https://[::1]x/",
+            "http://example.org/x",
+            "http://localhost/x",
+            "http://127.0.0.1.example.org/x",
+            "http://169.254.169.254/latest",
+            "http://[::2]/x",
+        ] {
+            assert!(Url::parse(text).is_err(), "{text}");
+        }
+        let error = Url::parse("http://example.org/x?token=secret").unwrap_err();
+        assert!(!error.to_string().contains("secret"), "{error}");
+    }
+
+    #[test]
+    fn redirects_lead_where_the_server_says_but_never_into_the_open() {
+        let from = Url::parse("https://hub.example/org/name/file?x=1").unwrap();
+        let sent = |location: &str| from.join(location).map(|url| url.as_sent());
+        assert_eq!(sent("https://cdn.example/a?s=1").unwrap(), "https://cdn.example/a?s=1");
+        assert_eq!(sent("//cdn.example/a").unwrap(), "https://cdn.example/a");
+        assert_eq!(sent("/b").unwrap(), "https://hub.example/b");
+        assert_eq!(sent("c").unwrap(), "https://hub.example/org/name/c");
+        for location in ["http://127.0.0.1/a", "http://cdn.example/a", "ftp://cdn.example/a"] {
+            assert!(sent(location).is_err(), "{location}");
+        }
+    }
+
+    #[test]
+    fn names_are_encoded_and_decoded() {
+        let base = Url::parse("https://hub.example/api/").unwrap();
+        let url = base.below(["refs/pr/1", "a b?", "ü"]);
+        assert_eq!(url.as_sent(), "https://hub.example/api/refs%2Fpr%2F1/a%20b%3F/%C3%BC");
+        assert_eq!(url.name(), "ü");
+        assert_eq!(decode("a%2"), "a%2");
+        assert_eq!(decode("%zz%41"), "%zzA");
+    }
+}
