@@ -149,7 +149,14 @@ struct Claims<'scan> {
     failed: Vec<&'static str>,
 }
 
-impl Claims<'_> {
+impl<'scan> Claims<'scan> {
+    /// Lets one more reader read the entry.
+    fn add(&mut self, reader: &'scan dyn Reader) {
+        if self.chosen.iter().all(|known| known.about().id != reader.about().id) {
+            self.chosen.push(reader);
+        }
+    }
+
     /// Says so where the content shows what the name does not say.
     fn misnamed(&self) -> Option<What> {
         let agrees = self.by_content.iter().all(|id| self.by_name.contains(id));
@@ -231,7 +238,13 @@ impl<'scan> Scale<'scan> {
                 return;
             }
         }
-        let claims = self.claims(&Hint { path: &item.path, size: source.size(), head: &head });
+        let mut claims = self.claims(&Hint { path: &item.path, size: source.size(), head: &head });
+        if claims.by_content.is_empty()
+            && let Some(reader) = self.appended(&input, &head)
+        {
+            claims.by_content.push(reader.about().id);
+            claims.add(reader);
+        }
         weighed.say_all(&place, claims.misnamed());
         for reader in claims.failed {
             weighed.unread(&place, reader, Unread::Panicked);
@@ -425,6 +438,27 @@ impl<'scan> Scale<'scan> {
             .map(|(_, reader)| reader)
             .collect();
         claims
+    }
+
+    /// The reader of zip archives, if one stands behind something that nobody knows: those who open an archive look for
+    /// its end first (APPNOTE 6.3.10, section 4.3.16), so that a picture may be one as well. Programs that carry an
+    /// archive are no disguise.
+    fn appended(&self, input: &Input, head: &[u8]) -> Option<&'scan dyn Reader> {
+        const END: usize = 22;
+        const PROGRAMS: [&[u8]; 3] = [b"MZ", b"\x7fELF", b"#!"];
+        if PROGRAMS.iter().any(|program| head.starts_with(program)) {
+            return None;
+        }
+        let at = input.size().checked_sub(length(&[0; END]))?;
+        let mut end = [0; END];
+        input.read_exact(at, &mut end).ok()?;
+        let directory: &[u8; 8] = end.get(12..20)?.first_chunk()?;
+        let [size, start] = [0, 4].map(|from| {
+            let bytes = directory.get(from..).and_then(<[u8]>::first_chunk).copied().unwrap_or_default();
+            u64::from(u32::from_le_bytes(bytes))
+        });
+        let is_end = end.starts_with(b"PK\x05\x06") && end.ends_with(&[0, 0]);
+        (is_end && size > 0 && size.saturating_add(start) <= at).then(|| self.reader("zip")).flatten()
     }
 
     /// The digest over all bytes.

@@ -18,7 +18,7 @@ pub(crate) fn tests() -> Vec<Trial> {
 }
 
 /// Packs, whatever the codec is called.
-fn pack(codec: &str, content: &[u8]) -> Vec<u8> {
+pub(crate) fn pack(codec: &str, content: &[u8]) -> Vec<u8> {
     let fill = |writer: &mut dyn Write| writer.write_all(content).unwrap();
     match codec {
         "bzip2" => {

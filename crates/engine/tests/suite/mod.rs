@@ -8,6 +8,10 @@
 
 mod build;
 mod cases_archive;
+mod cases_array;
+mod cases_gadget;
+mod cases_limit;
+mod cases_name;
 mod cases_onnx;
 mod cases_ordinary;
 mod cases_pickle;
@@ -20,6 +24,7 @@ use std::sync::{LazyLock, OnceLock};
 use libtest_mimic::Trial;
 
 use crate::support::test;
+use build::Stream;
 use run::Outcome;
 
 /// Everything in the suite.
@@ -27,6 +32,10 @@ use run::Outcome;
 fn groups() -> Vec<Vec<Case>> {
     vec![
         cases_archive::cases(),
+        cases_array::cases(),
+        cases_gadget::cases(),
+        cases_limit::cases(),
+        cases_name::cases(),
         cases_onnx::cases(),
         cases_ordinary::cases(),
         cases_pickle::cases(),

@@ -42,6 +42,8 @@ pub(super) struct Machine<'input> {
     pub(super) arrays: Option<u64>,
     /// Where Python's own unpickler first does something that the one in C does not.
     pub(super) differs: Option<u64>,
+    /// Where the memo is first asked to hold something far beyond what was written into it, and under which index.
+    pub(super) far: Option<(u64, u64)>,
     /// How many streams are nested in arrays of objects.
     pub(super) depth: usize,
     /// Offset of the opcode at work.
@@ -62,6 +64,10 @@ pub(super) struct Frame {
     memo: Memo,
     pub(super) protocol: u8,
 }
+
+/// How far an index of the memo may lie beyond the bytes read so far. A pickler that writes into several files goes on
+/// counting.
+const FAR: u64 = 1 << 24;
 
 pub(super) const UNDERFLOW: Fail = Fail::Raises("the stack is empty");
 const NO_MARK: Fail = Fail::Raises("there is no mark");
@@ -138,6 +144,7 @@ impl<'input> Machine<'input> {
             storages: None,
             arrays: None,
             differs: None,
+            far: None,
             depth: 0,
             at: 0,
             steps: 0,
@@ -153,6 +160,13 @@ impl<'input> Machine<'input> {
         self.steps = 0;
         self.told = 0;
         self.run()
+    }
+
+    /// Notes an index for which the unpickler in C makes room that no stream needs: it counts up with what is written.
+    fn note_far(&mut self, index: u64) {
+        if index > self.at.saturating_add(FAR) {
+            self.far.get_or_insert((self.at, index));
+        }
     }
 
     /// Whether what comes next is done: Python's own unpickler does it, and the one in C does not.
@@ -358,6 +372,7 @@ impl<'input> Machine<'input> {
                     // The C code makes room for twice the index, eight bytes each: it has no memory for such a one.
                     let index = u64::try_from(index).ok().filter(|index| index >> 59 == 0);
                     let index = index.ok_or(Fail::Raises("the argument of PUT is out of range"))?;
+                    self.note_far(index);
                     self.frame.memo.put(index, top, &mut self.budget)?;
                 }
                 op::BINPUT => {
@@ -366,9 +381,10 @@ impl<'input> Machine<'input> {
                     self.frame.memo.put(u64::from(index), top, &mut self.budget)?;
                 }
                 op::LONG_BINPUT => {
-                    let index = u32::from_le_bytes(self.lexer.take()?);
+                    let index = u64::from(u32::from_le_bytes(self.lexer.take()?));
                     let top = self.frame.top()?;
-                    self.frame.memo.put(u64::from(index), top, &mut self.budget)?;
+                    self.note_far(index);
+                    self.frame.memo.put(index, top, &mut self.budget)?;
                 }
                 op::MEMOIZE => {
                     let top = self.frame.top()?;

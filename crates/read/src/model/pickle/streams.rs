@@ -255,7 +255,13 @@ impl<'input> Streams<'input> {
 
     /// Puts everything into the sink.
     pub(in crate::model) fn finish(self, sink: &mut Sink) {
-        let Machine { effects, heap, children, .. } = self.machine;
+        let Machine { effects, heap, children, far, .. } = self.machine;
+        if let Some((at, index)) = far {
+            // Eight bytes each, for twice the index (`_Unpickler_MemoPut` in Modules/_pickle.c).
+            let bytes = u128::from(index).saturating_mul(16);
+            let reason = format!("the memo index {index} makes the loader take {bytes} bytes of memory");
+            sink.malformed(reason, Some(Span::Offset(at)));
+        }
         let (effects, full) = effects.finish(&heap);
         for (at, effect) in effects {
             sink.observed(What::Effect(effect), Some(Span::Offset(at)));
