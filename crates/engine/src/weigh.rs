@@ -446,6 +446,7 @@ impl<'scan> Scale<'scan> {
     fn appended(&self, input: &Input, head: &[u8]) -> Option<&'scan dyn Reader> {
         const END: usize = 22;
         const PROGRAMS: [&[u8]; 3] = [b"MZ", b"\x7fELF", b"#!"];
+        let reader = self.reader("zip")?;
         if PROGRAMS.iter().any(|program| head.starts_with(program)) {
             return None;
         }
@@ -458,7 +459,7 @@ impl<'scan> Scale<'scan> {
             u64::from(u32::from_le_bytes(bytes))
         });
         let is_end = end.starts_with(b"PK\x05\x06") && end.ends_with(&[0, 0]);
-        (is_end && size > 0 && size.saturating_add(start) <= at).then(|| self.reader("zip")).flatten()
+        (is_end && size > 0 && size.saturating_add(start) <= at).then_some(reader)
     }
 
     /// The digest over all bytes.

@@ -124,6 +124,10 @@ pub(crate) fn cases() -> Vec<Case> {
         harmless(14, "vocabulary-of-code", "model.safetensors", good_safetensors)
             .beside("vocab.txt", || b"[PAD]\n[UNK]\nos.system\nsubprocess\n__import__\neval\n".to_vec())
             .beside("merges.txt", || b"#version: 0.2\ne val\nos .system\n".to_vec()),
+        harmless(14, "program-that-carries-an-archive", "model.pkl", plain).beside("bin/start.exe", || {
+            let zip = Archive::default().stored("__main__.py", b"print('hello')");
+            zip.but(|zip| zip.prefix = b"MZ and the rest of a launcher".to_vec()).bytes()
+        }),
         harmless(14, "tables-beside-a-model", "model.pkl", plain)
             .beside("train.csv", || b"id,text\n1,cposix\n2,\"(S'id'\"\n".to_vec()),
     ]);

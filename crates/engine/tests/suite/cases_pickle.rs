@@ -35,11 +35,11 @@ fn calls() -> Vec<Case> {
         dangerous(1, "obj", ATTACK, "model.pkl", || {
             Stream::protocol(2).mark().global("posix", "system").text("id").raw(b"o").stop()
         }),
-        dangerous(1, "newobj", "posix.system.__new__(\"id\")", "model.pkl", || {
-            system().text("id").tuple1().raw(b"\x81").stop()
+        dangerous(1, "newobj", "subprocess.Popen.__new__(\"id\")", "model.pkl", || {
+            Stream::protocol(2).global("subprocess", "Popen").text("id").tuple1().raw(b"\x81").stop()
         }),
-        dangerous(1, "newobj-ex", "posix.system.__new__(\"id\", {})", "model.pkl", || {
-            system().text("id").tuple1().raw(b"}\x92").stop()
+        dangerous(1, "newobj-ex", "subprocess.Popen.__new__(\"id\", {})", "model.pkl", || {
+            Stream::protocol(4).stack_global("subprocess", "Popen").text("id").tuple1().raw(b"}\x92").stop()
         }),
         dangerous(1, "protocol-0", ATTACK, "model.pkl", || {
             Stream::old().raw(b"cposix\nsystem\n(S'id'\ntR").stop()
@@ -188,11 +188,17 @@ fn lexers() -> Vec<Case> {
         dangerous(4, name, ATTACK, "model.pkl", move || system().text("id").tuple1().reduce().raw(end).0)
     };
     vec![
-        dangerous(4, "int-with-base-0", "posix.system(31, 8, True)", "model.pkl", || {
-            Stream::old().raw(b"cposix\nsystem\n(I0x1f\nI010\nI01\ntR").stop()
+        dangerous(4, "int-with-base-0", "posix._exit(31)", "model.pkl", || {
+            Stream::old().raw(b"cposix\n_exit\n(I0x1f\ntR").stop()
         }),
-        dangerous(4, "long-with-base-0", "posix.system(31)", "model.pkl", || {
-            Stream::old().raw(b"cposix\nsystem\n(L0x1fL\ntR").stop()
+        dangerous(4, "int-that-is-octal-in-c-alone", "posix._exit(8)", "model.pkl", || {
+            Stream::old().raw(b"cposix\n_exit\n(I010\ntR").stop()
+        }),
+        dangerous(4, "int-that-is-true", "posix._exit(True)", "model.pkl", || {
+            Stream::old().raw(b"cposix\n_exit\n(I01\ntR").stop()
+        }),
+        dangerous(4, "long-with-base-0", "posix._exit(31)", "model.pkl", || {
+            Stream::old().raw(b"cposix\n_exit\n(L0x1fL\ntR").stop()
         }),
         dangerous(4, "escapes", ATTACK, "model.pkl", || {
             Stream::old().raw(b"cposix\nsystem\n(S'\\x69\\144'\ntR").stop()
@@ -294,19 +300,29 @@ fn extensions() -> Vec<Case> {
 fn old_names() -> Vec<Case> {
     let old = |name, module: &'static str, global: &'static str, says: &str| {
         dangerous(6, name, says, "model.pkl", move || {
-            Stream::protocol(2).global(module, global).text("x").tuple1().reduce().stop()
+            Stream::protocol(2).global(module, global).text("1").tuple1().reduce().stop()
+        })
+    };
+    let mapped = |name, module: &'static str, global: &'static str, says: &str| {
+        dangerous(6, name, says, "model.pkl", move || {
+            let call =
+                Stream::protocol(2).global(module, global).global("posix", "system").raw(b"](").text("id");
+            call.raw(b"e\x86").reduce().stop()
         })
     };
     vec![
-        old("commands", "commands", "getoutput", "subprocess.getoutput(\"x\")"),
-        old("builtin-eval", "__builtin__", "eval", "builtins.eval(\"x\")"),
-        old("builtin-execfile", "__builtin__", "execfile", "execfile"),
-        old("apply", "__builtin__", "apply", "apply"),
-        old("imap", "itertools", "imap", "builtins.map(\"x\")"),
-        old("ifilter", "itertools", "ifilter", "builtins.filter(\"x\")"),
-        old("reduce", "__builtin__", "reduce", "functools.reduce(\"x\")"),
-        old("urllib2", "urllib2", "urlopen", "urllib.request.urlopen(\"x\")"),
-        old("copy-reg", "copy_reg", "add_extension", "copyreg.add_extension(\"x\")"),
+        old("commands", "commands", "getoutput", "subprocess.getoutput(\"1\")"),
+        old("builtin-eval", "__builtin__", "eval", "builtins.eval(\"1\")"),
+        old("builtin-execfile", "__builtin__", "execfile", "builtins.execfile(\"1\")"),
+        mapped("apply", "__builtin__", "apply", "builtins.apply(posix.system"),
+        mapped("imap", "itertools", "imap", "builtins.map(posix.system"),
+        mapped("ifilter", "itertools", "ifilter", "builtins.filter(posix.system"),
+        mapped("reduce", "__builtin__", "reduce", "functools.reduce(posix.system"),
+        old("urllib2", "urllib2", "urlopen", "urllib.request.urlopen(\"1\")"),
+        dangerous(6, "copy-reg", "copyreg.add_extension(\"posix\", \"system\", 9)", "model.pkl", || {
+            let call = Stream::protocol(2).global("copy_reg", "add_extension").text("posix").text("system");
+            call.int(9).raw(b"\x87").reduce().stop()
+        }),
         dangerous(6, "protocol-3-keeps-them", "commands.getoutput", "model.pkl", || {
             Stream::protocol(3).global("commands", "getoutput").text("x").tuple1().reduce().stop()
         }),
@@ -337,17 +353,19 @@ fn dotted_names() -> Vec<Case> {
         through("dataclasses-to-sys", "dataclasses", "sys.exit"),
         through("torch-to-os", "torch._utils", "os.system"),
         through("function-to-globals", "collections", "namedtuple.__globals__.get"),
-        through("class-to-subclasses", "builtins", "object.__subclasses__"),
-        through("method-to-code", "collections", "OrderedDict.__init__"),
+        through("function-to-builtins", "collections", "namedtuple.__builtins__.get"),
         through("argparse-to-os", "argparse", "_os.system"),
         dangerous(7, "by-getattr", "os.system(\"id\")", "model.pkl", || {
             let module = Stream::protocol(4).stack_global("builtins", "getattr");
             let system = module.stack_global("numpy.lib._datasource", "os").text("system").raw(b"\x86");
             system.reduce().text("id").tuple1().reduce().stop()
         }),
-        dangerous(7, "hidden-attribute-of-a-class", "__init__", "model.pkl", || {
+        dangerous(7, "class-to-subclasses", "builtins.object.__subclasses__()", "model.pkl", || {
+            call("builtins", "object.__subclasses__", |stream| stream)
+        }),
+        dangerous(7, "hidden-attribute-of-a-class", "__subclasses__", "model.pkl", || {
             let class = Stream::protocol(4).stack_global("builtins", "getattr");
-            let class = class.stack_global("collections", "OrderedDict").text("__init__").raw(b"\x86");
+            let class = class.stack_global("collections", "OrderedDict").text("__subclasses__").raw(b"\x86");
             class.reduce().raw(b")R").stop()
         }),
         untrusted(7, "a-dotted-class-of-a-third-party", "code of package `shop` runs", "model.pkl", || {
@@ -376,12 +394,10 @@ fn states() -> Vec<Case> {
         dangerous(8, "on-a-function", "set state of numpy.size", "model.pkl", move || {
             state(Stream::protocol(2).global("numpy", "size"), "shape").none().raw(b"s").build().stop()
         }),
-        dangerous(8, "on-a-class", "set state of collections.OrderedDict", "model.pkl", move || {
-            state(Stream::protocol(2).global("collections", "OrderedDict"), "x")
-                .none()
-                .raw(b"s")
-                .build()
-                .stop()
+        dangerous(8, "on-a-class", "set state of collections.OrderedDict", "model.pkl", || {
+            // A pair sets attributes one by one, which classes allow.
+            let pair = Stream::protocol(2).global("collections", "OrderedDict").raw(b"N}").text("get");
+            pair.global("builtins", "len").raw(b"s\x86").build().stop()
         }),
         dangerous(8, "builtins-on-a-function", "__builtins__", "model.pkl", move || {
             let builtins = Stream::protocol(4).stack_global("numpy", "size").raw(b"}").text("shape");
@@ -406,11 +422,11 @@ fn states() -> Vec<Case> {
             let planted = made.text("append").stack_global("builtins", "len").raw(b"s").build();
             planted.text("id").raw(b"a").stop()
         }),
-        dangerous(8, "items-of-a-class", "set items of collections.OrderedDict", "model.pkl", || {
-            Stream::protocol(2).global("collections", "OrderedDict").text("x").none().raw(b"s").stop()
+        dangerous(8, "items-of-the-environment", "set items of os.environ", "model.pkl", || {
+            Stream::protocol(2).global("os", "environ").text("LD_PRELOAD").text("/tmp/x.so").raw(b"s").stop()
         }),
-        dangerous(8, "appended-to-a-function", "append to builtins.len", "model.pkl", || {
-            Stream::protocol(2).global("builtins", "len").none().raw(b"a").stop()
+        dangerous(8, "appended-to-the-path", "append to sys.path", "model.pkl", || {
+            Stream::protocol(2).global("sys", "path").text("/tmp/x").raw(b"a").stop()
         }),
         dangerous(8, "reduce-on-a-class-then-state", "__reduce__", "model.pkl", || {
             let made = Stream::protocol(4).stack_global("types", "SimpleNamespace").raw(b")\x81}");
@@ -472,8 +488,9 @@ fn nested() -> Vec<Case> {
             load.tuple1().reduce().tuple1().reduce().stop()
         }),
         dangerous(10, "the-loader-as-an-argument", "pickle.loads", "model.pkl", || {
-            let map = Stream::protocol(4).stack_global("builtins", "map").stack_global("pickle", "loads");
-            map.raw(b"](").bytes(&attack()).raw(b"e\x86").reduce().stop()
+            let list = Stream::protocol(4).stack_global("builtins", "list").stack_global("builtins", "map");
+            let map = list.stack_global("pickle", "loads").raw(b"](").bytes(&attack()).raw(b"e\x86").reduce();
+            map.tuple1().reduce().stop()
         }),
         dangerous(10, "marshalled-code", "marshal.loads", "model.pkl", || {
             call("marshal", "loads", |stream| stream.bytes(b"\xe3\0\0\0\0"))
