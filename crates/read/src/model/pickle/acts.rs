@@ -42,15 +42,16 @@ impl Machine<'_> {
         shown: Shown,
     ) -> Result<(), Fail> {
         let viewer = Viewer { heap: &self.heap, source: &self.source };
-        let handles = match &shown {
+        let kept = match &shown {
             Shown::Elements(tuple) => match tuple.view() {
-                View::Tuple(index)
-                    if usize::try_from(self.heap.count(index)) == Ok(self.heap.kept(index).len()) =>
-                {
-                    self.heap.kept(index)
-                }
-                _ => &[],
+                View::Tuple(index) => Some(self.heap.kept(index))
+                    .filter(|kept| usize::try_from(self.heap.count(index)) == Ok(kept.len())),
+                _ => None,
             },
+            _ => None,
+        };
+        let handles = match &shown {
+            Shown::Elements(_) => kept.as_deref().unwrap_or_default(),
             Shown::State(value) | Shown::One(value) => std::slice::from_ref(value),
             Shown::Nothing | Shown::Keywords(..) => &[],
         };
@@ -167,7 +168,7 @@ impl Machine<'_> {
         if self.storages.is_some() {
             self.note_storage(id)?;
         }
-        let tuple = self.heap.container(&[id], false, &mut self.budget)?;
+        let tuple = self.heap.tuple(&[id], false, &mut self.budget)?;
         self.push(Handle::new(View::Persistent(tuple)))
     }
 
@@ -248,7 +249,7 @@ impl Machine<'_> {
 
     /// Everything from height `from` on, as a tuple.
     fn take_tuple(&mut self, from: usize) -> Result<Handle, Fail> {
-        let tuple = self.heap.container(self.frame.above(from), false, &mut self.budget)?;
+        let tuple = self.heap.tuple(self.frame.above(from), false, &mut self.budget)?;
         self.frame.stack.truncate(from);
         Ok(Handle::new(View::Tuple(tuple)))
     }

@@ -240,7 +240,7 @@ fn covers(value: &Value, handle: Handle, heap: &Heap) -> bool {
             let kept = heap.kept(index);
             *count == u64::from(heap.count(index))
                 && values.len() == kept.len()
-                && values.iter().zip(kept).all(|(value, handle)| covers(value, *handle, heap))
+                && values.iter().zip(&*kept).all(|(value, handle)| covers(value, *handle, heap))
         }
         (Value::Dict(..), View::Dict(index)) => {
             let plain = |pair: &[Handle]| match pair {

@@ -118,6 +118,19 @@ impl Handle {
         }
     }
 
+    /// How many low bits hold the tag.
+    pub(super) const TAG_BITS: u32 = TAG_BITS;
+
+    /// The tag, and what stands above it.
+    pub(super) fn parts(self) -> (u8, u64) {
+        (u8::try_from(self.0 & TAG_MASK).unwrap_or(0), self.0 >> TAG_BITS)
+    }
+
+    /// The handle of these parts.
+    pub(super) fn from_parts(tag: u8, payload: u64) -> Self {
+        Self((payload << TAG_BITS) | (u64::from(tag) & TAG_MASK))
+    }
+
     /// Whether a judge wants to see it wherever it stands: code, a special name, or something unknown.
     pub(super) fn is_telling(self) -> bool {
         matches!(self.view(), View::Global(_) | View::Unknown | View::Text { dunder: true, .. })

@@ -1,12 +1,14 @@
 //! Containers, objects and globals that handles point to, and the budget for all working state.
 
 use std::collections::HashMap;
+use std::ops::Deref;
 
 use weighbridge_core::coverage::{LimitKind, Unread};
 use weighbridge_core::fact::Global;
 
 use super::calls::{Known, known};
 use super::handle::{Handle, View};
+use super::packed_handles::{SMALL, Small, Tuples};
 
 /// How many bytes of working state are left.
 pub(super) struct Budget {
@@ -47,6 +49,18 @@ impl<T: Copy> Pool<T> {
             self.0.reserve_exact(more);
         }
         self.0.push(item);
+        Ok(())
+    }
+
+    pub(super) fn extend(&mut self, items: &[T], budget: &mut Budget) -> Result<(), Unread> {
+        let wanted = self.0.len().saturating_add(items.len());
+        if wanted > self.0.capacity() {
+            let more = self.0.capacity().max(64).max(items.len());
+            let bytes = more.saturating_mul(size_of::<T>());
+            budget.charge(u64::try_from(bytes).unwrap_or(u64::MAX))?;
+            self.0.reserve_exact(more);
+        }
+        self.0.extend_from_slice(items);
         Ok(())
     }
 
@@ -119,6 +133,26 @@ pub(super) struct Object {
     pub(super) state: Handle,
 }
 
+/// The elements of a container that are kept.
+pub(super) enum Kept<'a> {
+    Slice(&'a [Handle]),
+    Small(Small),
+}
+
+impl Deref for Kept<'_> {
+    type Target = [Handle];
+
+    fn deref(&self) -> &[Handle] {
+        match self {
+            Self::Slice(slice) => slice,
+            Self::Small(small) => small.elements(),
+        }
+    }
+}
+
+/// Marks the number of a tuple that lies among the small ones.
+const IS_SMALL: u32 = 1 << 31;
+
 /// No container.
 pub(super) const NO_ITEMS: u32 = u32::MAX;
 
@@ -127,6 +161,7 @@ pub(super) const NO_ITEMS: u32 = u32::MAX;
 pub(super) struct Heap {
     elements: Pool<Handle>,
     containers: Pool<Container>,
+    tuples: Tuples,
     objects: Pool<Object>,
     globals: Vec<(Global, Known)>,
     numbers: HashMap<Global, u32>,
@@ -148,11 +183,38 @@ impl Heap {
         budget: &mut Budget,
     ) -> Result<u32, Unread> {
         let start = u32::try_from(self.elements.len()).map_err(|_| FULL)?;
-        let index = u32::try_from(self.containers.len()).map_err(|_| FULL)?;
+        let index = u32::try_from(self.containers.len()).ok().filter(|index| index & IS_SMALL == 0);
+        let index = index.ok_or(FULL)?;
         let container = Container { start, count: 0, kept: 0, unhashable: false, opaque: false };
         self.containers.push(container, budget)?;
         self.extend(index, items, pairs, budget)?;
         Ok(index)
+    }
+
+    /// A tuple of `items`, one of which may not be able to be a key.
+    pub(super) fn tuple(
+        &mut self,
+        items: &[Handle],
+        unhashable: bool,
+        budget: &mut Budget,
+    ) -> Result<u32, Unread> {
+        let place = u32::try_from(self.tuples.next()).ok().filter(|place| place & IS_SMALL == 0);
+        if let Some(place) = place.filter(|_| items.len() <= SMALL && self.whole.is_none()) {
+            self.tuples.push(items, unhashable, budget)?;
+            self.hand_over(items);
+            return Ok(place | IS_SMALL);
+        }
+        let index = self.container(items, false, budget)?;
+        if let Some(slot) = self.slot(index) {
+            slot.unhashable = unhashable;
+        }
+        Ok(index)
+    }
+
+    /// The small tuple with this number, if it is one.
+    fn small(&self, index: u32) -> Option<Small> {
+        let place = (index != NO_ITEMS && index & IS_SMALL != 0).then_some(index & !IS_SMALL)?;
+        self.tuples.get(usize::try_from(place).ok()?)
     }
 
     /// Adds `items` to a container.
@@ -247,7 +309,12 @@ impl Heap {
 
     /// The container with this index.
     pub(super) fn get(&self, index: u32) -> Option<Container> {
-        self.containers.get(usize::try_from(index).ok()?)
+        if index & IS_SMALL == 0 {
+            return self.containers.get(usize::try_from(index).ok()?);
+        }
+        let Small { count, unhashable, .. } = self.small(index)?;
+        let (kept, count) = (u16::from(count), u32::from(count));
+        Some(Container { start: 0, count, kept, unhashable, opaque: false })
     }
 
     /// How many elements a container has.
@@ -256,11 +323,14 @@ impl Heap {
     }
 
     /// The kept elements of a container.
-    pub(super) fn kept(&self, index: u32) -> &[Handle] {
-        let Some(container) = self.get(index) else { return &[] };
+    pub(super) fn kept(&self, index: u32) -> Kept<'_> {
+        if let Some(small) = self.small(index) {
+            return Kept::Small(small);
+        }
+        let Some(container) = self.get(index) else { return Kept::Slice(&[]) };
         let start = usize::try_from(container.start).unwrap_or(usize::MAX);
         let end = start.saturating_add(usize::from(container.kept));
-        self.elements.as_slice().get(start..end).unwrap_or_default()
+        Kept::Slice(self.elements.as_slice().get(start..end).unwrap_or_default())
     }
 
     /// From now on keeps every element of every container.
@@ -283,13 +353,6 @@ impl Heap {
     pub(super) fn set_opaque(&mut self, index: u32) {
         if let Some(slot) = self.slot(index) {
             slot.opaque = true;
-        }
-    }
-
-    /// Says that a tuple cannot be a key.
-    pub(super) fn set_unhashable(&mut self, index: u32) {
-        if let Some(slot) = self.slot(index) {
-            slot.unhashable = true;
         }
     }
 
@@ -344,6 +407,7 @@ impl Heap {
     pub(super) fn clear(&mut self) {
         self.elements.clear();
         self.containers.clear();
+        self.tuples.clear();
         self.objects.clear();
         self.handed_over.clear();
         if let Some(whole) = &mut self.whole {
@@ -370,9 +434,9 @@ mod tests {
             heap.extend(list, &[item], false, &mut budget).unwrap();
         }
         let expected: Vec<Handle> = (0..16).map(int).chain([Handle::UNKNOWN]).collect();
-        assert!(heap.kept(list) == expected);
+        assert!(*heap.kept(list) == *expected);
         assert_eq!(heap.count(list), 100);
-        assert!(heap.kept(other) == [int(-1)]);
+        assert!(*heap.kept(other) == [int(-1)]);
     }
 
     #[test]

@@ -590,10 +590,7 @@ impl<'input> Machine<'input> {
     fn tuple(&mut self, from: usize) -> Result<(), Fail> {
         let items = self.frame.above(from);
         let unhashable = items.iter().any(|item| !self.is_hashable(*item));
-        let tuple = self.heap.container(items, false, &mut self.budget)?;
-        if unhashable {
-            self.heap.set_unhashable(tuple);
-        }
+        let tuple = self.heap.tuple(items, unhashable, &mut self.budget)?;
         self.frame.stack.truncate(from);
         self.push_view(View::Tuple(tuple))
     }

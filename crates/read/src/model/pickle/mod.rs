@@ -18,6 +18,7 @@ mod machine;
 mod memo;
 mod opcode;
 mod packed;
+mod packed_handles;
 mod renames;
 mod source;
 pub(super) mod streams;

@@ -48,7 +48,8 @@ impl Viewer<'_, '_> {
                 Ok(Value::Dict(self.all_items(index)?, u64::from(self.heap.count(index) / 2)))
             }
             View::Tuple(index) => {
-                let parts = self.heap.kept(index).iter().map(|part| match part.view() {
+                let kept = self.heap.kept(index);
+                let parts = kept.iter().map(|part| match part.view() {
                     View::Dict(_) | View::Object(_) => self.state(*part),
                     _ => self.value(*part),
                 });
