@@ -8,7 +8,7 @@ use weighbridge_core::coverage::Gap;
 use weighbridge_core::finding::{Finding, Status};
 use weighbridge_core::place::Span;
 use weighbridge_core::renderer::{Renderer, Show, Style};
-use weighbridge_core::report::{Report, Verdict};
+use weighbridge_core::report::{Report, Safety, Verdict};
 
 use crate::group::{Block, Kind, blocks};
 use crate::page;
@@ -27,6 +27,9 @@ const MOST_DETAILS: usize = 4;
 
 /// Most vulnerabilities named for one package, and entries of a list at the end, unless all are asked for.
 const MOST_LISTED: usize = 3;
+
+/// Most model files that no finding speaks of and that are listed with their verdict, unless all are asked for.
+const MOST_VERDICTS: usize = 6;
 
 /// Columns around a path in a list of places that were not read: the mark before it, `and 999 more` behind it.
 const GAP_MARGIN: usize = 24;
@@ -107,7 +110,26 @@ impl<'a> Teller<'a> {
             pieces.push(Piece::new(words::elapsed(elapsed), Look::Plain, 3));
         }
         pieces.push(Piece::new(format!("advisories {}", self.report.advisories.as_of), Look::Dim, 3));
-        self.lines.line(Prefix { next: "  ", ..HEAD }, &pieces)
+        self.lines.line(Prefix { next: "  ", ..HEAD }, &pieces)?;
+        self.verdicts()
+    }
+
+    /// A line for each model file that no finding speaks of: may it be loaded?
+    fn verdicts(&mut self) -> io::Result<()> {
+        let told = words::unflagged(self.report);
+        if !self.all && told.len() > MOST_VERDICTS {
+            return Ok(());
+        }
+        for artifact in told {
+            let look = if artifact.safety == Safety::Harmless { Look::Good } else { Look::Loud };
+            let pieces = [
+                Piece::new(escape(&artifact.place.path), Look::Plain, 0),
+                Piece::new(artifact.safety.as_str(), look, 2),
+                Piece::new(artifact.format, Look::Dim, 2),
+            ];
+            self.lines.line(TAIL, &pieces)?;
+        }
+        Ok(())
     }
 
     fn block(&mut self, block: &Block<'a>) -> io::Result<()> {

@@ -1,11 +1,12 @@
 //! Phrases that several reports share.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use weighbridge_core::finding::{Finding, Severity, Status, Subject};
 use weighbridge_core::graph::NodeId;
 use weighbridge_core::place::{Place, Span};
-use weighbridge_core::report::{Report, Safety};
+use weighbridge_core::report::{Artifact, Report, Safety};
 
 use crate::text::escape;
 
@@ -148,6 +149,20 @@ pub(crate) fn inventory(report: &Report) -> Vec<String> {
         parts.push(count(totals.files, "file", "files"));
     }
     parts
+}
+
+/// Model files that no package brought along and no finding is about, by path.
+pub(crate) fn unflagged(report: &Report) -> Vec<&Artifact> {
+    let flagged: BTreeSet<&str> = report
+        .findings
+        .iter()
+        .filter_map(|finding| match &finding.subject {
+            Subject::Place(place) => Some(&*place.path),
+            Subject::Node(_) => None,
+        })
+        .collect();
+    let own = report.artifacts.iter().filter(|artifact| artifact.owner.is_none());
+    own.filter(|artifact| !flagged.contains(&*artifact.place.path)).collect()
 }
 
 /// Whether the finding makes the verdict `fail`.
