@@ -40,6 +40,7 @@ pub static READERS: &[&dyn Reader] = &[
     &data::dataset::Dataset,
     &package::DistributionReader,
     &package::InstallNotesReader,
+    &model::tensorflow::keras_metadata::KerasMetadata,
     &model::known::Known,
     &package::KnownManifestsReader,
     &model::npy::Npy,
@@ -57,6 +58,8 @@ pub static READERS: &[&dyn Reader] = &[
     &model::safetensors::Safetensors,
     &archive::tar::Tar,
     &model::tensor_data::TensorData,
+    &model::tensorflow::Tensorflow,
+    &model::tensorflow::index::TensorflowIndex,
     &package::UvLockReader,
     &archive::zip::Zip,
 ];

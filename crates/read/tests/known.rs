@@ -20,9 +20,7 @@ fn formats_are_claimed() {
         ("m.gguf", 100, b"", Claim::ByName),
         ("m.tflite", 100, b"\x1c\0\0\0TFL3", Claim::ByMagic),
         ("m.keras", 100, b"\x89HDF\r\n\x1a\n", Claim::ByMagic),
-        ("a/saved_model.pb", 100, b"", Claim::ByName),
-        ("frozen_inference.pb", 100, b"", Claim::ByName),
-        ("a.pb", 2 << 20, b"", Claim::ByName),
+        ("a/saved_model.pbtxt", 100, b"", Claim::ByName),
         ("site-packages/m/model.h5", 100, b"\x89HDF\r\n\x1a\n", Claim::ByMagic),
         ("data/m.mat", 100, b"\x89HDF\r\n\x1a\n", Claim::ByMagic),
         // Ordinary files.

@@ -43,6 +43,8 @@ mod safetensors;
 mod small_builders;
 mod smoke;
 mod tar;
+mod tensorflow;
+mod tensorflow_builder;
 mod zip;
 mod zip_builder;
 
@@ -69,6 +71,7 @@ fn main() {
         safetensors::trials(),
         smoke::trials(),
         tar::trials(),
+        tensorflow::trials(),
         zip::trials(),
     ]
     .into_iter()

@@ -40,6 +40,9 @@ fn seeds(id: &str) -> Vec<Vec<u8>> {
         "dataset" => seeds.push(b"PAR1 and the end PAR1".to_vec()),
         "npy" => seeds.push(file("data/labels.npy")),
         "onnx" => seeds.push(crate::onnx::seed()),
+        "keras-metadata" => seeds.push(crate::tensorflow::metadata_seed()),
+        "tensorflow" => seeds.push(crate::tensorflow::seed()),
+        "tensorflow-index" => seeds.push(crate::tensorflow::index_seed()),
         "tensor-data" => seeds.push(vec![0; 8]),
         "safetensors" => {
             seeds.push(file("models/embedding.safetensors"));

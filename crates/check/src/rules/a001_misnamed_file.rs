@@ -155,6 +155,8 @@ fn noun(id: &str) -> Option<&'static str> {
         "rar" => "a RAR archive",
         "safetensors" => "safetensors",
         "tar" => "a tar archive",
+        "tensorflow" => "a TensorFlow graph",
+        "tensorflow-index" => "the index of a TensorFlow checkpoint",
         "tflite" => "a TensorFlow Lite model",
         "zip" => "a zip archive",
         _ => return None,

@@ -13,6 +13,7 @@ use super::judge;
 /// Formats of model files; a container counts when one of them is inside.
 #[rustfmt::skip] // one line a format
 const MODELS: &[&str] = &[
+    "keras-metadata",
     "npy",
     "npz",
     "onnx",
@@ -22,6 +23,8 @@ const MODELS: &[&str] = &[
     "r-data",
     "safetensors",
     "tensor-data",
+    "tensorflow",
+    "tensorflow-index",
 ];
 
 /// One artifact for every file of the target that is or holds a model, ordered by path. The verdict is the worst of

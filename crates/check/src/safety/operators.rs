@@ -14,6 +14,7 @@ use weighbridge_core::report::Safety;
 static TABLES: &[(&str, &str)] = &[
     ("onnx", include_str!("../../data/operators/onnx.tsv")),
     ("r", include_str!("../../data/operators/r.tsv")),
+    ("tensorflow", include_str!("../../data/operators/tensorflow.tsv")),
 ];
 
 /// What a line says.

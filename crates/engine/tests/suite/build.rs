@@ -14,6 +14,9 @@ pub(crate) mod protobuf;
 #[path = "../../../read/tests/small_builders.rs"]
 pub(crate) mod small;
 #[allow(dead_code, reason = "the suite uses only a part of it")]
+#[path = "../../../read/tests/tensorflow_builder.rs"]
+pub(crate) mod tensorflow;
+#[allow(dead_code, reason = "the suite uses only a part of it")]
 #[path = "../../../read/tests/zip_builder.rs"]
 mod zip_builder;
 

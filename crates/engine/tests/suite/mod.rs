@@ -17,6 +17,7 @@ mod cases_ordinary;
 mod cases_pickle;
 mod cases_pytorch;
 mod cases_small;
+mod cases_tensorflow;
 mod run;
 
 use std::sync::{LazyLock, OnceLock};
@@ -41,6 +42,7 @@ fn groups() -> Vec<Vec<Case>> {
         cases_pickle::cases(),
         cases_pytorch::cases(),
         cases_small::cases(),
+        cases_tensorflow::cases(),
     ]
 }
 

@@ -2,7 +2,7 @@
 //! not covered, never passed over in silence.
 //!
 //! The table holds what may run code, or hold something that does, when it is loaded. Two things keep ordinary files
-//! out. A name that ordinary files have too (`.bin`, `.pb`, `.plan`) says nothing: the content must. And plain archives,
+//! out. A name that ordinary files have too (`.bin`, `.plan`) says nothing: the content must. And plain archives,
 //! data and whatever lies among the tests of an installed package are the package's own, recorded by its installer as its
 //! code is; only models are told there.
 
@@ -14,7 +14,7 @@ use weighbridge_core::input::Input;
 use weighbridge_core::reader::{About, Claim, Family, HEAD_BYTES, Hint, Reader};
 use weighbridge_core::sink::Sink;
 
-use table::{FORMATS, Format, GRAPH_BYTES};
+use table::{FORMATS, Format};
 
 /// Tells what it is that is not read.
 pub struct Known;
@@ -29,7 +29,7 @@ impl Reader for Known {
                 "*.tflite",
                 "*.h5",
                 "*.gguf",
-                "saved_model.pb",
+                "saved_model.pbtxt",
                 "*.mlmodel",
                 "*.engine",
                 "*.pdmodel",
@@ -90,13 +90,10 @@ fn by_name(hint: &Hint<'_>) -> Option<&'static Format> {
         return None;
     }
     let name = hint.name();
-    let found = FORMATS
-        .iter()
-        .find(|format| {
-            format.names.iter().any(|known| known.eq_ignore_ascii_case(name))
-                || format.extensions.iter().any(|extension| hint.has_extension(extension))
-        })
-        .or_else(|| graph(hint))?;
+    let found = FORMATS.iter().find(|format| {
+        format.names.iter().any(|known| known.eq_ignore_ascii_case(name))
+            || format.extensions.iter().any(|extension| hint.has_extension(extension))
+    })?;
     is_told(found, hint).then_some(found)
 }
 
@@ -108,14 +105,6 @@ fn is_told(format: &Format, hint: &Hint<'_>) -> bool {
         && !["h5", "hdf5", "keras"].iter().any(|extension| hint.has_extension(extension));
     let test = hint.path.split('/').any(|folder| matches!(folder, "test" | "tests"));
     !in_package(hint.path) || (format.model && !data && !test)
-}
-
-/// TensorFlow graphs are named freely: `.pb` alone says little, with the name or size of a graph it does.
-fn graph(hint: &Hint<'_>) -> Option<&'static Format> {
-    let named = hint.name().to_ascii_lowercase();
-    let graph = hint.has_extension("pb")
-        && (named.contains("frozen") || named.contains("graph") || hint.size >= GRAPH_BYTES);
-    graph.then(|| FORMATS.iter().find(|format| format.id == "tensorflow")).flatten()
 }
 
 fn in_package(path: &str) -> bool {

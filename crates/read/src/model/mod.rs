@@ -11,4 +11,5 @@ pub(crate) mod pytorch_zip;
 pub mod r_data;
 pub mod safetensors;
 pub mod tensor_data;
+pub mod tensorflow;
 pub mod torch_legacy;

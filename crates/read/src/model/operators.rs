@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use weighbridge_core::coverage::{LimitKind, Unread};
-use weighbridge_core::fact::{Effect, EffectKind, Operator, Target, What};
+use weighbridge_core::fact::{Effect, EffectKind, Operator, Target, Value, What};
 use weighbridge_core::limits::Limits;
 use weighbridge_core::place::Span;
 use weighbridge_core::sink::Sink;
@@ -25,6 +25,7 @@ struct Occurrence {
     pointer: String,
     at: u64,
     count: u64,
+    arguments: Vec<Value>,
 }
 
 impl Operators {
@@ -39,10 +40,18 @@ impl Operators {
             known.count = known.count.saturating_add(1);
         } else if self.count < self.most {
             self.count = self.count.saturating_add(1);
-            let occurrence = Occurrence { pointer: pointer.to_string(), at, count: 1 };
+            let occurrence = Occurrence { pointer: pointer.to_string(), at, count: 1, arguments: Vec::new() };
             self.domains.entry(domain.to_owned()).or_default().insert(name.to_owned(), occurrence);
         } else {
             self.full = true;
+        }
+    }
+
+    /// Shows these arguments with the operator, unless some are shown already.
+    pub(crate) fn show(&mut self, domain: &str, name: &str, arguments: Vec<Value>) {
+        let known = self.domains.get_mut(domain).and_then(|names| names.get_mut(name));
+        if let Some(known) = known.filter(|known| known.arguments.is_empty()) {
+            known.arguments = arguments;
         }
     }
 
@@ -56,10 +65,10 @@ impl Operators {
     /// Tells each of them.
     pub(crate) fn tell(self, sink: &mut Sink) {
         for (domain, names) in self.domains {
-            for (name, Occurrence { pointer, at, count }) in names {
+            for (name, Occurrence { pointer, at, count, arguments }) in names {
                 let operator = Operator { set: self.set, domain: domain.clone(), name };
                 let effect = Effect::new(EffectKind::Operate, Target::Operator(operator), self.construct);
-                let effect = Effect { count, ..effect.at(pointer) };
+                let effect = Effect { count, ..effect.at(pointer).with(arguments) };
                 sink.observed(What::Effect(effect), Some(Span::Offset(at)));
             }
         }

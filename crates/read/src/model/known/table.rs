@@ -16,9 +16,6 @@ pub(super) struct Format {
     pub(super) model: bool,
 }
 
-/// A TensorFlow graph without a telling name is at least this large, in bytes.
-pub(super) const GRAPH_BYTES: u64 = 1 << 20;
-
 const MODEL: Format = Format { id: "", title: "", extensions: &[], names: &[], magic: &[], model: true };
 const OTHER: Format = Format { model: false, ..MODEL };
 
@@ -37,7 +34,7 @@ pub(super) static FORMATS: &[Format] = &[
     Format { id: "paddle", title: "Paddle", extensions: &["pdmodel", "pdiparams", "pdparams", "pdopt"], ..MODEL },
     Format { id: "pmml", title: "PMML", extensions: &["pmml"], ..MODEL },
     Format { id: "rknn", title: "RKNN", extensions: &["rknn"], magic: &[(0, b"RKNN")], ..MODEL },
-    Format { id: "tensorflow", title: "TensorFlow", extensions: &["savedmodel"], names: &["saved_model.pb", "saved_model.pbtxt", "keras_metadata.pb"], ..MODEL },
+    Format { id: "tensorflow", title: "TensorFlow", names: &["saved_model.pbtxt"], ..MODEL },
     Format { id: "tensorrt", title: "TensorRT", extensions: &["engine", "trt"], magic: &[(0, b"ptrt"), (0, b"ftrt")], ..MODEL },
     Format { id: "tflite", title: "TensorFlow Lite", extensions: &["tflite"], magic: &[(4, b"TFL3")], ..MODEL },
     Format { id: "torch7", title: "Torch7", extensions: &["t7"], ..MODEL },
