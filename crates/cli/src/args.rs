@@ -128,6 +128,9 @@ pub struct Weighing {
     /// Leave out what matches, below the target; may be given several times.
     #[arg(long, value_name = "GLOB")]
     pub exclude: Vec<String>,
+    /// Compute no digest of files above 1 MiB, but where a record names one: a large model is judged at once.
+    #[arg(long)]
+    pub no_digests: bool,
     /// Number of threads [default: all processors].
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,

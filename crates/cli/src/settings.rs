@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use weighbridge_check::policy::{Policy, Settings, baseline_from_json};
 use weighbridge_core::context::{Context, Python, Remote, Secret};
 use weighbridge_core::date::Date;
-use weighbridge_core::limits::Cancel;
+use weighbridge_core::limits::{Cancel, Limits};
 use weighbridge_core::renderer::{Renderer, Show, Style};
 
 use crate::args::{self, Global, Scan, Weighing};
@@ -22,6 +22,9 @@ use crate::setup::Setup;
 
 /// The Python for which markers are evaluated where neither the target nor the user says.
 const PYTHON: &str = "3.12";
+
+/// Largest file that `--no-digests` hashes all the same, in bytes.
+const LARGE: u64 = 1 << 20;
 
 /// Columns where no terminal says otherwise.
 const WIDTH: usize = 80;
@@ -133,7 +136,7 @@ pub(crate) fn unjudged(
 pub(crate) fn context(global: &Global, setup: &Setup) -> Result<Context, Failure> {
     Ok(Context {
         today: today(setup)?,
-        limits: weighbridge_core::limits::Limits::default(),
+        limits: Limits::default(),
         cancel: Cancel::default(),
         offline: global.offline || setup.environment.flag("WEIGHBRIDGE_OFFLINE"),
         python: python(PYTHON),
@@ -185,7 +188,7 @@ fn weigh(
         exclude: settings.exclude.iter().chain(&weighing.exclude).cloned().collect(),
         jobs,
         context: Context {
-            limits: settings.limits,
+            limits: limits(settings.limits, weighing),
             offline: base.offline || settings.offline == Some(true),
             python: python(weighing.python.as_deref().unwrap_or(PYTHON)),
             remote,
@@ -220,6 +223,13 @@ fn for_targets(remote: Remote, targets: &[OsString], setup: &Setup) -> Result<Re
         (token, _) => token,
     };
     Ok(Remote { certificates, token, ..remote })
+}
+
+/// The limits that are configured, and what was typed about digests.
+fn limits(configured: Limits, weighing: &Weighing) -> Limits {
+    let digest_bytes =
+        if weighing.no_digests { LARGE.min(configured.digest_bytes) } else { configured.digest_bytes };
+    Limits { digest_bytes, ..configured }
 }
 
 fn configuration(weighing: &Weighing, setup: &Setup) -> Result<Config, Failure> {

@@ -14,6 +14,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("configuration_can_be_named_and_refused", configuration_can_be_named_and_refused),
     ("old_advisories_are_a_gap", old_advisories_are_a_gap),
     ("what_is_excluded_is_not_weighed", what_is_excluded_is_not_weighed),
+    ("a_large_file_can_be_judged_without_a_digest", a_large_file_can_be_judged_without_a_digest),
 ];
 
 /// A file that is a zip by content and cannot be read to its end.
@@ -139,4 +140,25 @@ fn what_is_excluded_is_not_weighed() {
     world.write("weighbridge.toml", "exclude = ['old']\n");
     world.run("project").ends(0);
     world.run("project --exclude requirements.txt").ends(3);
+}
+
+/// No digest is no gap: everything that decides what loading does was read.
+fn a_large_file_can_be_judged_without_a_digest() {
+    let world = World::new();
+    let header = r#"{"w":{"dtype":"U8","shape":[2000000],"data_offsets":[0,2000000]}}"#;
+    let mut bytes = u64::try_from(header.len()).unwrap().to_le_bytes().to_vec();
+    bytes.extend_from_slice(header.as_bytes());
+    bytes.resize(bytes.len() + 2_000_000, 0);
+    world.write("m/large.safetensors", &bytes).write("m/small.pkl", b"\x80\x02]q\x00K\x01a.");
+    let digests = |options: &str| {
+        let run = world.run(&format!("m --format json {options}")).ends(0);
+        let report: serde_json::Value = serde_json::from_str(&run.out).unwrap();
+        let digest = |index: usize| report["artifacts"][index]["sha256"].is_string();
+        (digest(0), digest(1))
+    };
+    assert_eq!(digests(""), (true, true));
+    assert_eq!(digests("--no-digests"), (false, true));
+    world.run("m --no-digests").ends(0).shows(&["large.safetensors  harmless", "1 file has no digest"]);
+    world.write("weighbridge.toml", "[limits]\ndigest-bytes = 10\n");
+    assert_eq!(digests(""), (false, true), "what is read whole anyway has its digest");
 }

@@ -42,6 +42,16 @@ pub enum Unread {
     /// The file lies on a server, and of its bytes only those were fetched that decide what it is. Never a gap in
     /// coverage: it only says why a file has no digest.
     NotFetched,
+    /// The file is larger than [`crate::limits::Limits::digest_bytes`]. Never a gap in coverage: it only says why a file
+    /// has no digest.
+    NotHashed,
+}
+
+impl Unread {
+    /// Whether something was left out that could matter; else it only says why a file has no digest.
+    pub fn is_gap(&self) -> bool {
+        !matches!(self, Self::NotAsked | Self::NotFetched | Self::NotHashed)
+    }
 }
 
 impl std::error::Error for Unread {}
@@ -105,6 +115,7 @@ impl fmt::Display for Unread {
             Self::Cancelled => out.write_str("interrupted"),
             Self::NotAsked => out.write_str("not read, because nothing asks for it"),
             Self::NotFetched => out.write_str("only the parts that matter were fetched from the server"),
+            Self::NotHashed => out.write_str("too large to be hashed, as the settings say"),
         }
     }
 }

@@ -22,6 +22,8 @@ pub struct Limits {
     pub facts: usize,
     /// Most bytes of working state a machine (such as the pickle machine) may hold for one entry.
     pub state_bytes: u64,
+    /// Largest file that gets a digest without a record that names it, in bytes. Not a gap: it is read all the same.
+    pub digest_bytes: u64,
     /// Most files walked below one target.
     pub files: u64,
     /// Most bytes fetched of one file that lies on a server.
@@ -39,6 +41,7 @@ impl Default for Limits {
             depth: 16,
             facts: 200_000,
             state_bytes: 1 << 30,
+            digest_bytes: u64::MAX,
             files: 5_000_000,
             remote_bytes: 1 << 30,
         }

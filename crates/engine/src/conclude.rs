@@ -75,7 +75,7 @@ fn conclude_with(checks: &[&dyn Check], evidence: Evidence, policy: &Policy, con
     let coverage = readings.coverage;
     let Decision { findings, notes, verdict } =
         policy.decide(findings, &artifacts, &coverage, &advisories, context.today);
-    let origins = origins.into_iter().chain(not_fetched(&readings.files));
+    let origins = origins.into_iter().chain(not_fetched(&readings.files)).chain(not_hashed(&readings.files));
     let origins = origins.map(|message| Note { message, location: None });
     let notes = origins.chain(notes).collect();
     let totals = totals(&graph, &artifacts, readings.files.len());
@@ -92,6 +92,13 @@ fn conclude_with(checks: &[&dyn Check], evidence: Evidence, policy: &Policy, con
         fail_on: policy.fail_on,
         verdict,
     }
+}
+
+/// Says how many files have no digest because nobody wanted to hash large ones.
+fn not_hashed(files: &BTreeMap<Arc<str>, File>) -> Option<String> {
+    let number = files.values().filter(|file| file.digest == Err(Unread::NotHashed)).count();
+    let files = if number == 1 { "file has" } else { "files have" };
+    (number > 0).then(|| format!("{number} {files} no digest, as the settings say for large ones"))
 }
 
 /// Says how many files have no digest because they lie on a server.

@@ -162,7 +162,7 @@ impl Reading<'_> {
             self.readings
                 .files
                 .get(path)
-                .is_some_and(|file| matches!(file.digest, Err(Unread::NotAsked | Unread::NotFetched)))
+                .is_some_and(|file| file.digest.as_ref().is_err_and(|reason| !reason.is_gap()))
         };
         let items =
             asked.iter().filter(|path| unread(path)).filter_map(|path| self.work.items.get(path.as_str()));
@@ -206,7 +206,7 @@ impl Reading<'_> {
             }
         }
         match self.readings.files.get_mut(&weighed.path) {
-            Some(known) if matches!(known.digest, Err(Unread::NotAsked | Unread::NotFetched)) => {
+            Some(known) if known.digest.as_ref().is_err_and(|reason| !reason.is_gap()) => {
                 known.digest = weighed.file.digest
             }
             Some(_) => {}

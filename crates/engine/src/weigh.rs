@@ -268,6 +268,7 @@ impl<'scan> Scale<'scan> {
         let is_claimed = item.claimed.is_some() && !source.is_remote();
         let asked = !chosen.is_empty() || is_record || is_claimed;
         let left_alone = source.is_remote() && source.size() > REMOTE_DIGEST_BYTES && !is_record;
+        let too_large = source.size() > self.context.limits.digest_bytes && !is_record && !is_claimed;
         if weighed.file.digest == Err(Unread::NotAsked) {
             weighed.file.digest = match source.digest() {
                 Some(digest) => Ok(digest),
@@ -278,11 +279,12 @@ impl<'scan> Scale<'scan> {
                     Ok(sums.finish(&place, weighed))
                 }
                 None if asked && left_alone => Err(Unread::NotFetched),
+                None if asked && too_large => Err(Unread::NotHashed),
                 None if asked => self.digest(&input, &place, item.claimed, weighed),
                 None => Err(Unread::NotAsked),
             };
             if let Err(reason) = &weighed.file.digest
-                && !matches!(reason, Unread::NotAsked | Unread::NotFetched)
+                && reason.is_gap()
             {
                 weighed.unread(&place, ENGINE, reason.clone());
             }

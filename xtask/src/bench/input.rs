@@ -203,6 +203,27 @@ pub(super) fn large_checkpoint(path: &Path, bytes: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A safetensors file of so many bytes of tensors, 1 MiB each; they are zeros.
+pub(super) fn large_safetensors(path: &Path, bytes: u64) -> anyhow::Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    fs::create_dir_all(path.parent().context("a file has a folder")?)?;
+    const TENSOR: u64 = 1 << 20;
+    let tensors: Vec<String> = (0..bytes / TENSOR)
+        .map(|number| {
+            let (from, to) = (number * TENSOR, (number + 1) * TENSOR);
+            format!(r#""w{number}":{{"dtype":"F32","shape":[512,512],"data_offsets":[{from},{to}]}}"#)
+        })
+        .collect();
+    let header = format!("{{{}}}", tensors.join(","));
+    let mut file = File::create(path)?;
+    file.write_all(&(header.len() as u64).to_le_bytes())?;
+    file.write_all(header.as_bytes())?;
+    file.set_len(8 + header.len() as u64 + bytes)?;
+    Ok(())
+}
+
 /// Bytes that look random and are the same every time (xorshift64).
 struct Noise(u64);
 

@@ -97,8 +97,9 @@ const IGNORE_KEYS: [&str; 9] =
 type SetLimit = fn(&mut Limits, u64);
 
 /// Every limit, as it is called in a configuration file.
-const LIMITS: [(&str, SetLimit); 10] = [
+const LIMITS: [(&str, SetLimit); 11] = [
     ("depth", |limits, value| limits.depth = usize::try_from(value).unwrap_or(usize::MAX)),
+    ("digest-bytes", |limits, value| limits.digest_bytes = value),
     ("entries", |limits, value| limits.entries = value),
     ("expansion-ratio", |limits, value| limits.expansion_ratio = value),
     ("facts", |limits, value| limits.facts = usize::try_from(value).unwrap_or(usize::MAX)),

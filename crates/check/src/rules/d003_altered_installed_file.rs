@@ -94,7 +94,8 @@ fn difference(recorded: &RecordedFile, file: &File) -> Option<String> {
             // Eight digits tell two files apart; the JSON report lists whole digests of the files.
             Some(format!("{}: sha256 {stated:.8}…, now {found:.8}…", recorded.written))
         }
-        (None, Ok(_) | Err(Unread::NotAsked | Unread::NotFetched)) => match recorded.size {
+        (None, Ok(_) | Err(Unread::NotAsked | Unread::NotFetched | Unread::NotHashed)) => match recorded.size
+        {
             Some(size) if size != file.size && !is_disposable(&recorded.written) => {
                 Some(format!("{}: {size} bytes, now {}", recorded.written, file.size))
             }

@@ -351,6 +351,7 @@ fn unread(gap: &Gap) -> super::Unread {
         Unread::Cancelled => "cancelled",
         Unread::NotAsked => "not-asked",
         Unread::NotFetched => "not-fetched",
+        Unread::NotHashed => "not-hashed",
     };
     let super::Location { path, inner, line, offset } = location(&gap.place, gap.span.as_ref());
     super::Unread { path, inner, line, offset, kind: kind.to_owned(), reason: gap.reason.to_string() }
