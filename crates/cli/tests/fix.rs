@@ -204,6 +204,15 @@ fn what_cannot_be_converted_is_refused() {
         Pickle::default().raw(b"}(").text("q").tensor("QInt8Storage", "0", 24, 0, &[24], &[1]).raw(b"u");
     world.write("quantised.pt", checkpoint(quantised, &[("0", &numbers)]));
     world.run("fix quantised.pt").ends(3).says(&["no tensor that could be rescued"]);
+    let mixed = Pickle::default()
+        .raw(b"}(")
+        .text("w")
+        .tensor("FloatStorage", "0", 6, 0, &[6], &[1])
+        .text("q")
+        .tensor("QInt8Storage", "0", 24, 0, &[24], &[1])
+        .raw(b"u");
+    world.write("mixed.pt", checkpoint(mixed, &[("0", &numbers)]));
+    world.run("fix mixed.pt").ends(4).shows(&["1 tensor", "not rescued: q (a tensor of `QInt8Storage`"]);
 }
 
 fn a_lying_checkpoint_writes_nothing() {

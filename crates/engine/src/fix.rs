@@ -11,7 +11,7 @@ use weighbridge_core::input::Input;
 use weighbridge_core::limits::{Cancel, Limits};
 use weighbridge_core::source::Source;
 use weighbridge_net::open::file::FileSource;
-use weighbridge_read::model::checkpoint::{self, CheckpointError, ElementsError, Tensor};
+use weighbridge_read::model::checkpoint::{self, CheckpointError, ElementsError, Other, Tensor};
 use weighbridge_read::model::safetensors::{self, Stored};
 
 /// What to write, and where.
@@ -37,8 +37,8 @@ pub struct Rescued {
     pub format: &'static str,
     /// Every tensor of the new file, in the order of its names.
     pub tensors: Vec<Proved>,
-    /// What is not in the new file: name, and what it is.
-    pub others: Vec<(String, String)>,
+    /// What is not in the new file.
+    pub others: Vec<Other>,
 }
 
 /// A tensor that is the same in both files.
@@ -106,7 +106,7 @@ pub fn rescue(order: &Order<'_>) -> Result<Rescued, FixError> {
     if let Some(below) = order.below {
         let prefix = format!("{below}.");
         found.tensors.retain(|tensor| tensor.name.starts_with(&prefix));
-        found.others.retain(|(name, _)| name.starts_with(&prefix));
+        found.others.retain(|other| other.name.starts_with(&prefix));
         for name in found.tensors.iter_mut().map(|tensor| &mut tensor.name) {
             name.drain(..prefix.len());
         }

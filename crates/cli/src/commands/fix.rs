@@ -14,7 +14,7 @@ use weighbridge_net::feed::atomic::replace_file;
 use weighbridge_net::open::file::FileSource;
 use weighbridge_net::open::path;
 use weighbridge_read::READERS;
-use weighbridge_read::model::checkpoint::CheckpointError;
+use weighbridge_read::model::checkpoint::{CheckpointError, Other};
 use weighbridge_report::words;
 
 use super::end_on_interrupt;
@@ -68,7 +68,8 @@ pub(super) fn run(global: &Global, fix: &Fix, setup: &Setup, printer: &Printer) 
     }
     let text = tell(&shown, artifact, &out, fix.below.as_deref(), &rescued);
     printer.out(|out| out.write_all(printable(&text).as_bytes()))?;
-    Ok(Exit::Pass)
+    let whole = !rescued.others.iter().any(|other| other.tensor);
+    Ok(if whole { Exit::Pass } else { Exit::Incomplete })
 }
 
 /// Why there is no new file, and what to do instead.
@@ -152,21 +153,16 @@ fn tell(
     } else {
         let _ = writeln!(text, "  nothing was loaded");
     }
-    if !rescued.others.is_empty() {
-        let named: Vec<String> = rescued
-            .others
-            .iter()
-            .take(NAMED)
-            .map(|(name, what)| {
-                let name = if name.is_empty() { "the object itself" } else { name };
-                format!("{} ({what})", Shown(name))
-            })
-            .collect();
-        let more = match rescued.others.len().saturating_sub(NAMED) {
-            0 => String::new(),
-            more => format!(", {more} more"),
-        };
-        let _ = writeln!(text, "  left out: {}{more}", named.join(", "));
+    let (lost, left): (Vec<&Other>, Vec<&Other>) = rescued.others.iter().partition(|other| other.tensor);
+    for (what, others) in [("not rescued", named(&lost)), ("left out", grouped(&left))] {
+        if !others.is_empty() {
+            let more = match others.len().saturating_sub(NAMED) {
+                0 => String::new(),
+                more => format!(", {more} more"),
+            };
+            let shown: Vec<&str> = others.iter().take(NAMED).map(String::as_str).collect();
+            let _ = writeln!(text, "  {what}: {}{more}", shown.join(", "));
+        }
     }
     if below.is_none()
         && let Some(first) =
@@ -178,6 +174,23 @@ fn tell(
             writeln!(text, "  names begin with `{first}.`; `--below {first}` takes only those, without it");
     }
     text
+}
+
+/// Each by its name, and what it is.
+fn named(others: &[&Other]) -> Vec<String> {
+    others.iter().map(|other| format!("{} ({})", Shown(&other.name), other.what)).collect()
+}
+
+/// Those below one name together: nobody wants to read the hundred settings of an optimizer.
+fn grouped(others: &[&Other]) -> Vec<String> {
+    let top = |other: &Other| other.name.split('.').next().unwrap_or_default().to_owned();
+    others
+        .chunk_by(|one, next| top(one) == top(next))
+        .flat_map(|group| match group {
+            [first, _, ..] => vec![format!("{} ({} values)", Shown(&top(first)), group.len())],
+            single => named(single),
+        })
+        .collect()
 }
 
 /// The proof as JSON, for whoever must show it.
@@ -201,8 +214,11 @@ fn write_proof(
             })
         })
         .collect();
-    let others: Vec<serde_json::Value> =
-        rescued.others.iter().map(|(name, what)| serde_json::json!({ "name": name, "what": what })).collect();
+    let others: Vec<serde_json::Value> = rescued
+        .others
+        .iter()
+        .map(|other| serde_json::json!({ "name": other.name, "what": other.what }))
+        .collect();
     let proof = serde_json::json!({
         "from": shown,
         "from_sha256": artifact.and_then(|artifact| artifact.digest).map(|digest| digest.to_string()),

@@ -24,8 +24,19 @@ pub struct Checkpoint {
     pub format: &'static str,
     /// Its tensors, sorted by name.
     pub tensors: Vec<Tensor>,
-    /// What is no tensor, or one that safetensors cannot hold: name, and what it is.
-    pub others: Vec<(String, String)>,
+    /// What is not among them, sorted by name.
+    pub others: Vec<Other>,
+}
+
+/// A part of a checkpoint that is no tensor, or one that cannot be had.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Other {
+    /// Keys and attributes that lead to it, joined by `.`.
+    pub name: String,
+    /// What it is, and of a tensor why it cannot be had.
+    pub what: String,
+    /// It is a tensor.
+    pub tensor: bool,
 }
 
 /// A tensor, and where its elements lie in the file.
@@ -91,14 +102,17 @@ pub fn read(input: &Input) -> Result<Checkpoint, CheckpointError> {
     } else {
         return Err(CheckpointError::Foreign);
     };
-    let mut others: Vec<(String, String)> =
-        description.others.into_iter().map(|(path, what)| (path.join("."), what)).collect();
+    let mut others: Vec<Other> = description
+        .others
+        .into_iter()
+        .map(|(path, what, tensor)| Other { name: name(&path), what, tensor })
+        .collect();
     let mut tensors = Vec::new();
     for described in description.tensors {
-        let name = described.path.join(".");
+        let name = name(&described.path);
         match locate(&name, described, &storages) {
             Ok(tensor) => tensors.push(tensor),
-            Err(why) => others.push((name, why)),
+            Err(what) => others.push(Other { name, what, tensor: true }),
         }
     }
     tensors.sort_by(|one, other| one.name.cmp(&other.name));
@@ -110,6 +124,11 @@ pub fn read(input: &Input) -> Result<Checkpoint, CheckpointError> {
         return Err(CheckpointError::Ambiguous(format!("two tensors are called `{twice}`")));
     }
     Ok(Checkpoint { format, tensors, others })
+}
+
+/// The name of what these steps lead to. A checkpoint that is nothing but one tensor gives it no name.
+fn name(path: &[String]) -> String {
+    if path.is_empty() { "tensor".to_owned() } else { path.join(".") }
 }
 
 /// The tensor in the file; or why it is not one that can be had.

@@ -35,8 +35,8 @@ pub(in crate::model) struct Described {
 #[derive(Default)]
 pub(in crate::model) struct Description {
     pub(in crate::model) tensors: Vec<Described>,
-    /// What is no tensor, and why it is none: a path, and what stands there.
-    pub(in crate::model) others: Vec<(Vec<String>, String)>,
+    /// What is no tensor that can be had: a path, what stands there, and whether it is a tensor all the same.
+    pub(in crate::model) others: Vec<(Vec<String>, String, bool)>,
 }
 
 /// Containers in containers that are followed.
@@ -124,7 +124,14 @@ impl<'input> Describer<'input> {
 
     fn other(&mut self, what: &str, path: &[String]) -> Result<(), Unread> {
         self.charge(path)?;
-        self.description.others.push((path.to_vec(), what.to_owned()));
+        self.description.others.push((path.to_vec(), what.to_owned(), false));
+        Ok(())
+    }
+
+    /// A tensor that cannot be described.
+    fn lost(&mut self, why: &str, path: &[String]) -> Result<(), Unread> {
+        self.charge(path)?;
+        self.description.others.push((path.to_vec(), why.to_owned(), true));
         Ok(())
     }
 
@@ -190,15 +197,19 @@ impl<'input> Describer<'input> {
                         self.description.tensors.push(tensor);
                         Ok(())
                     }
-                    Err(why) => self.other(why, path),
+                    Err(why) => self.lost(why, path),
                 }
             }
             ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state", [tensor, ..])
             | ("torch.nn.parameter", "Parameter" | "Buffer", [tensor, ..]) => self.value(*tensor, path),
+            ("torch._utils", name, _) if name.starts_with("_rebuild_") => {
+                let kind = name.trim_start_matches("_rebuild_");
+                self.lost(&format!("a tensor of a kind that safetensors does not have, `{kind}`"), path)
+            }
             // `func(*args)`, then the state of a subclass of tensors.
             ("torch._tensor", "_rebuild_from_type_v2", [function, _, arguments, ..]) => {
                 let View::Global(function) = function.view() else {
-                    return self.other("a tensor of an unknown kind", path);
+                    return self.lost("a tensor of an unknown kind", path);
                 };
                 let inner = self.machine.heap.object(function, *arguments, &mut self.machine.budget)?;
                 self.value(inner, path)
