@@ -9,6 +9,10 @@ with arguments from a stranger. What is in neither list stays unknown, and unkno
 Rules: `data` may be called, made and given state with any arguments; `object` may be made without its `__init__`, and
 given state; `value` may be named, and given to others, but not called; the other rules look at the arguments (`crates/check/src/safety/shape.rs`).
 
+Classes of other libraries stand in `globals-libraries.csv`, which `libraries.py` writes. What moved from one module to
+another is allowed under its old names too: `globals-moved.csv`, from the tables by which the libraries themselves load
+old pickles.
+
 Estimators and losses of scikit-learn 1.9 stand in `globals-sklearn.csv`: all subclasses of `BaseEstimator` and the
 classes that they are built from. Their `__setstate__`, where they have one, checks the version and fills `__dict__`.
 """
@@ -217,19 +221,24 @@ OTHER = {
     },
     "scipy.interpolate._bsplines": {"object": "BSpline"},
     "scipy._lib.array_api_compat.numpy._aliases": {"value": "asarray"},
+    "PIL.Image": {"object": "Image"},
+    "sklearn.ensemble._gb_losses": {
+        "object": "BinomialDeviance ExponentialLoss HuberLossFunction LeastAbsoluteError LeastSquaresError "
+        "MultinomialDeviance QuantileLossFunction"
+    },
+    "sklearn.ensemble._hist_gradient_boosting.loss": {
+        "object": "BinaryCrossEntropy CategoricalCrossEntropy LeastAbsoluteDeviation LeastSquares Poisson"
+    },
+    "sklearn.linear_model._sgd_fast": {
+        "data": "EpsilonInsensitive Hinge Huber Log ModifiedHuber SquaredEpsilonInsensitive SquaredHinge SquaredLoss"
+    },
+    "sklearn.metrics._scorer": {"object": "_PredictScorer _ProbaScorer _Scorer _ThresholdScorer"},
+    "sklearn.preprocessing.imputation": {"object": "Imputer"},
     "sklearn.cluster._kmeans": {"value": "_kmeans_single_elkan _kmeans_single_lloyd"},
     "sklearn.utils": {"object": "Bunch"},
-    # scikit-learn moved its modules under underscores with 0.22; old models name the old ones.
-    "sklearn.ensemble.forest": {"data": "RandomForestClassifier RandomForestRegressor ExtraTreesClassifier"},
+    # Its fifth argument is a pickle.
+    "spacy.vocab": {"nested4": "unpickle_vocab"},
     "sklearn.feature_extraction.text": {"data": "CountVectorizer HashingVectorizer TfidfTransformer TfidfVectorizer"},
-    "sklearn.linear_model.logistic": {"data": "LogisticRegression"},
-    "sklearn.linear_model.base": {"data": "LinearRegression"},
-    "sklearn.linear_model.stochastic_gradient": {"data": "SGDClassifier SGDRegressor"},
-    "sklearn.neighbors.classification": {"data": "KNeighborsClassifier"},
-    "sklearn.preprocessing.data": {"data": "MinMaxScaler OneHotEncoder StandardScaler"},
-    "sklearn.preprocessing.label": {"data": "LabelBinarizer LabelEncoder"},
-    "sklearn.svm.classes": {"data": "LinearSVC LinearSVR OneClassSVM SVC SVR"},
-    "sklearn.tree.tree": {"data": "DecisionTreeClassifier DecisionTreeRegressor"},
     "sklearn.externals.joblib.numpy_pickle": {"data": "NumpyArrayWrapper"},
 }
 
@@ -268,9 +277,30 @@ def estimators():
             yield (row["module"], row["qualname"]), (row["rule"], "class of scikit-learn 1.9")
 
 
-def kind(name, rule):
+def libraries():
+    with open(pathlib.Path(__file__).with_name("globals-libraries.csv"), newline="") as file:
+        for row in csv.DictReader(file):
+            yield (row["module"], row["qualname"]), (row["rule"], "class of " + row["library"])
+
+
+def moved(entries):
+    with open(pathlib.Path(__file__).with_name("globals-moved.csv"), newline="") as file:
+        rows = list(csv.DictReader(file))
+    # Some moved twice.
+    for _ in range(2):
+        for row in rows:
+            old, _, new = row["name"].partition("=")
+            for (module, name), (rule, _) in list(entries.items()):
+                if module == row["new"] and row["name"] == "*":
+                    entries.setdefault((row["old"], name), (rule, "moved in " + row["moved in"]))
+                elif module == row["new"] and name == (new or old):
+                    entries.setdefault((row["old"], old), (rule, "moved in " + row["moved in"]))
+
+
+def kind(name, why):
     last = name.rsplit(".", 1)[-1].lstrip("_")
-    return "class" if last[:1].isupper() or name in CLASSES or last.endswith(("_matrix", "_array", "_gen", "_frozen", "_kde")) else "function"
+    is_class = last[:1].isupper() or name in CLASSES or last.endswith(("_matrix", "_array", "_gen", "_frozen", "_kde"))
+    return "class" if is_class or why.startswith("class of") else "function"
 
 
 CLASSES = set(STDLIB["builtins"]["data"].split()) | set(NUMPY_TYPES.split()) | set(
@@ -281,11 +311,14 @@ CLASSES = set(STDLIB["builtins"]["data"].split()) | set(NUMPY_TYPES.split()) | s
 
 def main():
     entries = dict(estimators())
+    for key, value in libraries():
+        entries.setdefault(key, value)
     entries.update(seen(sys.argv[1]))
     entries.update(reviewed())
+    moved(entries)
     print("# module\tname\tkind\trule\twhy; written by globals.py, sorted")
     for (module, name), (rule, why) in sorted(entries.items()):
-        print(module, name, kind(name, rule), rule, why, sep="\t")
+        print(module, name, kind(name, why), rule, why, sep="\t")
 
 
 main()

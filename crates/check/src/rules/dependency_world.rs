@@ -20,6 +20,8 @@ use weighbridge_core::place::{Class, Evidence, Place, Span};
 use weighbridge_core::purl::Purl;
 use weighbridge_core::world::{Check, File, Installed, RecordedFile, World};
 
+use crate::safety::{find_owners, judge_artifacts};
+
 const SITE: &str = "venv/lib/python3/site-packages";
 
 /// A world in the making.
@@ -234,12 +236,14 @@ impl Built {
             remote: Remote::default(),
         };
         let routes = self.graph.routes();
+        let mut artifacts = judge_artifacts(&self.facts, &self.files);
+        find_owners(&mut artifacts, &self.installed);
         let world = World {
             graph: &self.graph,
             routes: &routes,
             facts: &self.facts,
             files: &self.files,
-            artifacts: &[],
+            artifacts: &artifacts,
             matches: &self.matches,
             clear: &self.clear,
             installed: &self.installed,

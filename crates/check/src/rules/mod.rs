@@ -16,3 +16,4 @@ pub mod d006_mutable_origin;
 pub mod d007_unassessable_requirement;
 pub mod p001_dangerous_model_file;
 pub mod p002_untrusted_model_file;
+mod providers;

@@ -10,6 +10,7 @@ use weighbridge_core::rule::Rule;
 use weighbridge_core::world::{Check, Installed, World};
 
 use super::p001_dangerous_model_file::{conversion, finding};
+use super::providers;
 
 /// A model file for whose code nobody here can vouch.
 pub static RULE: Rule = Rule {
@@ -52,7 +53,11 @@ impl Check for Untrusted {
             let own = artifact.owner.as_ref().and_then(|owner| modules.get(owner));
             // Whoever imports the package runs this code anyway: a finding would only say that there are packages.
             if !own.is_some_and(|own| runs_only(artifact, own)) {
-                findings.extend(finding(&RULE, artifact, Safety::Untrusted, remedy(artifact)));
+                let found = finding(&RULE, artifact, Safety::Untrusted, remedy(artifact));
+                findings.extend(found.map(|mut finding| {
+                    finding.details.extend(providers::lines(world, artifact));
+                    finding
+                }));
             }
         }
     }
@@ -68,12 +73,7 @@ fn modules<'w>(
     for package in installed {
         let Some(own) = modules.get_mut(&package.component) else { continue };
         for recorded in package.record.iter().flatten() {
-            let top = recorded.written.split('/').next().unwrap_or_default();
-            let module = top.strip_suffix(".py").unwrap_or(top);
-            // `a.libs`, `a-1.dist-info` and `..` are no modules.
-            if !module.is_empty() && !module.contains(['.', '-']) {
-                own.insert(module);
-            }
+            own.extend(providers::top_module(&recorded.written));
         }
     }
     modules

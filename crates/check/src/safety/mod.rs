@@ -7,6 +7,7 @@
 
 mod artifacts;
 mod operators;
+mod program;
 mod shape;
 mod table;
 
@@ -140,6 +141,14 @@ fn judge_unknown(global: &Global) -> Judgement {
     }
 }
 
+/// The package of a global whose code nobody here can vouch for, by the name of the module that is imported first; none
+/// if that is the standard library, the loading program, or nothing that Python could import.
+pub fn foreign_package(global: &Global) -> Option<&str> {
+    let package = global.module.split('.').next().filter(|package| !package.is_empty())?;
+    let of_program = matches!(package, "__main__" | "__mp_main__" | "__torch__");
+    (!of_program && table::allowed(global).is_none() && table::standard(global).is_none()).then_some(package)
+}
+
 /// What a global of no known library is.
 fn judge_foreign(global: &Global) -> Judgement {
     let package = global.module.split('.').next().unwrap_or_default();
@@ -224,12 +233,12 @@ fn judge_state(origin: &Global, arguments: &[Value]) -> Judgement {
         return shape::partial_state(state)
             .map_or_else(|why| dangerous(format!("`{origin}`: {why}")), |()| HARMLESS);
     }
-    if matches!(entry.rule, Rule::Getattr | Rule::Proxy | Rule::Nested | Rule::TypeOf) {
+    if matches!(entry.rule, Rule::Getattr | Rule::Proxy | Rule::Nested(_) | Rule::TypeOf) {
         return untrusted(format!(
             "it sets the state of what `{origin}` has returned, which can be anything"
         ));
     }
-    judge_state_value(state)
+    judge_state_value(state).max(program::judge(origin, state))
 }
 
 fn judge_state_value(state: &Value) -> Judgement {
@@ -280,8 +289,15 @@ fn judge_item((key, value): &(Value, Value)) -> Judgement {
 }
 
 /// Special attributes that hold data and that good files set.
-const DATA_ATTRIBUTES: [&str; 6] =
-    ["__doc__", "__module__", "__name__", "__qualname__", "__pydantic_fields_set__", "__version__"];
+const DATA_ATTRIBUTES: [&str; 7] = [
+    "__doc__",
+    "__module__",
+    "__name__",
+    "__networkx_cache__",
+    "__pydantic_fields_set__",
+    "__qualname__",
+    "__version__",
+];
 
 fn is_code(value: &Value) -> bool {
     matches!(value, Value::Global(_) | Value::ResultOf(_) | Value::Unknown)

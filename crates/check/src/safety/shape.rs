@@ -49,7 +49,7 @@ pub(super) fn fits(entry: Allowed, effect: &Effect) -> Result<(), Misfit> {
             }
             _ => Err("the factory that it is given is not known to be harmless"),
         },
-        Rule::Nested => match arguments.first() {
+        Rule::Nested(position) => match arguments.get(usize::from(position)) {
             // The bytes were handed out and are judged by themselves.
             Some(Value::Bytes(..)) => Ok(()),
             _ => Err("the pickle that it loads is not known"),

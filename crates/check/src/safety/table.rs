@@ -36,8 +36,8 @@ pub(super) enum Rule {
     Partial,
     /// `defaultdict` of an allowed class.
     Factory,
-    /// Loads the pickle in its first argument, which is read in turn.
-    Nested,
+    /// Loads the pickle in the argument at this position, which is read in turn.
+    Nested(u8),
     /// Calls its first argument with the others, and may set attributes from the last.
     Proxy,
     /// Sets attributes from its last argument.
@@ -83,7 +83,8 @@ static ALLOWED: LazyLock<Vec<Allowed>> = LazyLock::new(|| {
             "reconstructor" => Rule::Reconstructor,
             "partial" => Rule::Partial,
             "factory" => Rule::Factory,
-            "nested" => Rule::Nested,
+            "nested" => Rule::Nested(0),
+            "nested4" => Rule::Nested(4),
             "proxy" => Rule::Proxy,
             "attributes" => Rule::Attributes,
             "typeof" => Rule::TypeOf,

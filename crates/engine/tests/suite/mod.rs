@@ -10,6 +10,7 @@ mod build;
 mod cases_archive;
 mod cases_array;
 mod cases_gadget;
+mod cases_library;
 mod cases_limit;
 mod cases_name;
 mod cases_onnx;
@@ -35,6 +36,7 @@ fn groups() -> Vec<Vec<Case>> {
         cases_archive::cases(),
         cases_array::cases(),
         cases_gadget::cases(),
+        cases_library::cases(),
         cases_limit::cases(),
         cases_name::cases(),
         cases_onnx::cases(),

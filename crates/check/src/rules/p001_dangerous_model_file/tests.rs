@@ -120,6 +120,7 @@ fn the_worst_part_decides_and_its_way_inside_is_told() {
         ("WB-P002", "bundle.zip calls `shop.make` when loaded")
     );
     assert_eq!(finding.details[0], "b.pkl  offset 12  REDUCE  shop.make(\"x\")");
+    assert_eq!(finding.details.last().unwrap(), "package `shop` is not in this target");
 }
 
 #[test]

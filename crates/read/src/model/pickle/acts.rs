@@ -364,8 +364,8 @@ impl Machine<'_> {
                 }
             }
             Known::AddExtension => self.register(first, second, self.argument(arguments, 2))?,
-            Known::Load => {
-                if let Some(bytes) = first {
+            Known::Load(position) => {
+                if let Some(bytes) = self.argument(arguments, usize::from(position)) {
                     self.hand_out(callee, bytes)?;
                 }
             }

@@ -13,8 +13,8 @@ pub(super) enum Known {
     Reconstruct,
     /// `copyreg.add_extension`: fills the registry that EXT looks in.
     AddExtension,
-    /// Loads the pickle in its first argument.
-    Load,
+    /// Loads the pickle in the argument at this position.
+    Load(u8),
     /// Makes a file of bytes.
     BytesFile,
     /// A class of dictionaries, whose instances can be the state of an object; made with more than this many
@@ -38,7 +38,9 @@ impl Known {
     /// Whether good files only ever call it themselves, so that it is worth a word when it is handed to others.
     pub(super) fn is_tool(self) -> bool {
         match self {
-            Self::GetAttribute | Self::Reconstruct | Self::AddExtension | Self::Load | Self::Caller => true,
+            Self::GetAttribute | Self::Reconstruct | Self::AddExtension | Self::Load(_) | Self::Caller => {
+                true
+            }
             Self::Unmarshal
             | Self::MakeCode
             | Self::TypeByName
@@ -72,7 +74,8 @@ pub(super) fn known(global: &Global) -> Known {
         | ("torch" | "torch.serialization", "load")
         | ("joblib" | "joblib.numpy_pickle", "load")
         | ("numpy" | "numpy.lib.npyio" | "numpy.lib._npyio_impl", "load")
-        | ("pandas" | "pandas.io.pickle", "read_pickle") => Known::Load,
+        | ("pandas" | "pandas.io.pickle", "read_pickle") => Known::Load(0),
+        ("spacy.vocab", "unpickle_vocab") => Known::Load(4),
         ("marshal", "loads") => Known::Unmarshal,
         ("types", "CodeType") | ("dill" | "dill.dill" | "dill._dill", "_create_code") => Known::MakeCode,
         ("cloudpickle" | "cloudpickle.cloudpickle", "_builtin_type")
@@ -85,7 +88,9 @@ pub(super) fn known(global: &Global) -> Known {
         ("functools", "partial" | "reduce")
         | ("torch._tensor", "_rebuild_from_type_v2")
         | ("jax._src.array", "_reconstruct_array")
-        | ("pandas.core.indexes.base", "_new_Index") => Known::Caller,
+        | ("pandas.core.index" | "pandas.core.indexes.base" | "pandas.indexes.base", "_new_Index") => {
+            Known::Caller
+        }
         ("joblib.numpy_pickle", "NumpyArrayWrapper") => Known::ArrayWrapper,
         _ => Known::Other,
     }

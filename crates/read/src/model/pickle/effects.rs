@@ -11,6 +11,7 @@ use weighbridge_core::fact::{Effect, EffectKind, Target, Value};
 
 use super::handle::{Handle, View};
 use super::heap::{Budget, Heap};
+use super::text;
 use crate::model::marshal;
 
 /// How many different argument lists are kept for one target.
@@ -244,7 +245,9 @@ fn covers(value: &Value, handle: Handle, heap: &Heap) -> bool {
         }
         (Value::Dict(..), View::Dict(index)) => {
             let plain = |pair: &[Handle]| match pair {
-                [key, value] => matches!(key.view(), View::Text { dunder: false, .. }) && !value.is_telling(),
+                [key, value] => {
+                    matches!(key.view(), View::Text { telling: false, .. }) && !value.is_telling()
+                }
                 _ => true,
             };
             !heap.get(index).is_some_and(|dictionary| dictionary.opaque)
@@ -267,7 +270,7 @@ fn blur(value: Value) -> Value {
 /// Whether an item of a dictionary must not be forgotten: a special or unknown key, code as a value.
 fn is_telling((key, value): &(Value, Value)) -> bool {
     let plain = matches!(key, Value::Text(name, length)
-        if !name.starts_with("__") && u64::try_from(name.len()) == Ok(*length));
+        if !text::is_telling(name.as_bytes(), false) && u64::try_from(name.len()) == Ok(*length));
     !plain || matches!(value, Value::Global(_) | Value::Unknown)
 }
 

@@ -21,8 +21,8 @@ pub(super) enum View {
     /// A text that the opcode at this offset pushes.
     Text {
         at: u64,
-        /// It begins with `__`.
-        dunder: bool,
+        /// A judge wants to see it wherever it stands.
+        telling: bool,
     },
     /// Bytes that the opcode at this offset pushes.
     Bytes(u64),
@@ -73,8 +73,8 @@ impl Handle {
             }
             View::IntAt(at) => (4, at),
             View::FloatAt(at) => (5, at),
-            View::Text { at, dunder: false } => (6, at),
-            View::Text { at, dunder: true } => (7, at),
+            View::Text { at, telling: false } => (6, at),
+            View::Text { at, telling: true } => (7, at),
             View::Bytes(at) => (8, at),
             View::ByteArray(at) => (9, at),
             View::Encoded(at) => (10, at),
@@ -101,8 +101,8 @@ impl Handle {
             3 => View::Int(self.0.cast_signed() >> TAG_BITS),
             4 => View::IntAt(payload),
             5 => View::FloatAt(payload),
-            6 => View::Text { at: payload, dunder: false },
-            7 => View::Text { at: payload, dunder: true },
+            6 => View::Text { at: payload, telling: false },
+            7 => View::Text { at: payload, telling: true },
             8 => View::Bytes(payload),
             9 => View::ByteArray(payload),
             10 => View::Encoded(payload),
@@ -133,7 +133,7 @@ impl Handle {
 
     /// Whether a judge wants to see it wherever it stands: code, a special name, or something unknown.
     pub(super) fn is_telling(self) -> bool {
-        matches!(self.view(), View::Global(_) | View::Unknown | View::Text { dunder: true, .. })
+        matches!(self.view(), View::Global(_) | View::Unknown | View::Text { telling: true, .. })
     }
 
     /// Whether only running the stream could tell its type.
@@ -155,7 +155,7 @@ mod tests {
             View::Int(-1),
             View::Int(i64::from(i32::MIN)),
             View::IntAt(7),
-            View::Text { at: (1 << 57) + 3, dunder: true },
+            View::Text { at: (1 << 57) + 3, telling: true },
             View::Encoded(9),
             View::Tuple(u32::MAX),
             View::Persistent(0),

@@ -439,7 +439,7 @@ impl<'input> Machine<'input> {
                     }
                     let in_place = line.start == self.at.saturating_add(1);
                     self.lexer.recycle(line);
-                    let id = View::Text { at: self.at, dunder: false };
+                    let id = View::Text { at: self.at, telling: false };
                     self.persistent(Handle::new(if in_place { id } else { View::Unknown }), opcode)?;
                 }
                 op::BINPERSID => {
@@ -528,8 +528,8 @@ impl<'input> Machine<'input> {
             return self.push_view(View::Int(0));
         }
         let start = self.lexer.offset();
-        let dunder = self.lexer.latin1(length)?;
-        if dunder.is_none() {
+        let telling = self.lexer.latin1(length)?;
+        if telling.is_none() {
             return self.push(Handle::UNKNOWN);
         }
         let count = usize::try_from(length).unwrap_or(8);
@@ -543,42 +543,42 @@ impl<'input> Machine<'input> {
         self.push_view(if value.unsigned_abs() < 1 << 56 { View::Int(value) } else { View::IntAt(self.at) })
     }
 
-    fn push_text(&mut self, dunder: Option<bool>) -> Result<(), Fail> {
-        self.push_view(match dunder {
-            Some(dunder) => View::Text { at: self.at, dunder },
+    fn push_text(&mut self, telling: Option<bool>) -> Result<(), Fail> {
+        self.push_view(match telling {
+            Some(telling) => View::Text { at: self.at, telling },
             None => View::Unknown,
         })
     }
 
     fn utf8(&mut self, length: u64) -> Result<(), Fail> {
-        let dunder = self.lexer.utf8(length)?;
-        self.push_text(dunder)
+        let telling = self.lexer.utf8(length)?;
+        self.push_text(telling)
     }
 
     /// Loaders differ in how they decode texts of Python 2; any encoding may be asked for, so every text will do.
     fn latin1(&mut self, length: u64) -> Result<(), Fail> {
-        let dunder = self.lexer.latin1(length)?;
-        self.push_text(dunder)
+        let telling = self.lexer.latin1(length)?;
+        self.push_text(telling)
     }
 
     fn text_line(&mut self, opcode: u8) -> Result<(), Fail> {
         let line = self.lexer.line()?;
         let in_place = line.start == self.at.saturating_add(1);
-        let dunder = if !line.is_whole() {
+        let telling = if !line.is_whole() {
             // Too long to be looked at: a text it is, with a telling beginning or not.
-            Some(line.bytes.iter().take(3).any(|byte| matches!(byte, b'_' | b'\\')))
+            Some(line.bytes.iter().take(3).any(|byte| matches!(byte, b'_' | b'\\' | b'f' | b'r')))
         } else if opcode == op::STRING {
             let inner =
                 text::unquote(&line.bytes).ok_or(Fail::Raises("the argument of STRING is not quoted"))?;
-            text::unescape(inner).map(|inner| inner.starts_with(b"__"))
+            text::unescape(inner).map(|inner| text::is_telling(&inner, false))
         } else if line.bytes.contains(&b'\\') {
-            text::raw_unicode_escape(&line.bytes).map(|inner| inner.starts_with("__"))
+            text::raw_unicode_escape(&line.bytes).map(|inner| text::is_telling(inner.as_bytes(), false))
         } else {
-            Some(line.bytes.starts_with(b"__"))
+            Some(text::is_telling(&line.bytes, false))
         };
-        let dunder = dunder.ok_or(Fail::Raises("an escape in a text is invalid"))?;
+        let telling = telling.ok_or(Fail::Raises("an escape in a text is invalid"))?;
         self.lexer.recycle(line);
-        self.push_text(in_place.then_some(dunder))
+        self.push_text(in_place.then_some(telling))
     }
 
     fn binary(&mut self, opcode: u8, length: u64) -> Result<(), Fail> {

@@ -15,6 +15,10 @@ const DEPTH: u32 = 4;
 const NODES: u32 = 256;
 /// How many bytes of a text or of bytes are shown.
 const SHOWN: usize = 200;
+/// How many bytes are shown of a text that a library runs as a program.
+const PROGRAM: usize = 4096;
+/// Keys of states under which libraries keep such texts.
+const PROGRAMS: [&str; 2] = ["_parse_arg_template", "formula"];
 /// How many bytes of a name are read; a longer one is not known.
 const NAME: usize = 1 << 16;
 
@@ -72,7 +76,14 @@ impl Viewer<'_, '_> {
         let mut items = Vec::new();
         for pair in self.heap.kept(index).chunks(2) {
             let [key, value] = pair else { continue };
-            items.push((self.tree(*key, 1, &mut 8)?, self.tree(*value, 2, &mut 16)?));
+            let shown_key = self.tree(*key, 1, &mut 8)?;
+            let shown_value = match (&shown_key, value.view()) {
+                (Value::Text(name, _), View::Text { at, .. }) if PROGRAMS.contains(&name.as_str()) => {
+                    self.text(at, PROGRAM)?
+                }
+                _ => self.tree(*value, 2, &mut 16)?,
+            };
+            items.push((shown_key, shown_value));
         }
         if self.heap.get(index).is_some_and(|container| container.opaque) {
             items.push((Value::Unknown, Value::Unknown));
@@ -101,7 +112,7 @@ impl Viewer<'_, '_> {
             View::Int(value) => Value::Int(value.to_string()),
             View::IntAt(at) => self.integer(at)?,
             View::FloatAt(at) => self.float(at)?,
-            View::Text { at, .. } => self.text(at)?,
+            View::Text { at, .. } => self.text(at, SHOWN)?,
             View::Bytes(at) | View::ByteArray(at) => {
                 let (beginning, length) = self.source.binary(at, SHOWN)?;
                 Value::Bytes(beginning, length)
@@ -141,10 +152,10 @@ impl Viewer<'_, '_> {
         self.heap.get_global(number).cloned()
     }
 
-    fn text(&self, at: u64) -> Result<Value, Unread> {
-        let mut text = self.source.text(at, SHOWN)?;
-        if text.beginning.len() > SHOWN {
-            let end = (0..=SHOWN).rev().find(|end| text.beginning.is_char_boundary(*end)).unwrap_or(0);
+    fn text(&self, at: u64, shown: usize) -> Result<Value, Unread> {
+        let mut text = self.source.text(at, shown)?;
+        if text.beginning.len() > shown {
+            let end = (0..=shown).rev().find(|end| text.beginning.is_char_boundary(*end)).unwrap_or(0);
             text.beginning.truncate(end);
         }
         Ok(Value::Text(text.beginning, text.length))
