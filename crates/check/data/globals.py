@@ -53,7 +53,7 @@ STDLIB = {
     "pickle": {"nested": "loads _loads"},
     "_pickle": {"nested": "loads"},
     "random": {"data": "Random"},
-    "re": {"data": "_compile", "value": "RegexFlag"},
+    "re": {"data": "RegexFlag _compile"},
     "string": {"data": "Template"},
     "time": {"data": "struct_time"},
     "types": {"data": "MappingProxyType SimpleNamespace"},
@@ -84,6 +84,7 @@ NUMPY_CORE = {
 BIT_GENERATORS = "MT19937 PCG64 PCG64DXSM Philox SFC64"
 NUMPY = {
     "numpy": {
+        "object": "vectorize",
         "data": "dtype matrix ndarray poly1d recarray record " + NUMPY_TYPES,
         # `memmap` opens, and can make, the file that it is given.
         "value": NUMPY_FUNCTIONS + " inf memmap nan pi",
@@ -163,6 +164,7 @@ PANDAS = {
         "StringArray TimedeltaArray"
     },
     "pandas._libs.interval": {"data": "Interval"},
+    "pandas._libs.missing": {"value": "NA"},
     "pandas._libs.sparse": {"data": "BlockIndex IntIndex"},
     "pandas._libs.tslibs.period": {"data": "Period"},
     "pandas.core.arrays.boolean": {"data": "BooleanArray BooleanDtype"},
@@ -191,7 +193,7 @@ PANDAS = {
     "pandas.core.indexes.range": {"data": "RangeIndex"},
     "pandas.core.indexes.multi": {"data": "MultiIndex"},
     "pandas.core.indexes.category": {"data": "CategoricalIndex"},
-    "pandas.core.indexes.timedeltas": {"data": "TimedeltaIndex"},
+    "pandas.core.indexes.timedeltas": {"data": "TimedeltaIndex", "proxy": "_new_TimedeltaIndex"},
     "pandas.core.indexes.numeric": {"data": "Float64Index Int64Index UInt64Index"},
     "pandas.core.internals.managers": {"data": "BlockManager SingleBlockManager"},
     "pandas._libs.internals": {"data": "BlockPlacement _unpickle_block"},
@@ -208,11 +210,15 @@ OTHER = {
     },
     "cloudpickle": {"nested": "loads"},
     "cloudpickle.cloudpickle": {"nested": "loads"},
+    "dateutil.relativedelta": {"object": "relativedelta"},
+    "dateutil.tz.tz": {"data": "tzoffset tzutc"},
     "dill": {"nested": "loads"},
     "dill._dill": {"nested": "loads"},
     "jax._src.array": {"proxy": "_reconstruct_array"},
     "joblib.numpy_pickle": {"data": "NumpyArrayWrapper"},
     "ml_dtypes": {"value": "bfloat16 float8_e4m3b11fnuz float8_e4m3fn float8_e5m2 int4 uint4"},
+    # Time zones by name, from the files that the package brings along; a name that leads out of them is refused.
+    "pytz": {"data": "_UTC _p"},
     "scipy.stats._stats_py": {"data": "LinregressResult"},
     "pandas._libs.tslibs.offsets": {
         "data": "BDay BusinessDay BusinessHour BusinessMonthBegin BusinessMonthEnd BYearBegin BYearEnd CDay "

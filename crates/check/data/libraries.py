@@ -39,6 +39,7 @@ LIBRARIES = {
         "scipy.optimize._lbfgsb_py": r"LbfgsInvHessProduct",
         "scipy.signal._ltisys": r"[A-Z]\w+",
         "scipy.spatial._kdtree": r"KDTree",
+        "scipy.spatial._qhull": r"Delaunay|ConvexHull|Voronoi|HalfspaceIntersection",
     },
     "xgboost": {"xgboost.core": r"Booster", "xgboost.sklearn": r"XGB\w+"},
     "lightgbm": {"lightgbm.basic": r"Booster", "lightgbm.sklearn": r"LGBM\w+"},
@@ -55,7 +56,7 @@ LIBRARIES = {
         "statsmodels.regression.*": r"\w+",
         "statsmodels.robust.*": r"\w+",
         "statsmodels.tools.tools": r"Bunch",
-        "statsmodels.tsa.*": r"\w*(Model|Results|Wrapper|Params|Specification|Smoothing|Initialization|Representation|"
+        "statsmodels.tsa.*": r"\w*(Model|Results?|Wrapper|Params|Specification|Smoothing|Initialization|Representation|"
         r"Filter|Smoother|VAR|VECM|ARIMA|ARMAX|SARIMAX|AutoReg|ARDL|STL|Fourier|TimeTrend|Seasonality|Process)",
     },
     "nltk": {
@@ -120,6 +121,8 @@ REVIEWED = {
         "pooling.AvgPool3d pooling._MaxPoolNd rnn.RNNBase transformer.TransformerEncoderLayer transformer.TransformerDecoderLayer "
         "upsampling.Upsample pooling.FractionalMaxPool2d".split()
     ),
+    # Closes a handle that a pickle cannot bring.
+    "scipy.spatial._qhull._QhullUser",
     # Arrays from bytes.
     "scipy.spatial._ckdtree.cKDTree",
     # These hand bytes to parsers of models, in C++.
@@ -132,6 +135,13 @@ REVIEWED = {
     "statsmodels.base.wrapper.ResultsWrapper",
     "statsmodels.discrete.discrete_model.NegativeBinomial",
     "statsmodels.tsa.statespace.representation.Representation",
+    # `append` and `extend` compute with new rows.
+    "statsmodels.tsa.ar_model.AutoRegResults",
+    "statsmodels.tsa.arima.model.ARIMAResults",
+    "statsmodels.tsa.statespace.mlemodel.MLEModel",
+    "statsmodels.tsa.statespace.mlemodel.MLEResults",
+    "statsmodels.tsa.statespace.sarimax.SARIMAXResults",
+    "statsmodels.tsa.statespace.varmax.VARMAXResults",
     # Dictionaries and lists.
     "nltk.probability.FreqDist",
     "nltk.tree.tree.Tree",
@@ -196,7 +206,7 @@ def rule(kind):
         if f"{base.__module__}.{base.__qualname__}" not in REVIEWED and base.__module__.split(".")[0] not in REVIEWED_PACKAGES
     ]
     if foreign or LEFT_OUT.match(kind.__module__) or issubclass(kind, BaseException):
-        print("left out:", kind.__module__, kind.__qualname__, *(name for name, _ in foreign), file=sys.stderr)
+        print("left out:", kind.__module__, kind.__qualname__, *(f"{base.__module__}.{base.__qualname__}.{name}" for name, base in foreign), file=sys.stderr)
         return None
     return "object"
 

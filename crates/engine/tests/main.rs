@@ -23,6 +23,7 @@ mod scan;
 mod server;
 mod suite;
 mod support;
+mod verdict;
 
 use std::process::ExitCode;
 
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         same::tests(),
         scan::tests(),
         suite::tests(),
+        verdict::tests(),
     ]
     .into_iter()
     .flatten()

@@ -12,12 +12,23 @@ import os
 import pickle
 import sys
 import tarfile
+import warnings
 import zipfile
 
 import joblib
+import lightgbm
+import networkx
+import nltk
 import numpy
 import pandas
 import safetensors.numpy
+import scipy.interpolate
+import scipy.sparse
+import scipy.spatial
+import scipy.stats
+import statsmodels.api
+import statsmodels.formula.api
+import xgboost
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -25,6 +36,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
+from sklearn.utils import all_estimators
 
 os.chdir(sys.argv[1])
 os.makedirs("good")
@@ -59,6 +71,73 @@ for name, value in values.items():
         joblib.dump(value, f"good/{name}-{codec}.joblib", compress=(codec, 3))
 with gzip.open("good/state.pkl.gz", "wb") as file:
     pickle.dump(values["state"], file)
+
+# One of everything that other libraries make of the same rows, by a name of the library.
+warnings.simplefilter("ignore")
+regular = numpy.arange(20.0)
+stochastic = numpy.random.default_rng(1).normal(size=(60, 2))
+lonely = pandas.DataFrame({"y": stochastic[:, 0], "x": stochastic[:, 1], "kind": ["a", "b"] * 30})
+tagged = [[("a", "DT"), ("model", "NN")]] * 5
+graph = networkx.karate_club_graph()
+graph.nodes  # what networkx keeps in its cache goes into the pickle too
+others = {
+    "lightgbm-classifier": lightgbm.LGBMClassifier(n_estimators=2, verbose=-1).fit(rows, labels),
+    "lightgbm-regressor": lightgbm.LGBMRegressor(n_estimators=2, verbose=-1).fit(rows, rows[:, 0]),
+    "lightgbm-booster": lightgbm.train({"verbose": -1}, lightgbm.Dataset(rows, labels), 2),
+    "networkx-graph": graph,
+    "networkx-digraph": networkx.DiGraph([(1, 2), (2, 3)]),
+    "nltk-unigram": nltk.UnigramTagger(tagged),
+    "nltk-backoff": nltk.BigramTagger(tagged, backoff=nltk.DefaultTagger("NN")),
+    "nltk-bayes": nltk.NaiveBayesClassifier.train([({"a": 1}, "x"), ({"a": 2}, "y")]),
+    "nltk-frequencies": nltk.FreqDist("abracadabra"),
+    "nltk-stemmer": nltk.stem.SnowballStemmer("english"),
+    "nltk-punkt": nltk.tokenize.PunktSentenceTokenizer("Hello Mr. X. Bye."),
+    "nltk-tree": nltk.Tree("S", [nltk.Tree("NP", ["a"])]),
+    "scipy-norm": scipy.stats.norm,
+    "scipy-gamma": scipy.stats.gamma,
+    "scipy-frozen": scipy.stats.norm(1, 2),
+    "scipy-poisson": scipy.stats.poisson(3),
+    "scipy-density": scipy.stats.gaussian_kde(stochastic[:, 0]),
+    "scipy-normal": scipy.stats.multivariate_normal([0, 0]),
+    "scipy-interp": scipy.interpolate.interp1d(regular, regular),
+    "scipy-cubic": scipy.interpolate.CubicSpline(regular, regular),
+    "scipy-spline": scipy.interpolate.make_interp_spline(regular, regular),
+    "scipy-rbf": scipy.interpolate.RBFInterpolator(stochastic, stochastic[:, 0]),
+    "scipy-grid": scipy.interpolate.RegularGridInterpolator((regular,), regular),
+    "scipy-tree": scipy.spatial.KDTree(stochastic),
+    "scipy-triangles": scipy.spatial.Delaunay(stochastic),
+    "scipy-rotation": scipy.spatial.transform.Rotation.from_euler("x", 1.0),
+    **{f"scipy-{form}": scipy.sparse.eye(3, format=form) for form in ("bsr", "coo", "csc", "csr", "dia", "dok", "lil")},
+    "statsmodels-ols": statsmodels.api.OLS(stochastic[:, 0], stochastic).fit(),
+    "statsmodels-formula": statsmodels.formula.api.ols("y ~ x + numpy.exp(x) + C(kind)", lonely).fit(),
+    "statsmodels-glm": statsmodels.api.GLM(stochastic[:, 0], stochastic).fit(),
+    "statsmodels-arima": statsmodels.api.tsa.ARIMA(stochastic[:, 0], order=(1, 0, 0)).fit(),
+    "statsmodels-sarimax": statsmodels.api.tsa.SARIMAX(stochastic[:, 0], order=(1, 0, 0)).fit(disp=0),
+    "statsmodels-smoothing": statsmodels.api.tsa.ExponentialSmoothing(stochastic[:, 0]).fit(),
+    "xgboost-classifier": xgboost.XGBClassifier(n_estimators=2).fit(rows, labels),
+    "xgboost-regressor": xgboost.XGBRegressor(n_estimators=2).fit(rows, rows[:, 0]),
+    "xgboost-booster": xgboost.train({}, xgboost.DMatrix(rows, labels), 2),
+    "pandas-offset": pandas.DateOffset(months=1),
+    "pandas-periods": pandas.period_range("2026", periods=3, freq="M"),
+    "pandas-intervals": pandas.interval_range(0, 3),
+    "pandas-durations": pandas.to_timedelta([1, 2], "s"),
+    "pandas-zones": pandas.Series(pandas.date_range("2026", periods=3, tz="Europe/Berlin")),
+    "pandas-multi": frame.set_index(["kind", "amount"]),
+    "pandas-nullable": pandas.DataFrame({"a": pandas.array([1, None]), "b": pandas.array(["x", None])}),
+    "pandas-sparse": pandas.Series(pandas.arrays.SparseArray([0, 0, 1])),
+}
+for name, value in others.items():
+    with open(f"good/{name}.pkl", "wb") as file:
+        pickle.dump(value, file)
+    joblib.dump(value, f"good/{name}.joblib")
+for name, kind in all_estimators():
+    try:
+        estimator = kind().fit(rows, labels)
+        content = pickle.dumps(estimator)
+    except Exception:
+        continue  # it wants other rows, or arguments, and is not what is tested here
+    with open(f"good/estimator-{name}.pkl", "wb") as file:
+        file.write(content)
 with tarfile.open("good/models.tar.xz", "w:xz") as archive:
     archive.add("good/state-4.pkl", "models/state.pkl")
 

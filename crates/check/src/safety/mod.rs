@@ -276,7 +276,11 @@ fn may_be_dictionary(origin: &Global) -> bool {
 fn judge_item((key, value): &(Value, Value)) -> Judgement {
     match key {
         Value::Text(name, _) if DATA_ATTRIBUTES.contains(&name.as_str()) => HARMLESS,
-        Value::Text(name, _) if name.starts_with("__") => {
+        // Python looks up names with two underscores on both sides; `__model` is a name like others.
+        Value::Text(name, length)
+            if name.starts_with("__")
+                && (name.ends_with("__") || u64::try_from(name.len()) != Ok(*length)) =>
+        {
             dangerous(format!("it plants `{}` on the object", Shown(name)))
         }
         Value::Text(name, _) if LOOKED_UP.contains(&name.as_str()) && is_code(value) => {

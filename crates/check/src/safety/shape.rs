@@ -87,12 +87,17 @@ fn is_plain(global: &Global) -> bool {
 }
 
 fn getattr(arguments: &[Value]) -> Result<(), Misfit> {
-    let [Value::Global(class), Value::Text(name, length)] = arguments else {
+    let [of, Value::Text(name, length)] = arguments else {
         return Err("it does not take a constant name from a class");
     };
     if u64::try_from(name.len()) != Ok(*length) {
         return Err("the name that it takes is not known");
     }
+    let class = match of {
+        Value::Global(class) => class,
+        Value::ResultOf(class) => return bound_method(class, name),
+        _ => return Err("it does not take a constant name from a class"),
+    };
     let attribute = Global { module: class.module.clone(), name: format!("{}.{name}", class.name) };
     if table::allowed(&attribute).is_some() {
         return Ok(());
@@ -106,6 +111,22 @@ fn getattr(arguments: &[Value]) -> Result<(), Misfit> {
         }
         Some(_) => Err("it takes a hidden attribute, or one of something that is no class"),
         None => Err("it takes an attribute of something that is not known to be harmless"),
+    }
+}
+
+/// A method of an instance, which is how Python writes methods that an object holds. It is only a value: whoever calls
+/// it later in the stream is judged there.
+fn bound_method(class: &Global, name: &str) -> Result<(), Misfit> {
+    if !has_rule(class, &[Rule::Data, Rule::Object]) {
+        return Err("it takes an attribute of something that is not known to be harmless");
+    }
+    if name.starts_with("__") {
+        return Err("it takes a hidden attribute");
+    }
+    let method = Global { module: class.module.clone(), name: format!("{}.{name}", class.name) };
+    match table::dangerous(&method) {
+        Some(_) => Err("the method that it takes is known from attacks"),
+        None => Ok(()),
     }
 }
 
