@@ -100,27 +100,20 @@ pub(crate) fn cases() -> Vec<Case> {
 
 /// 9: functions of known packages that do what their arguments say.
 fn gadgets() -> Vec<Case> {
-    let known: [(&str, &str); 30] = [
+    let known: [(&str, &str); 21] = [
         ("torch._dynamo.guards", "GuardBuilder.get"),
         ("torch._inductor.codecache", "compile_file"),
         ("torch.fx.experimental.symbolic_shapes", "ShapeEnv.evaluate_guards_expression"),
         ("torch.jit.unsupported_tensor_ops", "execWrapper"),
         ("torch.utils._config_module", "ConfigModule.load_config"),
         ("torch.utils.bottleneck.__main__", "run_cprofile"),
-        ("torch.utils.collect_env", "run"),
         ("torch.utils.data.datapipes.utils.decoder", "basichandlers"),
         ("torch.distributed.rpc", "rpc_sync"),
-        ("numpy.f2py.crackfortran", "getlincoef"),
-        ("numpy.testing._private.utils", "runstring"),
-        ("numpy", "load"),
         ("numpy.ctypeslib", "load_library"),
         ("idlelib.pyshell", "ModifiedInterpreter.runcode"),
         ("idlelib.calltip", "get_entity"),
         ("lib2to3.pgen2.grammar", "Grammar.loads"),
-        ("pkgutil", "resolve_name"),
         ("asyncio.unix_events", "_UnixSubprocessTransport._start"),
-        ("multiprocessing.util", "spawnv_passfds"),
-        ("logging.config", "dictConfig"),
         ("pandas", "read_csv"),
         ("pandas.core.frame", "DataFrame.eval"),
         ("sympy.core.sympify", "sympify"),
@@ -129,8 +122,6 @@ fn gadgets() -> Vec<Case> {
         ("hydra.utils", "instantiate"),
         ("PIL.ImageMath", "unsafe_eval"),
         ("jsonpickle", "decode"),
-        ("transformers.dynamic_module_utils", "get_class_from_dynamic_module"),
-        ("joblib", "load"),
     ];
     let case = |(module, name): (&'static str, &'static str)| {
         let title = format!("{module}-{name}").to_lowercase().replace(['.', '_'], "-");

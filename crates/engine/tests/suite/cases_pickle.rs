@@ -505,10 +505,10 @@ fn nested() -> Vec<Case> {
                 Stream::protocol(4).stack_global("pickle", "loads").stack_global("base64", "b64decode");
             bytes.text("Y3Bvc2l4CnN5c3RlbQo=").tuple1().reduce().tuple1().reduce().stop()
         }),
-        untrusted(10, "joblib-load", "joblib", "model.pkl", || {
+        dangerous(10, "joblib-load", "joblib.load(", "model.pkl", || {
             call("joblib", "load", |stream| stream.text("other.joblib"))
         }),
-        untrusted(10, "numpy-load", "numpy", "model.pkl", || {
+        dangerous(10, "numpy-load", "numpy.load(", "model.pkl", || {
             call("numpy", "load", |stream| stream.text("other.npy").none().raw(b"\x88"))
         }),
         untrusted(10, "code-by-value", "carries code by value", "model.pkl", || {
