@@ -123,7 +123,7 @@ mod tests {
         let findings = built.findings(&Untrusted);
         let [finding] = findings.as_slice() else { panic!("{findings:?}") };
         let lines = finding.lines().map(str::trim);
-        lines.filter(|line| !line.starts_with("fix")).last().unwrap_or_default().to_owned()
+        lines.filter(|line| !line.starts_with("fix")).next_back().unwrap_or_default().to_owned()
     }
 
     #[test]
