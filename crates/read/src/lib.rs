@@ -29,6 +29,8 @@ pub mod fuzz;
 pub mod model;
 pub mod package;
 mod protobuf;
+mod tree;
+mod yaml;
 
 use weighbridge_core::reader::Reader;
 
@@ -39,6 +41,7 @@ pub static READERS: &[&dyn Reader] = &[
     &package::ConstraintsReader,
     &data::dataset::Dataset,
     &package::DistributionReader,
+    &model::hub_config::HubConfig,
     &package::InstallNotesReader,
     &model::tensorflow::keras_metadata::KerasMetadata,
     &model::known::Known,
@@ -60,7 +63,9 @@ pub static READERS: &[&dyn Reader] = &[
     &model::tensor_data::TensorData,
     &model::tensorflow::Tensorflow,
     &model::tensorflow::index::TensorflowIndex,
+    &model::torchserve::Torchserve,
     &package::UvLockReader,
+    &model::yaml_config::YamlConfig,
     &archive::zip::Zip,
 ];
 

@@ -57,7 +57,6 @@ fn models_inside_zip_are_told() {
     for (names, title) in [
         (&["metadata.json", "config.json", "model.weights.h5"][..], "Keras model"),
         (&["schema.json", "a.npy"], "skops model"),
-        (&["MAR-INF/MANIFEST.json", "handler.py"], "TorchServe archive"),
         (&["m/archive_format", "m/archive_version", "m/models/model.json"], "exported PyTorch program"),
     ] {
         let archive = names.iter().fold(Archive::default(), |archive, name| archive.stored(name, b"{}"));

@@ -38,6 +38,13 @@ fn seeds(id: &str) -> Vec<Vec<u8>> {
     let mut seeds: Vec<Vec<u8>> = package::seeds::seeds(id).iter().map(|(_, seed)| seed.to_vec()).collect();
     match id {
         "dataset" => seeds.push(b"PAR1 and the end PAR1".to_vec()),
+        "hub-config" => seeds.push(
+            br#"{"auto_map": {"AutoModel": "a/b--m.M"}, "t": {"_attn_implementation_internal": "x/y"}}"#.to_vec(),
+        ),
+        "torchserve" => seeds.push(br#"{"model": {"handler": "h.py:f", "modelFile": "m.py"}}"#.to_vec()),
+        "yaml-config" => seeds.push(
+            b"%TAG !p! tag:yaml.org,2002:python/\n--- &a\nb: !p!object/apply:os.system [id]\n_target_: x.y\nc: *a\n".to_vec(),
+        ),
         "npy" => seeds.push(file("data/labels.npy")),
         "onnx" => seeds.push(crate::onnx::seed()),
         "keras-metadata" => seeds.push(crate::tensorflow::metadata_seed()),

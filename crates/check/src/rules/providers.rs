@@ -122,8 +122,8 @@ mod tests {
             .fact("m.pkl", What::Effect(effect));
         let findings = built.findings(&Untrusted);
         let [finding] = findings.as_slice() else { panic!("{findings:?}") };
-        let lines = finding.lines().map(str::trim);
-        lines.filter(|line| !line.starts_with("fix")).next_back().unwrap_or_default().to_owned()
+        let mut lines = finding.lines().map(str::trim);
+        lines.rfind(|line| !line.starts_with("fix")).unwrap_or_default().to_owned()
     }
 
     #[test]

@@ -13,6 +13,7 @@ use super::judge;
 /// Formats of model files; a container counts when one of them is inside.
 #[rustfmt::skip] // one line a format
 const MODELS: &[&str] = &[
+    "hub-config",
     "keras-metadata",
     "npy",
     "npz",
@@ -25,6 +26,8 @@ const MODELS: &[&str] = &[
     "tensor-data",
     "tensorflow",
     "tensorflow-index",
+    "torchserve",
+    "yaml-config",
 ];
 
 /// One artifact for every file of the target that is or holds a model, ordered by path. The verdict is the worst of
@@ -75,7 +78,12 @@ fn judge_file(
                 What::Effect(effect) => {
                     let beyond = beyond_the_end(place, effect, files);
                     for effect in std::iter::once(effect).chain(&beyond) {
-                        let (judged, reason) = judge(effect);
+                        let (judged, reason) = match judge(effect) {
+                            (Safety::Untrusted, _) if is_own_code(place, effect, files) => {
+                                (Safety::Harmless, String::new())
+                            }
+                            judgement => judgement,
+                        };
                         safety = safety.max(judged);
                         effects.push(JudgedEffect {
                             place: (*place).clone(),
@@ -99,6 +107,68 @@ fn judge_file(
         safety,
         effects,
     })
+}
+
+/// Extensions of files that hold weights.
+const WEIGHTS: [&str; 14] = [
+    "bin",
+    "ckpt",
+    "gguf",
+    "h5",
+    "joblib",
+    "keras",
+    "nemo",
+    "onnx",
+    "pkl",
+    "pt",
+    "pth",
+    "safetensors",
+    "tflite",
+    "ubj",
+];
+
+/// Whether a configuration names a module that lies in the target as source, far from any weights: it is the
+/// configuration of a program, which runs its own code. Beside weights it is a model that brings code along.
+fn is_own_code(place: &Place, effect: &Effect, files: &BTreeMap<Arc<str>, File>) -> bool {
+    let (true, Target::Global(global)) = (effect.opcode == "_target_", &effect.target) else { return false };
+    if !place.inner.is_empty() {
+        return false;
+    }
+    let folder = place.folder();
+    let within = |path: &str| match folder {
+        "" => !path.contains('/'),
+        _ => path
+            .strip_prefix(folder)
+            .and_then(|rest| rest.strip_prefix('/'))
+            .is_some_and(|rest| !rest.contains('/')),
+    };
+    let is_weights = |path: &str| {
+        path.rsplit_once('.')
+            .is_some_and(|(_, extension)| WEIGHTS.contains(&extension.to_ascii_lowercase().as_str()))
+    };
+    let start: Arc<str> = if folder.is_empty() { "".into() } else { format!("{folder}/").into() };
+    let mut beside = files.range(start..).map(|(path, _)| path).take_while(|path| path.starts_with(folder));
+    if beside.any(|path| within(path) && is_weights(path)) {
+        return false;
+    }
+    let module = global.module.replace('.', "/");
+    let sources = [format!("{module}.py"), format!("{module}/__init__.py")];
+    let mut above = folder;
+    loop {
+        let prefix = if above.is_empty() { String::new() } else { format!("{above}/") };
+        if sources.iter().any(|source| {
+            [format!("{prefix}{source}"), format!("{prefix}src/{source}")]
+                .iter()
+                .any(|path| files.contains_key(path.as_str()))
+        }) {
+            return true;
+        }
+        match above.rsplit_once('/') {
+            Some((parent, _)) => above = parent,
+            None if above.is_empty() => return false,
+            None => above = "",
+        }
+    }
 }
 
 /// That a file beside the model ends before the byte up to which the model reads it.

@@ -6,6 +6,7 @@
 //! table of their set (`data/operators/`).
 
 mod artifacts;
+mod named;
 mod operators;
 mod program;
 mod shape;
@@ -35,6 +36,9 @@ fn dangerous(why: impl Into<String>) -> Judgement {
 /// What one effect means, and why in one line (empty for a harmless one).
 pub fn judge(effect: &Effect) -> (Safety, String) {
     match (effect.kind, &effect.target) {
+        (EffectKind::Import | EffectKind::Call, Target::Global(global)) if named::is_named(effect) => {
+            named::judge(effect, global)
+        }
         (EffectKind::Import, Target::Global(global)) => judge_import(global),
         (EffectKind::Import, Target::Unknown(_) | Target::ResultOf(_)) => {
             dangerous("the stream computes what it imports, which only serves to hide it")
@@ -53,7 +57,7 @@ pub fn judge(effect: &Effect) -> (Safety, String) {
             judge_import(origin)
         }
         (_, Target::Operator(operator)) => judge_operator(operator),
-        (_, Target::Code { language, .. }) => judge_code(language),
+        (_, Target::Code { language, .. }) => judge_code(effect.opcode, language),
         (kind, Target::Path(path)) => judge_path(kind, path),
         (EffectKind::Corrupt, _) => dangerous("loaders that do not check this use memory that is not theirs"),
         (EffectKind::Overrun, _) => {
@@ -78,9 +82,18 @@ fn judge_operator(operator: &Operator) -> Judgement {
 }
 
 /// Code that the file carries: good files do so too, so it is no attack by itself, and never harmless.
-fn judge_code(language: &str) -> Judgement {
-    match language {
-        "R promise" => {
+fn judge_code(construct: &str, language: &str) -> Judgement {
+    match (construct, language) {
+        ("_attn_implementation_internal", _) => dangerous(
+            "transformers before 5.3 fetches these kernels and runs them without being asked (CVE-2026-4372)",
+        ),
+        ("auto_map" | "custom_pipelines" | "_class_name", _) => {
+            untrusted(format!("`trust_remote_code=True` runs {language}, which nobody here has read"))
+        }
+        ("handler" | "modelFile" | "code" | "model_code_path" | "_attn_implementation", _) => {
+            untrusted(format!("loading runs {language}, which nobody here has read"))
+        }
+        (_, "R promise") => {
             dangerous("a promise runs its code when the object is first touched, and no saved data needs one")
         }
         _ => untrusted(format!("the file brings {language} along, which nobody here has read")),

@@ -12,6 +12,8 @@ use weighbridge_core::report::Safety;
 /// The tables, sorted by set.
 #[rustfmt::skip] // one line a set
 static TABLES: &[(&str, &str)] = &[
+    ("hub", include_str!("../../data/operators/hub.tsv")),
+    ("omegaconf", include_str!("../../data/operators/omegaconf.tsv")),
     ("onnx", include_str!("../../data/operators/onnx.tsv")),
     ("r", include_str!("../../data/operators/r.tsv")),
     ("tensorflow", include_str!("../../data/operators/tensorflow.tsv")),

@@ -9,6 +9,7 @@
 mod build;
 mod cases_archive;
 mod cases_array;
+mod cases_configuration;
 mod cases_gadget;
 mod cases_library;
 mod cases_limit;
@@ -35,6 +36,7 @@ fn groups() -> Vec<Vec<Case>> {
     vec![
         cases_archive::cases(),
         cases_array::cases(),
+        cases_configuration::cases(),
         cases_gadget::cases(),
         cases_library::cases(),
         cases_limit::cases(),

@@ -119,8 +119,6 @@ pub(crate) fn archive(names: &[&str]) -> Option<(&'static str, &'static str)> {
         Some(("keras", "Keras model"))
     } else if has("schema.json") && (names.len() == 1 || ends(".npy") || ends(".npz")) {
         Some(("skops", "skops model"))
-    } else if has("MAR-INF/MANIFEST.json") {
-        Some(("torchserve", "TorchServe archive"))
     } else if ends("/archive_format") && (ends("/archive_version") || ends("/version")) {
         Some(("pt2", "exported PyTorch program"))
     } else {

@@ -1,6 +1,7 @@
 //! Model files: what loading them would do.
 
 pub mod checkpoint;
+pub mod hub_config;
 pub mod known;
 pub(crate) mod marshal;
 pub mod npy;
@@ -13,3 +14,5 @@ pub mod safetensors;
 pub mod tensor_data;
 pub mod tensorflow;
 pub mod torch_legacy;
+pub mod torchserve;
+pub mod yaml_config;

@@ -30,7 +30,6 @@ pub(super) static FORMATS: &[Format] = &[
     Format { id: "gguf", title: "GGUF", extensions: &["gguf"], magic: &[(0, b"GGUF")], ..MODEL },
     Format { id: "hdf5", title: "HDF5", extensions: &["h5", "hdf5", "he5"], magic: &[(0, b"\x89HDF\r\n\x1a\n"), (512, b"\x89HDF\r\n\x1a\n"), (1024, b"\x89HDF\r\n\x1a\n"), (2048, b"\x89HDF\r\n\x1a\n")], ..MODEL },
     Format { id: "llamafile", title: "llamafile", extensions: &["llamafile"], ..MODEL },
-    Format { id: "nemo", title: "NeMo archive", extensions: &["nemo"], ..MODEL },
     Format { id: "paddle", title: "Paddle", extensions: &["pdmodel", "pdiparams", "pdparams", "pdopt"], ..MODEL },
     Format { id: "pmml", title: "PMML", extensions: &["pmml"], ..MODEL },
     Format { id: "rknn", title: "RKNN", extensions: &["rknn"], magic: &[(0, b"RKNN")], ..MODEL },
