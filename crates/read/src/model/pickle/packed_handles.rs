@@ -262,8 +262,8 @@ mod tests {
             views.extend([
                 View::IntAt(at),
                 View::FloatAt(at),
-                View::Text { at, dunder: false },
-                View::Text { at, dunder: true },
+                View::Text { at, telling: false },
+                View::Text { at, telling: true },
                 View::Bytes(at),
                 View::ByteArray(at),
                 View::Encoded(at),
