@@ -58,8 +58,88 @@ pub enum Body {
         /// How many bytes lie from there to the end of the parent, or of the part that is the stream.
         size: u64,
     },
+    /// A part of what several streams of the parent unpack to. Whoever unpacks it for one part has it for all that hold
+    /// the same.
+    Solid {
+        /// How to unpack the whole.
+        unpacking: Arc<Unpacking>,
+        /// Where the part begins in what was unpacked.
+        offset: u64,
+        /// How many bytes the part has.
+        size: u64,
+    },
     /// Bytes that the reader made.
     Bytes(Vec<u8>),
+}
+
+/// How to unpack what coders have packed one after the other.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Unpacking {
+    /// A part of the parent, as it is.
+    Part {
+        /// Where it begins in the parent.
+        offset: u64,
+        /// How many bytes.
+        size: u64,
+    },
+    /// What a coder makes of what its inputs unpack to.
+    Coder {
+        /// How it packs.
+        method: Method,
+        /// How many bytes the parent claims to come out; nothing that follows them is used.
+        size: u64,
+        /// Its inputs in order; a filter for jumps has four, everything else one.
+        inputs: Vec<Unpacking>,
+    },
+}
+
+impl Unpacking {
+    /// Bytes of the parent from which everything comes.
+    pub fn packed(&self) -> u64 {
+        match self {
+            Self::Part { size, .. } => *size,
+            Self::Coder { inputs, .. } => {
+                inputs.iter().fold(0, |sum: u64, input| sum.saturating_add(input.packed()))
+            }
+        }
+    }
+}
+
+/// How a coder packs.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Method {
+    /// Not at all.
+    Copy,
+    /// LZMA without a header: the byte of properties, and the size of the dictionary.
+    Lzma(u8, u32),
+    /// LZMA2 with a dictionary of this size.
+    Lzma2(u32),
+    /// Raw DEFLATE (RFC 1951).
+    Deflate,
+    /// bzip2.
+    Bzip2,
+    /// Zstandard (RFC 8878).
+    Zstd,
+    /// Differences to the byte so far back.
+    Delta(usize),
+    /// Addresses of jumps in machine code made relative.
+    Jumps(Machine),
+    /// Jumps of x86 in streams of their own.
+    Bcj2,
+}
+
+/// Machines whose jumps a filter knows.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[expect(missing_docs, reason = "names of machines")]
+pub enum Machine {
+    X86,
+    PowerPc,
+    Ia64,
+    Arm,
+    ArmThumb,
+    Sparc,
+    Arm64,
+    RiscV,
 }
 
 /// How a stream is packed.

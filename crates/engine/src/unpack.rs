@@ -1,16 +1,18 @@
 //! The bytes of an entry inside another one, within the limits on expansion.
 
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use flate2::{Decompress, FlushDecompress, Status};
 use weighbridge_core::coverage::{LimitKind, Unread};
 use weighbridge_core::input::Input;
 use weighbridge_core::limits::{Cancel, Limits};
-use weighbridge_core::sink::Body;
+use weighbridge_core::sink::{Body, Unpacking};
 use weighbridge_core::source::{Slice, Source};
 use weighbridge_net::open::file::FileSource;
+use weighbridge_read::archive::sevenz::unpack;
 
 use crate::codec;
 
@@ -94,6 +96,8 @@ pub(crate) fn head(
 ) -> Result<Vec<u8>, Unread> {
     let input = Input::new(Arc::clone(parent), limits, cancel.clone());
     match body {
+        // Whoever asks has put the whole in the place of the parent.
+        Body::Solid { .. } => Err(Unread::Unsupported("a part of a stream that is still packed".to_owned())),
         Body::Bytes(bytes) => Ok(bytes.get(..most.min(bytes.len())).unwrap_or_default().to_vec()),
         Body::Slice { offset, size } => {
             let mut head = vec![0; usize::try_from(*size).unwrap_or(usize::MAX).min(most)];
@@ -131,6 +135,7 @@ pub(crate) fn whole(
     cancel: &Cancel,
 ) -> Result<Unpacked, Unread> {
     match body {
+        Body::Solid { .. } => Err(Unread::Unsupported("a part of a stream that is still packed".to_owned())),
         Body::Bytes(bytes) => {
             let size = length(&bytes);
             budget.span(size)?;
@@ -142,8 +147,8 @@ pub(crate) fn whole(
             Ok(Unpacked { source: Arc::new(bytes), unread: None, malformed: None })
         }
         Body::Slice { offset, size } => {
-            budget.span(size)?;
             let slice = Slice::new(Arc::clone(parent), offset, size);
+            budget.span(slice.size())?;
             let unread = (slice.size() < size).then(|| Unread::Truncated { offset: slice.size() });
             Ok(Unpacked { source: Arc::new(slice), unread, malformed: None })
         }
@@ -188,6 +193,44 @@ pub(crate) fn whole(
             Ok(Unpacked { source: store.finish(), unread, malformed })
         }
     }
+}
+
+/// The bytes of a stream in which several entries of `parent` lie, in memory or in a temporary file.
+pub(crate) fn solid(
+    parent: &Arc<dyn Source>,
+    unpacking: &Unpacking,
+    budget: &mut Budget,
+    cancel: &Cancel,
+) -> Result<Unpacked, Unread> {
+    let packed = unpacking.packed();
+    budget.span(packed)?;
+    let input = Input::new(Arc::clone(parent), budget.limits, cancel.clone());
+    // Parts of the parent that do not exist allow no expansion.
+    let (most, limit) = budget.allowance(packed.min(parent.size()));
+    let mut store = Store::default();
+    let pump = AssertUnwindSafe(|| {
+        let mut reader = unpack::reader(&input, unpacking)?;
+        let mut window = vec![0; WINDOW];
+        loop {
+            input.go_on()?;
+            let count = reader.read(&mut window).map_err(|error| unpack::reason(&error))?;
+            if count == 0
+                || !store.put(window.get(..count).unwrap_or_default(), most, &limit, &budget.limits)?
+            {
+                return Ok(());
+            }
+        }
+    });
+    let unread = match catch_unwind(pump) {
+        Ok(Ok(())) => None,
+        Ok(Err(Unread::Cancelled)) => return Err(Unread::Cancelled),
+        Ok(Err(reason)) => Some(reason),
+        // The decoders are other people's.
+        Err(_) => Some(Unread::Panicked),
+    };
+    budget.unpacked.0 = budget.unpacked.0.saturating_sub(store.size);
+    budget.span(store.size)?;
+    Ok(Unpacked { source: store.finish(), unread, malformed: None })
 }
 
 /// Inflates `packed` (RFC 1951) in pieces of up to `window` bytes until its end, or until `take` wants no more. Returns

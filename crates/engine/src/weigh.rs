@@ -11,7 +11,7 @@ use weighbridge_core::fact::{Altered, Fact, Misnamed, What};
 use weighbridge_core::input::Input;
 use weighbridge_core::place::{Class, Evidence, Place, Span};
 use weighbridge_core::reader::{Claim, Family, HEAD_BYTES, Hint, Reader};
-use weighbridge_core::sink::{Body, Child, Follow, Sink};
+use weighbridge_core::sink::{Body, Child, Follow, Sink, Unpacking};
 use weighbridge_core::source::Source;
 use weighbridge_core::world::File;
 
@@ -175,6 +175,16 @@ struct Todo {
     depth: usize,
 }
 
+/// A stream that was unpacked for the entries in it.
+struct Solid {
+    unpacking: Arc<Unpacking>,
+    source: Arc<dyn Source>,
+    /// Not all of it could be unpacked.
+    is_broken: bool,
+    /// Its number among everything unpacked from the file.
+    number: u64,
+}
+
 /// That a reader has read an entry, known by its bytes and not by its name alone: a container may hold two entries of
 /// one name.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -196,7 +206,7 @@ impl Todo {
         let part = match self.child.body {
             Body::Slice { offset, size } => (false, offset, size),
             Body::Deflate { offset, size, .. } | Body::Stream { offset, size, .. } => (true, offset, size),
-            Body::Bytes(_) => return chosen,
+            Body::Bytes(_) | Body::Solid { .. } => return chosen,
         };
         let (parent_number, step) = (self.parent_number, &self.child.step);
         chosen.retain(|reader| {
@@ -301,6 +311,7 @@ impl<'scan> Scale<'scan> {
         let mut budget = Budget::new(self.context.limits, source.size());
         let mut stack = Vec::new();
         let mut done = BTreeSet::new();
+        let mut solids: Vec<Solid> = Vec::new();
         let mut number = 0u64;
         weighed.ran = chosen.iter().map(|reader| reader.about().id).collect();
         let children = self.read(&place, &source, chosen, weighed);
@@ -315,6 +326,10 @@ impl<'scan> Scale<'scan> {
                 weighed.unread(&Place::file(Arc::clone(&weighed.path)), ENGINE, reason);
                 return;
             }
+            let todo = match self.unpacked(todo, &mut solids, &mut number, &mut budget, weighed) {
+                Some(todo) => todo,
+                None => continue,
+            };
             let place = todo.parent_place.step(Arc::clone(&todo.child.step));
             let chosen = match self.choose(&todo, &place, weighed) {
                 Ok(chosen) => todo.remaining(chosen, &mut done),
@@ -346,6 +361,49 @@ impl<'scan> Scale<'scan> {
             let children = self.read(&place, &unpacked.source, &chosen, weighed);
             push(&mut stack, children, &unpacked.source, number, &place, depth.saturating_add(1));
         }
+    }
+
+    /// Puts a part of a packed stream in relation to what the stream unpacks to. A stream is unpacked when its first
+    /// part is met, and goes with its last one.
+    fn unpacked(
+        &self,
+        mut todo: Todo,
+        solids: &mut Vec<Solid>,
+        number: &mut u64,
+        budget: &mut Budget,
+        weighed: &mut Weighed,
+    ) -> Option<Todo> {
+        let Body::Solid { unpacking, offset, size } = &todo.child.body else { return Some(todo) };
+        let (unpacking, offset, size) = (Arc::clone(unpacking), *offset, *size);
+        let known = solids.iter().position(|solid| Arc::ptr_eq(&solid.unpacking, &unpacking));
+        let known = match known {
+            Some(known) => known,
+            None => {
+                solids.retain(|solid| Arc::strong_count(&solid.unpacking) > 1);
+                let whole = unpack::solid(&todo.parent, &unpacking, budget, &self.context.cancel);
+                let (source, reason) = match whole {
+                    Ok(whole) => (whole.source, whole.unread),
+                    // The other parts of the stream are not worth another try.
+                    Err(reason) => (Arc::new(Vec::new()) as Arc<dyn Source>, Some(reason)),
+                };
+                let is_broken = reason.is_some();
+                if let Some(reason) = reason {
+                    weighed.unread(&todo.parent_place, ENGINE, reason);
+                }
+                *number = number.saturating_add(1);
+                solids.push(Solid { unpacking, source, is_broken, number: *number });
+                solids.len().saturating_sub(1)
+            }
+        };
+        let solid = solids.get(known)?;
+        // Why the stream ends early is told already, once for all that is lost with it.
+        if solid.is_broken && offset >= solid.source.size() {
+            return None;
+        }
+        todo.parent = Arc::clone(&solid.source);
+        todo.parent_number = solid.number;
+        todo.child.body = Body::Slice { offset, size };
+        Some(todo)
     }
 
     /// The readers for an entry inside the file: the one that its container names, else those that claim it.
@@ -519,7 +577,7 @@ fn push(
 
 fn stated_size(body: &Body) -> u64 {
     match body {
-        Body::Slice { size, .. } => *size,
+        Body::Slice { size, .. } | Body::Solid { size, .. } => *size,
         Body::Deflate { unpacked, .. } => *unpacked,
         // Nobody knows before it is unpacked; not nothing.
         Body::Stream { .. } => u64::MAX,

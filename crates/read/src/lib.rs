@@ -59,6 +59,7 @@ pub static READERS: &[&dyn Reader] = &[
     &package::RecordReader,
     &package::RequirementsReader,
     &model::safetensors::Safetensors,
+    &archive::sevenz::SevenZip,
     &archive::tar::Tar,
     &model::tensor_data::TensorData,
     &model::tensorflow::Tensorflow,

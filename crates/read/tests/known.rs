@@ -39,11 +39,9 @@ fn formats_are_claimed() {
 }
 
 fn formats_are_told() {
-    for (path, bytes, format, title) in [
-        ("m.rknn", b"\x08\x07".as_slice(), "rknn", "RKNN"),
-        ("m.dat", b"GGUF\x03", "gguf", "GGUF"),
-        ("m.7z", b"7z\xbc\xaf\x27\x1c", "7z", "7z archive"),
-    ] {
+    for (path, bytes, format, title) in
+        [("m.rknn", b"\x08\x07".as_slice(), "rknn", "RKNN"), ("m.dat", b"GGUF\x03", "gguf", "GGUF")]
+    {
         let read = read_as("known", path, bytes);
         assert_eq!(
             read.facts,

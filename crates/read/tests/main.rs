@@ -40,6 +40,8 @@ mod protobuf;
 mod r_data;
 mod read;
 mod safetensors;
+mod sevenz;
+mod sevenz_builder;
 mod small_builders;
 mod smoke;
 mod tar;
@@ -69,6 +71,7 @@ fn main() {
         pickle_streams::trials(),
         r_data::trials(),
         safetensors::trials(),
+        sevenz::trials(),
         smoke::trials(),
         tar::trials(),
         tensorflow::trials(),

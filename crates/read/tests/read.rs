@@ -101,6 +101,15 @@ fn unpack(parent: &[u8], body: &Body) -> Vec<u8> {
             let _ = packed.take(1 << 20).read_to_end(&mut unpacked);
             unpacked
         }
+        Body::Solid { unpacking, offset, size } => {
+            let input = Input::new(Arc::new(parent.to_vec()), Limits::default(), Cancel::default());
+            let mut unpacked = Vec::new();
+            let whole = weighbridge_read::archive::sevenz::unpack::reader(&input, unpacking);
+            // What is packed in a broken way ends early.
+            let _ = whole.map(|whole| whole.take(1 << 20).read_to_end(&mut unpacked));
+            let part = unpacked.get(usize::try_from(*offset).unwrap()..).unwrap_or_default();
+            part[..part.len().min(usize::try_from(*size).unwrap())].to_vec()
+        }
         // The engine unpacks these.
         Body::Stream { offset, size, .. } => part(*offset, *size).to_vec(),
         Body::Bytes(bytes) => bytes.clone(),

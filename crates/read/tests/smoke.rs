@@ -78,6 +78,11 @@ fn seeds(id: &str) -> Vec<Vec<u8>> {
         }
         "compressed" => seeds.push(b"\x1f\x8b\x08\x08 and whatever follows".to_vec()),
         "known" => seeds.push(b"GGUF\x03\x00\x00\x00".to_vec()),
+        "seven-zip" => {
+            let archive = crate::sevenz_builder::Archive::usual(&[("a", b"b"), ("c", b"d")]);
+            seeds.push(archive.bytes());
+            seeds.push(crate::sevenz_builder::Archive { packs_header: false, ..archive }.bytes());
+        }
         "tar" => seeds.push(crate::tar::archive(&[crate::tar::Entry::file("a", b"b")])),
         _ => {}
     }

@@ -165,6 +165,7 @@ fn record(input: &Input, body: &Body) -> Result<Vec<u8>, String> {
     match body {
         Body::Bytes(bytes) => Ok(bytes.clone()),
         Body::Slice { offset, size } => read(*offset, *size),
+        Body::Solid { .. } => Err("packed with others".to_owned()),
         Body::Stream { codec, .. } => Err(format!("packed with {}", codec.as_str())),
         Body::Deflate { offset, size, unpacked } => {
             let packed = read(*offset, *size)?;

@@ -11,6 +11,9 @@ mod pickle_assembler;
 #[path = "../../../read/tests/protobuf.rs"]
 pub(crate) mod protobuf;
 #[allow(dead_code, reason = "the suite uses only a part of it")]
+#[path = "../../../read/tests/sevenz_builder.rs"]
+pub(crate) mod seven;
+#[allow(dead_code, reason = "the suite uses only a part of it")]
 #[path = "../../../read/tests/small_builders.rs"]
 pub(crate) mod small;
 #[allow(dead_code, reason = "the suite uses only a part of it")]

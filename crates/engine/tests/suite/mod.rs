@@ -18,6 +18,7 @@ mod cases_onnx;
 mod cases_ordinary;
 mod cases_pickle;
 mod cases_pytorch;
+mod cases_sevenz;
 mod cases_small;
 mod cases_tensorflow;
 mod run;
@@ -45,6 +46,7 @@ fn groups() -> Vec<Vec<Case>> {
         cases_ordinary::cases(),
         cases_pickle::cases(),
         cases_pytorch::cases(),
+        cases_sevenz::cases(),
         cases_small::cases(),
         cases_tensorflow::cases(),
     ]

@@ -182,7 +182,7 @@ fn hand_out(
 }
 
 /// Whether a path from this folder of the archive leaves the archive.
-fn leads_out(folder: &str, path: &str) -> bool {
+pub(super) fn leads_out(folder: &str, path: &str) -> bool {
     if path.starts_with('/') || path.starts_with('\\') || path.get(1..3) == Some(":\\") {
         return true;
     }

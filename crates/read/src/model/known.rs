@@ -34,7 +34,6 @@ impl Reader for Known {
                 "*.engine",
                 "*.pdmodel",
                 "*.msgpack",
-                "*.7z",
                 "*.rar",
                 "*.mat",
             ],

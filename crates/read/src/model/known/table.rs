@@ -38,7 +38,6 @@ pub(super) static FORMATS: &[Format] = &[
     Format { id: "tflite", title: "TensorFlow Lite", extensions: &["tflite"], magic: &[(4, b"TFL3")], ..MODEL },
     Format { id: "torch7", title: "Torch7", extensions: &["t7"], ..MODEL },
     Format { id: "xgboost", title: "XGBoost", extensions: &["ubj"], ..MODEL },
-    Format { id: "7z", title: "7z archive", extensions: &["7z"], magic: &[(0, b"7z\xbc\xaf\x27\x1c")], ..OTHER },
     Format { id: "matlab", title: "MATLAB data", extensions: &["mat"], magic: &[(0, b"MATLAB 5.0 MAT-file")], ..OTHER },
     Format { id: "rar", title: "RAR archive", extensions: &["rar"], magic: &[(0, b"Rar!\x1a\x07")], ..OTHER },
 ];
