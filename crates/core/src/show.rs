@@ -15,6 +15,8 @@ const CODE: usize = 240;
 const ELEMENTS: usize = 4;
 /// Containers in containers that are shown.
 const DEPTH: usize = 3;
+/// The same of the state of an object, of which the attributes tell and not what they hold.
+const STATE_DEPTH: usize = 2;
 
 /// A text from a file, shortened and safe to print.
 #[derive(Clone, Copy, Debug)]
@@ -91,7 +93,7 @@ impl fmt::Display for Effect {
             EffectKind::Corrupt | EffectKind::Overrun => write!(out, "{target}")?,
         }
         match (self.kind, self.arguments.as_slice()) {
-            (EffectKind::State, [state]) => write!(out, "{state}"),
+            (EffectKind::State, [state]) => value(out, state, STATE_DEPTH),
             (kind, []) if !kind.is_call() => Ok(()),
             (_, arguments) => {
                 out.write_char('(')?;
