@@ -24,6 +24,10 @@ pub static CHECKS: &[&dyn Check] = &[
     &rules::d005_start_up_code::StartUpCode,
     &rules::d006_mutable_origin::MutableOrigin,
     &rules::d007_unassessable_requirement::UnassessableRequirement,
+    &rules::g001_dangerous_graph::DangerousGraph,
+    &rules::g002_untrusted_graph::UntrustedGraph,
+    &rules::k001_dangerous_keras_model::DangerousKeras,
+    &rules::k002_untrusted_keras_model::UntrustedKeras,
     &rules::p001_dangerous_model_file::Dangerous,
     &rules::p002_untrusted_model_file::Untrusted,
 ];

@@ -9,6 +9,8 @@ use weighbridge_check::policy::Policy;
 use weighbridge_core::digest::Digest;
 use weighbridge_engine::flow::{Request, scan};
 
+use crate::suite::build::protobuf::message;
+use crate::suite::build::{onnx, tensorflow};
 use crate::support::{Folder, context, test};
 
 /// A rule, a target that breaks it, and one that does not.
@@ -75,6 +77,26 @@ const FIXTURES: &[Fixture] = &[
         |folder| folder.file("requirements.txt", "six==1.17.0\n"),
     ),
     (
+        "WB-G001",
+        |folder| folder.file("model.onnx", beside("../../secret")),
+        |folder| folder.file("model.onnx", beside("weights.bin")).file("weights.bin", [0; 16]),
+    ),
+    (
+        "WB-G002",
+        |folder| folder.file("model.onnx", onnx::model(&[onnx::node("com.example", "Scale")])),
+        |folder| folder.file("model.onnx", onnx::model(&[onnx::node("", "Relu")])),
+    ),
+    (
+        "WB-K001",
+        |folder| folder.file("saved_model.pb", graph("WriteFile")),
+        |folder| folder.file("saved_model.pb", graph("Relu")),
+    ),
+    (
+        "WB-K002",
+        |folder| folder.file("saved_model.pb", graph("ShopsOwnOperator")),
+        |folder| folder.file("saved_model.pb", graph("Relu")),
+    ),
+    (
         "WB-P001",
         |folder| folder.file("model.pkl", b"\x80\x02cposix\nsystem\nX\x04\0\0\0echo\x85R."),
         |folder| folder.file("model.pkl", b"\x80\x02ccollections\nOrderedDict\n)R."),
@@ -91,6 +113,17 @@ const HARMLESS_PICKLE: &[u8] = b"\x80\x02}X\x01\0\0\0aK\x01s.";
 
 /// An npy of version 1.0 with three bytes.
 const ARRAY: &[u8] = b"\x93NUMPY\x01\0\x38\0{'descr': '|u1', 'fortran_order': False, 'shape': (3,)}\nabc";
+
+/// An ONNX model with a tensor in a file of this name.
+fn beside(location: &str) -> Vec<u8> {
+    onnx::model(&[onnx::node("", "Add"), message(5, &onnx::external(location, &[]))])
+}
+
+/// A TensorFlow model with one operator.
+fn graph(operator: &str) -> Vec<u8> {
+    let node = tensorflow::node("n", operator, &["x", "x"], &[]);
+    tensorflow::saved_model(&tensorflow::graph(&[node]), &[])
+}
 
 fn environment(folder: Folder) -> Folder {
     folder.file("venv/pyvenv.cfg", "version_info = 3.12.1\n").folder("venv/lib/python3.12/site-packages")

@@ -11,6 +11,7 @@ use weighbridge_core::rule::Rule;
 use weighbridge_core::show::Shown;
 use weighbridge_core::world::{Check, World};
 
+use super::model_family::{Family, family};
 use crate::safety::phrase;
 
 /// A model file that attacks when it is loaded.
@@ -35,18 +36,32 @@ impl Check for Dangerous {
     }
 
     fn check(&self, world: &World<'_>, findings: &mut Vec<Finding>) {
-        for artifact in world.artifacts.iter().filter(|artifact| artifact.safety == Safety::Dangerous) {
-            let remedy = match conversion(artifact) {
-                Some(command) => Remedy::Convert(format!(
-                    "do not load it; get the weights anew, or take them out without loading: {command}"
-                )),
-                None => {
-                    let what = "delete it and do not load it; get the weights anew, as safetensors";
-                    Remedy::Remove(what.to_owned())
-                }
-            };
-            findings.extend(finding(&RULE, artifact, Safety::Dangerous, remedy));
-        }
+        dangerous(world, Family::Program, &RULE, findings);
+    }
+}
+
+/// The findings about dangerous files of a family.
+pub(super) fn dangerous(world: &World<'_>, wanted: Family, rule: &'static Rule, findings: &mut Vec<Finding>) {
+    let dangerous = |artifact: &&Artifact| artifact.safety == Safety::Dangerous;
+    for artifact in world.artifacts.iter().filter(dangerous).filter(|it| family(it.format) == wanted) {
+        let remedy = match (wanted, conversion(artifact)) {
+            (_, Some(command)) => Remedy::Convert(format!(
+                "do not load it; get the weights anew, or take them out without loading: {command}"
+            )),
+            (Family::Program, None) => {
+                let what = "delete it and do not load it; get the weights anew, as safetensors";
+                Remedy::Remove(what.to_owned())
+            }
+            (Family::Keras, None) => {
+                let what = "do not load it; get the weights alone, and build the layers from your own code";
+                Remedy::Remove(what.to_owned())
+            }
+            (Family::Graph, None) => {
+                let what = "do not load it; get it anew from its publisher, and compare the digests";
+                Remedy::Remove(what.to_owned())
+            }
+        };
+        findings.extend(finding(rule, artifact, Safety::Dangerous, remedy));
     }
 }
 

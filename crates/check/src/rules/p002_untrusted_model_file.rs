@@ -9,6 +9,7 @@ use weighbridge_core::report::{Artifact, Safety};
 use weighbridge_core::rule::Rule;
 use weighbridge_core::world::{Check, Installed, World};
 
+use super::model_family::{Family, family};
 use super::p001_dangerous_model_file::{conversion, finding};
 use super::providers;
 
@@ -34,31 +35,45 @@ impl Check for Untrusted {
     }
 
     fn check(&self, world: &World<'_>, findings: &mut Vec<Finding>) {
-        let remedy = |artifact: &Artifact| match conversion(artifact) {
-            Some(command) => {
-                Remedy::Convert(format!("review the code that is named, or keep only the weights: {command}"))
-            }
-            None => {
-                let what = "review the code that is named, or store the weights as safetensors";
-                Remedy::Manual(what.to_owned())
-            }
-        };
-        let untrusted: Vec<&Artifact> =
-            world.artifacts.iter().filter(|artifact| artifact.safety == Safety::Untrusted).collect();
-        if untrusted.is_empty() {
-            return;
+        untrusted(world, Family::Program, &RULE, findings);
+    }
+}
+
+/// The findings about untrusted files of a family.
+pub(super) fn untrusted(world: &World<'_>, wanted: Family, rule: &'static Rule, findings: &mut Vec<Finding>) {
+    let remedy = |artifact: &Artifact| match (wanted, conversion(artifact)) {
+        (_, Some(command)) => {
+            Remedy::Convert(format!("review the code that is named, or keep only the weights: {command}"))
         }
-        let modules = modules(world.installed, &untrusted);
-        for artifact in untrusted {
-            let own = artifact.owner.as_ref().and_then(|owner| modules.get(owner));
-            // Whoever imports the package runs this code anyway: a finding would only say that there are packages.
-            if !own.is_some_and(|own| runs_only(artifact, own)) {
-                let found = finding(&RULE, artifact, Safety::Untrusted, remedy(artifact));
-                findings.extend(found.map(|mut finding| {
-                    finding.details.extend(providers::lines(world, artifact));
-                    finding
-                }));
-            }
+        (Family::Program, None) => {
+            let what = "review the code that is named, or store the weights as safetensors";
+            Remedy::Manual(what.to_owned())
+        }
+        (Family::Keras, None) => {
+            let what = "review the code that is named, or build the layers from your own code and load only the weights";
+            Remedy::Manual(what.to_owned())
+        }
+        (Family::Graph, None) => {
+            let what = "find out who provides what is named, and accept the finding with this reason";
+            Remedy::Manual(what.to_owned())
+        }
+    };
+    let untrusted = |artifact: &&Artifact| artifact.safety == Safety::Untrusted;
+    let untrusted: Vec<&Artifact> =
+        world.artifacts.iter().filter(untrusted).filter(|it| family(it.format) == wanted).collect();
+    if untrusted.is_empty() {
+        return;
+    }
+    let modules = modules(world.installed, &untrusted);
+    for artifact in untrusted {
+        let own = artifact.owner.as_ref().and_then(|owner| modules.get(owner));
+        // Whoever imports the package runs this code anyway: a finding would only say that there are packages.
+        if !own.is_some_and(|own| runs_only(artifact, own)) {
+            let found = finding(rule, artifact, Safety::Untrusted, remedy(artifact));
+            findings.extend(found.map(|mut finding| {
+                finding.details.extend(providers::lines(world, artifact));
+                finding
+            }));
         }
     }
 }

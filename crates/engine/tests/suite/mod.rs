@@ -6,7 +6,7 @@
 //!
 //! Every case is scanned twice, with one thread and with four; the reports must be the same byte by byte.
 
-mod build;
+pub(crate) mod build;
 mod cases_archive;
 mod cases_array;
 mod cases_configuration;
@@ -74,9 +74,9 @@ pub(crate) enum Content {
 /// What must come of a case. The texts must occur in a finding of the rule, or in the gap, so that a case is not flagged
 /// for some other reason than the one that it is about.
 pub(crate) enum Expect {
-    /// The file is dangerous, and WB-P001 says this.
+    /// The file is dangerous, and the rule of its family says this.
     Dangerous(String),
-    /// The file is untrusted, and WB-P002 says this.
+    /// The file is untrusted, and the rule of its family says this.
     Untrusted(String),
     /// The scan fails because this rule says this.
     Flagged(&'static str, String),
@@ -163,7 +163,7 @@ fn case(
     case.beside(file, bytes)
 }
 
-/// A case that must be dangerous, with what WB-P001 must say.
+/// A case that must be dangerous, with what WB-P001, WB-K001 or WB-G001 must say.
 pub(crate) fn dangerous(
     row: u8,
     name: &str,
@@ -174,7 +174,7 @@ pub(crate) fn dangerous(
     case(row, name, Expect::Dangerous(says.to_owned()), file, bytes)
 }
 
-/// A case that must be untrusted, with what WB-P002 must say.
+/// A case that must be untrusted, with what WB-P002, WB-K002 or WB-G002 must say.
 pub(crate) fn untrusted(
     row: u8,
     name: &str,

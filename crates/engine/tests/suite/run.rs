@@ -77,8 +77,12 @@ fn json(report: &Report) -> Vec<u8> {
 fn judge(case: &Case, report: &Report) -> Result<(), String> {
     let worst = report.artifacts.iter().map(|artifact| artifact.safety).max();
     let right = match &case.expect {
-        Expect::Dangerous(text) => worst == Some(Safety::Dangerous) && says(report, "WB-P001", text),
-        Expect::Untrusted(text) => worst == Some(Safety::Untrusted) && says(report, "WB-P002", text),
+        Expect::Dangerous(text) => {
+            worst == Some(Safety::Dangerous) && says_any(report, ["WB-P001", "WB-K001", "WB-G001"], text)
+        }
+        Expect::Untrusted(text) => {
+            worst == Some(Safety::Untrusted) && says_any(report, ["WB-P002", "WB-K002", "WB-G002"], text)
+        }
         Expect::Flagged(rule, text) => report.verdict == Verdict::Fail && says(report, rule, text),
         Expect::Incomplete(text) => {
             report.verdict != Verdict::Pass
@@ -93,6 +97,11 @@ fn judge(case: &Case, report: &Report) -> Result<(), String> {
     };
     let passed = case.is_evasive() && report.verdict == Verdict::Pass;
     if right && !passed { Ok(()) } else { Err(told(case, report)) }
+}
+
+/// Whether a finding of one of the rules says the text.
+fn says_any(report: &Report, rules: [&str; 3], text: &str) -> bool {
+    rules.into_iter().any(|rule| says(report, rule, text))
 }
 
 /// Whether a finding of the rule says the text.
