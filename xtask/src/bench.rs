@@ -103,7 +103,7 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
 }
 
 /// Makes an environment with these packages on first use and returns its Python.
-fn environment(folder: &Path, name: &str, packages: &[&str]) -> anyhow::Result<PathBuf> {
+pub(crate) fn environment(folder: &Path, name: &str, packages: &[&str]) -> anyhow::Result<PathBuf> {
     let environment = folder.join(name);
     let python = environment.join("bin/python");
     if !environment.join("ready").exists() {

@@ -1,9 +1,10 @@
-//! Work on the project itself: `cargo xtask docs|example|advisories|bench`.
+//! Work on the project itself: `cargo xtask docs|example|advisories|bench|score`.
 
 mod advisories;
 mod bench;
 mod docs;
 mod example;
+mod score;
 
 use std::path::Path;
 
@@ -17,6 +18,10 @@ fn main() -> anyhow::Result<()> {
         Some("example") => example::write(&root.join("examples/fraud-vision")),
         Some("advisories") => advisories::run(&root),
         Some("bench") => bench::run(&root),
-        other => bail!("unknown task {other:?}: `cargo xtask advisories|bench|docs [--check]|example`"),
+        Some("score") if std::env::args().nth(2).as_deref() == Some("--peers") => score::peers(&root),
+        Some("score") => score::write(&root),
+        other => bail!(
+            "unknown task {other:?}: `cargo xtask advisories|bench|docs [--check]|example|score [--peers]`"
+        ),
     }
 }

@@ -502,12 +502,12 @@ impl<'scan> Scale<'scan> {
 
     /// The reader of zip archives, if one stands behind something that nobody knows: those who open an archive look for
     /// its end first (APPNOTE 6.3.10, section 4.3.16), so that a picture may be one as well. Programs that carry an
-    /// archive are no disguise.
+    /// archive and formats that put a mark before one (modules of Java, extensions of browsers) are no disguise.
     fn appended(&self, input: &Input, head: &[u8]) -> Option<&'scan dyn Reader> {
         const END: usize = 22;
-        const PROGRAMS: [&[u8]; 3] = [b"MZ", b"\x7fELF", b"#!"];
+        const OPEN: [&[u8]; 5] = [b"MZ", b"\x7fELF", b"#!", b"JM\x01\0", b"Cr24"];
         let reader = self.reader("zip")?;
-        if PROGRAMS.iter().any(|program| head.starts_with(program)) {
+        if OPEN.iter().any(|mark| head.starts_with(mark)) {
             return None;
         }
         let at = input.size().checked_sub(length(&[0; END]))?;

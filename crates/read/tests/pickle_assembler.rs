@@ -124,8 +124,17 @@ pub(crate) fn read(bytes: &[u8]) -> Reading {
 
 /// Reads `bytes` with any reader.
 pub(crate) fn read_as(reader: &dyn Reader, bytes: &[u8], limits: Limits) -> Reading {
+    read_file(reader, "a.pkl", bytes, limits)
+}
+
+/// Reads `bytes` with the pickle reader, as a file of this name.
+pub(crate) fn read_named(name: &str, bytes: &[u8]) -> Reading {
+    read_file(&Pickle, name, bytes, Limits::default())
+}
+
+fn read_file(reader: &dyn Reader, name: &str, bytes: &[u8], limits: Limits) -> Reading {
     let input = Input::new(Arc::new(bytes.to_vec()), limits, Cancel::default());
-    let mut sink = Sink::new(Place::file("a.pkl"), reader.about().id, limits);
+    let mut sink = Sink::new(Place::file(name), reader.about().id, limits);
     let outcome = reader.read(&input, &mut sink);
     let result = sink.finish();
     let mut reading =

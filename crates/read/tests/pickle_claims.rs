@@ -5,10 +5,10 @@ use weighbridge_core::reader::{Claim, Hint, Reader as _};
 use weighbridge_read::model::pickle::Pickle;
 use weighbridge_read::model::torch_legacy::TorchLegacy;
 
-use super::pickle_assembler::{Stream, read};
+use super::pickle_assembler::{Stream, read, read_named};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    trials![content_is_claimed, ordinary_files_are_not, names_are_claimed]
+    trials![content_is_claimed, ordinary_files_are_not, what_could_be_one_is_tried, names_are_claimed]
 }
 
 fn claim(path: &str, bytes: &[u8]) -> Claim {
@@ -52,6 +52,20 @@ fn ordinary_files_are_not() {
     ] {
         assert_eq!(claim("data.bin", bytes), Claim::No, "{name}");
     }
+}
+
+/// What only the bytes behind the head could tell is read, and passed over if it is something else.
+fn what_could_be_one_is_tried() {
+    let long = Stream::old().text(&"a".repeat(5000)).pop();
+    let attack = long.global("posix", "system").text("id").tuple1().reduce().stop();
+    let text = b"Vowels are a, e, i, o and u. ".repeat(500);
+    for bytes in [&attack, &text] {
+        assert_eq!(claim("weights", bytes), Claim::ByName);
+    }
+    let read = |bytes: &[u8]| read_named("weights", bytes);
+    assert_eq!(read(&attack).lines(), ["import posix.system", "posix.system(\"id\")"]);
+    let text = read(&text);
+    assert!(text.lines().is_empty() && text.unread.is_empty(), "{:?}", text.unread);
 }
 
 fn names_are_claimed() {

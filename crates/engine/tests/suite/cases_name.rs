@@ -1,6 +1,6 @@
 //! Files under names that say something else than their content: row 14.
 
-use super::build::{ATTACK, Archive, attack, good_safetensors, npy_of, pack, plain};
+use super::build::{ATTACK, Archive, attack, good_safetensors, npy_of, pack, plain, then_attack};
 use super::{Case, Stream, dangerous, flagged, harmless};
 
 /// A pickle of protocol 0, which has no magic number.
@@ -55,6 +55,19 @@ pub(crate) fn cases() -> Vec<Case> {
     }
     cases.extend([
         dangerous(14, "no-extension", ATTACK, "weights", attack),
+        dangerous(14, "protocol-1-behind-a-long-text-as-bin", ATTACK, "pytorch_model.bin", || {
+            // No magic number, and nothing of an attack in the first pages.
+            then_attack(Stream::old().text(&"a".repeat(5000)).pop())
+        }),
+        dangerous(14, "protocol-0-behind-a-long-line-as-pt", ATTACK, "model.pt", || {
+            then_attack(Stream::old().raw(b"V").raw(&b"a".repeat(9000)).raw(b"\n0"))
+        }),
+        dangerous(14, "protocol-1-behind-numbers-without-extension", ATTACK, "weights", || {
+            then_attack(Stream::old().raw(b"](").raw(&b"K\x01".repeat(9000)).raw(b"e0"))
+        }),
+        dangerous(14, "second-stream-of-a-file-without-magic", ATTACK, "weights.bin", || {
+            [b"N.".to_vec(), attack()].concat()
+        }),
         dangerous(14, "protocol-0-without-extension", ATTACK, "weights", text_attack),
         dangerous(14, "hidden-file", ATTACK, ".weights", attack),
         dangerous(14, "capital-extension", ATTACK, "MODEL.PKL", attack),
@@ -120,6 +133,19 @@ pub(crate) fn cases() -> Vec<Case> {
             .beside("notes.txt", || b"cats and dogs\n(all of them)\nI like.\n".to_vec()),
         harmless(14, "text-that-quotes-a-pickle", "model.pkl", plain).beside("notes.md", || {
             b"A pickle like\n\n    cposix\n    system\n    (S'id'\n    tR.\n\nruns a program.\n".to_vec()
+        }),
+        harmless(14, "text-of-one-long-line", "model.pkl", plain)
+            .beside("notes.txt", || b"Vowels are a, e, i, o, u. ".repeat(500))
+            .beside("NOTES", || [b"Vowels.\n".to_vec(), b"Is it so? ".repeat(900)].concat()),
+        harmless(14, "packed-texts", "model.pkl", plain)
+            .beside("NEWS.gz", || pack("gzip", &b"The news are good.\n".repeat(500)))
+            .beside("CHANGES.xz", || pack("xz", &b"changes\nin this version\n".repeat(500))),
+        harmless(14, "list-of-files-that-begins-like-an-import", "model.pkl", plain).beside("FILES", || {
+            b"cryptography/__init__.py,sha256=abc,1\ncryptography/x.py,sha256=abc,1\n(t.py,sha256=a,1\n"
+                .repeat(100)
+        }),
+        harmless(14, "protocol-0-without-extension", "weights", || {
+            Stream::old().raw(b"(dp0\nVa\np1\nV").raw(&b"b".repeat(9000)).raw(b"\np2\ns").stop()
         }),
         harmless(14, "vocabulary-of-code", "model.safetensors", good_safetensors)
             .beside("vocab.txt", || b"[PAD]\n[UNK]\nos.system\nsubprocess\n__import__\neval\n".to_vec())

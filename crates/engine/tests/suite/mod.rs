@@ -22,6 +22,7 @@ mod cases_sevenz;
 mod cases_small;
 mod cases_tensorflow;
 mod run;
+mod score;
 
 use std::sync::{LazyLock, OnceLock};
 
@@ -237,6 +238,8 @@ pub(crate) fn tests() -> Vec<Trial> {
         .collect();
     tests.push(test("suite::cases_are_unique_and_of_a_row", unique));
     tests.push(test("suite::write", run::write_all));
+    tests.push(test("suite::the_score_does_not_sink", score::floor));
+    tests.push(test("suite::the_score_page_is_up_to_date", score::page));
     tests
 }
 

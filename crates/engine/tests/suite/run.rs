@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 
 use weighbridge_advisory::Index;
 use weighbridge_check::policy::Policy;
+use weighbridge_core::digest::Hasher;
 use weighbridge_core::finding::Severity;
 use weighbridge_core::renderer::{Show, Style};
 use weighbridge_core::report::{Report, Safety, Verdict};
@@ -152,8 +153,22 @@ pub(crate) fn write(case: &Case, folder: &Path) {
     }
 }
 
+/// What a case consists of, in sixteen digits: what others have said of it holds as long as these do not change.
+pub(crate) fn digest(case: &Case) -> String {
+    let mut hasher = Hasher::default();
+    for (file, content) in &case.files {
+        let (kind, bytes) = match content {
+            Content::Made(bytes) => ("file", bytes()),
+            Content::Link(to) => ("link", to.clone().into_bytes()),
+        };
+        hasher.update(format!("{kind} {file} {}\n", bytes.len()).as_bytes());
+        hasher.update(&bytes);
+    }
+    hasher.finish().to_string()[..16].to_owned()
+}
+
 /// Writes all cases into one folder, each below its id, and what they are into `cases.tsv`: id, path of the file or
-/// folder, `bad` or `good`.
+/// folder, `bad` or `good`, digest.
 pub(crate) fn write_all() {
     let temporary = Folder::new();
     let out = env::var_os(OUT).map_or_else(|| temporary.path(), Into::into);
@@ -166,7 +181,7 @@ pub(crate) fn write_all() {
             _ => case.id(),
         };
         let kind = if case.is_evasive() { "bad" } else { "good" };
-        list.push_str(&format!("{}\t{path}\t{kind}\n", case.id()));
+        list.push_str(&format!("{}\t{path}\t{kind}\t{}\n", case.id(), digest(case)));
     }
     fs::write(out.join("cases.tsv"), list).unwrap();
     assert_eq!(fs::read_dir(&out).unwrap().count(), CASES.len() + 1);

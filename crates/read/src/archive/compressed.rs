@@ -37,7 +37,7 @@ impl Reader for Compressed {
     }
 
     fn claims(&self, hint: &Hint<'_>) -> Claim {
-        if codec(hint.head).is_some_and(|codec| codec != Codec::Lzma) {
+        if codec(hint.head).is_some_and(|codec| codec != Codec::Lzma || is_lzma(hint.head)) {
             Claim::ByMagic
         } else if hint.size > 0 && by_name(hint).is_some() {
             Claim::ByName
@@ -93,10 +93,24 @@ pub(crate) fn codec(head: &[u8]) -> Option<Codec> {
         [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Codec::Xz,
         [0x04, 0x22, 0x4d, 0x18, ..] => Codec::Lz4,
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Codec::Zstd,
-        // lc=3, lp=0, pb=2, and a dictionary of whole 64 KiB below 4 GiB.
-        [0x5d, 0, 0, ..] => Codec::Lzma,
+        // lc=3, lp=0, pb=2, and a dictionary of whole 256 bytes: all that joblib looks at.
+        [0x5d, 0, ..] => Codec::Lzma,
         _ => return None,
     })
+}
+
+/// Whether LZMA without a container is what this is, by all that its header can say (`lzma_alone_decoder` of liblzma,
+/// which Python's `lzma` takes at its strictest): a dictionary of 2^n or 2^n + 2^(n-1) bytes, a size that is not known or
+/// below 256 GiB, and a first byte of the range coder that is zero.
+fn is_lzma(head: &[u8]) -> bool {
+    let Some([0x5d, header @ .., 0]) = head.first_chunk::<14>() else { return false };
+    let Some((dictionary, size)) = header.split_first_chunk::<4>() else { return false };
+    let Some(size) = size.first_chunk::<8>() else { return false };
+    let dictionary = u32::from_le_bytes(*dictionary);
+    let size = u64::from_le_bytes(*size);
+    let lowest = dictionary.trailing_zeros();
+    let odd = dictionary.checked_shr(lowest).unwrap_or(0);
+    matches!(odd, 1 | 3) && (size == u64::MAX || size < 1 << 38)
 }
 
 /// The rest of the entry from `offset` as a stream.

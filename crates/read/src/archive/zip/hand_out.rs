@@ -7,7 +7,7 @@ use weighbridge_core::coverage::Unread;
 use weighbridge_core::fact::What;
 use weighbridge_core::input::Input;
 use weighbridge_core::place::Span;
-use weighbridge_core::sink::{Body, Child, Sink};
+use weighbridge_core::sink::{Body, Child, Codec, Sink};
 
 use super::{Data, ENCRYPTED, Found, Member, View};
 use crate::bytes::{length, offset};
@@ -17,6 +17,9 @@ use crate::model::pytorch_zip::{Layout, Treatment};
 
 const STORED: u16 = 0;
 const DEFLATED: u16 = 8;
+const BZIP2: u16 = 12;
+const ZSTD: u16 = 93;
+const XZ: u16 = 95;
 /// Packed bytes that are unpacked to see whether a member marked as encrypted is.
 const PROBE: u64 = 4 << 10;
 
@@ -95,6 +98,9 @@ fn body(input: &Input, member: &Member, data: Data, faults: &mut Faults, sink: &
     match member.method {
         STORED => Some(Body::Slice { offset: data.offset, size }),
         DEFLATED => Some(Body::Deflate { offset: data.offset, size, unpacked: member.unpacked }),
+        BZIP2 => Some(Body::Stream { codec: Codec::Bzip2, offset: data.offset, size }),
+        XZ => Some(Body::Stream { codec: Codec::Xz, offset: data.offset, size }),
+        ZSTD => Some(Body::Stream { codec: Codec::Zstd, offset: data.offset, size }),
         method => {
             let reason = format!("`{name}`: compression method {method}{}", method_name(method));
             sink.unread(Unread::Unsupported(reason), at);
@@ -151,10 +157,7 @@ fn method_name(method: u16) -> &'static str {
         1 => " (Shrink)",
         6 => " (Implode)",
         9 => " (Deflate64)",
-        12 => " (bzip2)",
         14 => " (LZMA)",
-        93 => " (zstd)",
-        95 => " (XZ)",
         98 => " (PPMd)",
         99 => " (AES encryption)",
         _ => "",

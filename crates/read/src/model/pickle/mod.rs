@@ -29,7 +29,7 @@ mod view;
 use weighbridge_core::coverage::Unread;
 use weighbridge_core::fact::What;
 use weighbridge_core::input::Input;
-use weighbridge_core::reader::{About, Claim, Family, Hint, Reader};
+use weighbridge_core::reader::{About, Claim, Family, HEAD_BYTES, Hint, Reader};
 use weighbridge_core::sink::Sink;
 
 use self::streams::{End, Streams};
@@ -54,18 +54,44 @@ impl Reader for Pickle {
     }
 
     fn read(&self, input: &Input, sink: &mut Sink) -> Result<(), Unread> {
-        sink.observed(What::Format("pickle"), None);
         if packed::unpack(input, sink)? {
+            sink.observed(What::Format("pickle"), None);
             return Ok(());
         }
+        let mut streams = Streams::new(input);
+        if input.size() > 0 && is_doubtful(input, sink)? {
+            let outcome = read_all(&mut streams);
+            let is_one = streams.is_whole() || (streams.acts() && streams.imports());
+            if !is_one {
+                return outcome;
+            }
+            sink.observed(What::Format("pickle"), None);
+            streams.finish(sink);
+            return outcome;
+        }
+        sink.observed(What::Format("pickle"), None);
         if input.size() == 0 {
             return Err(Unread::Malformed("an empty file is no pickle".to_owned()));
         }
-        let mut streams = Streams::new(input);
         let outcome = read_all(&mut streams);
         streams.finish(sink);
         outcome
     }
+}
+
+/// What readers call entries that are pickles, whatever they look like.
+const PAYLOADS: [&str; 8] = ["bzip2", "gzip", "lz4", "lzma", "payload", "xz", "zlib", "zstd"];
+
+/// Whether the entry need not be a pickle: a text may begin like one and go on for pages.
+fn is_doubtful(input: &Input, sink: &Sink) -> Result<bool, Unread> {
+    let place = sink.place();
+    if place.inner.last().is_some_and(|step| PAYLOADS.contains(&&**step) || step.contains('@')) {
+        return Ok(false);
+    }
+    let mut head = vec![0; HEAD_BYTES];
+    let filled = input.read_some(0, &mut head)?;
+    let head = head.get(..filled).unwrap_or_default();
+    Ok(claims::is_doubtful(&Hint { path: place.name(), size: input.size(), head }))
 }
 
 fn read_all(streams: &mut Streams<'_>) -> Result<(), Unread> {

@@ -143,6 +143,11 @@ impl<'input> Streams<'input> {
         self.machine.effects.len()
     }
 
+    /// Whether everything was understood.
+    pub(in crate::model) fn is_whole(&self) -> bool {
+        !self.notes.iter().any(|(what, _)| matches!(what, What::Unread(_) | What::Malformed(_)))
+    }
+
     /// Whether anything but imports was seen.
     pub(in crate::model) fn acts(&self) -> bool {
         self.machine.effects.acts_from(0)
