@@ -38,7 +38,9 @@ use weighbridge_core::reader::Reader;
 #[rustfmt::skip] // one line a reader
 pub static READERS: &[&dyn Reader] = &[
     &archive::compressed::Compressed,
+    &model::cntk::Cntk,
     &package::ConstraintsReader,
+    &model::coreml::CoreMl,
     &data::dataset::Dataset,
     &package::DistributionReader,
     &model::hub_config::HubConfig,
@@ -48,6 +50,8 @@ pub static READERS: &[&dyn Reader] = &[
     &package::KnownManifestsReader,
     &model::npy::Npy,
     &model::onnx::Onnx,
+    &model::paddle::Paddle,
+    &model::paddle::parameters::PaddleParameters,
     &model::pickle::Pickle,
     &package::PoetryLockReader,
     &package::PthReader,

@@ -143,12 +143,15 @@ fn finding(place: &Place, facts: &[Fact], misnamed: &Misnamed, broken: &Broken) 
 fn noun(id: &str) -> Option<&'static str> {
     Some(match id {
         "7z" => "a 7z archive",
+        "cntk" => "a CNTK model",
+        "coreml" => "a Core ML model",
         "gguf" => "a GGUF model",
         "hdf5" => "an HDF5 file",
         "keras" => "a Keras model",
         "npy" => "a NumPy array",
         "npz" => "NumPy arrays (npz)",
         "onnx" => "an ONNX model",
+        "paddle" => "a PaddlePaddle program",
         "pickle" => "a pickle",
         "pytorch-legacy" => "a PyTorch checkpoint of old",
         "pytorch-zip" => "a PyTorch checkpoint",

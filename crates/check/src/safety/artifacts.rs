@@ -13,11 +13,15 @@ use super::judge;
 /// Formats of model files; a container counts when one of them is inside.
 #[rustfmt::skip] // one line a format
 const MODELS: &[&str] = &[
+    "cntk",
+    "coreml",
     "hub-config",
     "keras-metadata",
     "npy",
     "npz",
     "onnx",
+    "paddle",
+    "paddle-parameters",
     "pickle",
     "pytorch-legacy",
     "pytorch-zip",

@@ -12,9 +12,12 @@ use weighbridge_core::report::Safety;
 /// The tables, sorted by set.
 #[rustfmt::skip] // one line a set
 static TABLES: &[(&str, &str)] = &[
+    ("cntk", include_str!("../../data/operators/cntk.tsv")),
+    ("coreml", include_str!("../../data/operators/coreml.tsv")),
     ("hub", include_str!("../../data/operators/hub.tsv")),
     ("omegaconf", include_str!("../../data/operators/omegaconf.tsv")),
     ("onnx", include_str!("../../data/operators/onnx.tsv")),
+    ("paddle", include_str!("../../data/operators/paddle.tsv")),
     ("r", include_str!("../../data/operators/r.tsv")),
     ("tensorflow", include_str!("../../data/operators/tensorflow.tsv")),
 ];

@@ -1,12 +1,15 @@
 //! Model files: what loading them would do.
 
 pub mod checkpoint;
+pub mod cntk;
+pub mod coreml;
 pub mod hub_config;
 pub mod known;
 pub(crate) mod marshal;
 pub mod npy;
 pub mod onnx;
 pub(crate) mod operators;
+pub mod paddle;
 pub mod pickle;
 pub(crate) mod pytorch_zip;
 pub mod r_data;

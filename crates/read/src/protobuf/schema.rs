@@ -9,7 +9,12 @@ pub(crate) struct Message {
     pub(crate) name: &'static str,
     /// Its fields; at most 64.
     pub(crate) fields: &'static [Spec],
+    /// Numbers of further fields, sorted, that hold messages into which nobody looks.
+    pub(crate) more: &'static [u64],
 }
+
+/// What stands for every further field; its place is behind those that are numbered.
+static FURTHER: Spec = Spec { number: 0, name: "", kind: Kind::Opaque, many: true };
 
 /// A field of a message.
 #[derive(Clone, Copy, Debug)]
@@ -54,8 +59,10 @@ impl Message {
     /// The field of this number, and its place in the table.
     pub(super) fn field(&self, number: u64) -> Option<(usize, &'static Spec)> {
         let fields = self.fields;
-        let place = fields.binary_search_by_key(&number, |spec| spec.number).ok()?;
-        Some((place, fields.get(place)?))
+        match fields.binary_search_by_key(&number, |spec| spec.number) {
+            Ok(place) => Some((place, fields.get(place)?)),
+            Err(_) => self.more.binary_search(&number).ok().map(|_| (fields.len(), &FURTHER)),
+        }
     }
 }
 

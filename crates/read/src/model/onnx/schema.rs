@@ -4,6 +4,7 @@ use crate::protobuf::{Bytes, Fixed32, Fixed64, Message, Opaque, Sub, Text, Varin
 
 pub(super) static MODEL: Message = Message {
     name: "ModelProto",
+    more: &[],
     fields: &[
         one(1, "ir_version", Varint),
         one(2, "producer_name", Text),
@@ -22,6 +23,7 @@ pub(super) static MODEL: Message = Message {
 
 pub(super) static GRAPH: Message = Message {
     name: "GraphProto",
+    more: &[],
     fields: &[
         many(1, "node", Sub(&NODE)),
         one(2, "name", Text),
@@ -38,6 +40,7 @@ pub(super) static GRAPH: Message = Message {
 
 pub(super) static NODE: Message = Message {
     name: "NodeProto",
+    more: &[],
     fields: &[
         many(1, "input", Text),
         many(2, "output", Text),
@@ -54,6 +57,7 @@ pub(super) static NODE: Message = Message {
 
 pub(super) static ATTRIBUTE: Message = Message {
     name: "AttributeProto",
+    more: &[],
     fields: &[
         one(1, "name", Text),
         one(2, "f", Fixed32),
@@ -78,6 +82,7 @@ pub(super) static ATTRIBUTE: Message = Message {
 
 pub(super) static TENSOR: Message = Message {
     name: "TensorProto",
+    more: &[],
     fields: &[
         many(1, "dims", Varint),
         one(2, "data_type", Varint),
@@ -99,17 +104,25 @@ pub(super) static TENSOR: Message = Message {
 
 pub(super) static SPARSE: Message = Message {
     name: "SparseTensorProto",
+    more: &[],
     fields: &[one(1, "values", Sub(&TENSOR)), one(2, "indices", Sub(&TENSOR)), many(3, "dims", Varint)],
 };
 
-pub(super) static ENTRY: Message =
-    Message { name: "StringStringEntryProto", fields: &[one(1, "key", Text), one(2, "value", Text)] };
+pub(super) static ENTRY: Message = Message {
+    name: "StringStringEntryProto",
+    more: &[],
+    fields: &[one(1, "key", Text), one(2, "value", Text)],
+};
 
-pub(super) static OPERATOR_SET: Message =
-    Message { name: "OperatorSetIdProto", fields: &[one(1, "domain", Text), one(2, "version", Varint)] };
+pub(super) static OPERATOR_SET: Message = Message {
+    name: "OperatorSetIdProto",
+    more: &[],
+    fields: &[one(1, "domain", Text), one(2, "version", Varint)],
+};
 
 pub(super) static TRAINING: Message = Message {
     name: "TrainingInfoProto",
+    more: &[],
     fields: &[
         one(1, "initialization", Sub(&GRAPH)),
         one(2, "algorithm", Sub(&GRAPH)),
@@ -120,6 +133,7 @@ pub(super) static TRAINING: Message = Message {
 
 pub(super) static FUNCTION: Message = Message {
     name: "FunctionProto",
+    more: &[],
     fields: &[
         one(1, "name", Text),
         one(2, "since_version", Varint),

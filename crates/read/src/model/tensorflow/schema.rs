@@ -6,11 +6,13 @@ use crate::protobuf::{Bytes, Fixed32, Fixed64, Message, Opaque, Sub, Text, Varin
 
 pub(super) static SAVED_MODEL: Message = Message {
     name: "SavedModel",
+    more: &[],
     fields: &[one(1, "saved_model_schema_version", Varint), many(2, "meta_graphs", Sub(&META_GRAPH))],
 };
 
 pub(super) static META_GRAPH: Message = Message {
     name: "MetaGraphDef",
+    more: &[],
     fields: &[
         one(1, "meta_info_def", Sub(&META_INFO)),
         one(2, "graph_def", Sub(&GRAPH)),
@@ -25,6 +27,7 @@ pub(super) static META_GRAPH: Message = Message {
 /// Looked into only to tell a graph from other messages.
 pub(super) static META_INFO: Message = Message {
     name: "MetaInfoDef",
+    more: &[],
     fields: &[
         one(1, "meta_graph_version", Text),
         one(2, "stripped_op_list", Opaque),
@@ -39,6 +42,7 @@ pub(super) static META_INFO: Message = Message {
 
 pub(super) static SAVER: Message = Message {
     name: "SaverDef",
+    more: &[],
     fields: &[
         one(1, "filename_tensor_name", Text),
         one(2, "save_tensor_name", Text),
@@ -52,11 +56,13 @@ pub(super) static SAVER: Message = Message {
 
 pub(super) static ASSET: Message = Message {
     name: "AssetFileDef",
+    more: &[],
     fields: &[one(1, "tensor_info", Sub(&TENSOR_INFO)), one(2, "filename", Text)],
 };
 
 pub(super) static TENSOR_INFO: Message = Message {
     name: "TensorInfo",
+    more: &[],
     fields: &[
         one(1, "name", Text),
         one(2, "dtype", Varint),
@@ -68,11 +74,13 @@ pub(super) static TENSOR_INFO: Message = Message {
 
 pub(super) static OBJECT_GRAPH: Message = Message {
     name: "SavedObjectGraph",
+    more: &[],
     fields: &[many(1, "nodes", Sub(&OBJECT)), many(2, "concrete_functions", Opaque)],
 };
 
 pub(super) static OBJECT: Message = Message {
     name: "SavedObject",
+    more: &[],
     fields: &[
         many(1, "children", Opaque),
         many(3, "slot_variables", Opaque),
@@ -94,11 +102,13 @@ pub(super) static OBJECT: Message = Message {
 
 pub(super) static USER_OBJECT: Message = Message {
     name: "SavedUserObject",
+    more: &[],
     fields: &[one(1, "identifier", Text), one(2, "version", Opaque), one(3, "metadata", Text)],
 };
 
 pub(super) static GRAPH: Message = Message {
     name: "GraphDef",
+    more: &[],
     fields: &[
         many(1, "node", Sub(&NODE)),
         one(2, "library", Sub(&LIBRARY)),
@@ -110,6 +120,7 @@ pub(super) static GRAPH: Message = Message {
 
 pub(super) static NODE: Message = Message {
     name: "NodeDef",
+    more: &[],
     fields: &[
         one(1, "name", Text),
         one(2, "op", Text),
@@ -122,10 +133,11 @@ pub(super) static NODE: Message = Message {
 };
 
 pub(super) static ATTRIBUTE: Message =
-    Message { name: "AttrEntry", fields: &[one(1, "key", Text), one(2, "value", Sub(&VALUE))] };
+    Message { name: "AttrEntry", more: &[], fields: &[one(1, "key", Text), one(2, "value", Sub(&VALUE))] };
 
 pub(super) static VALUE: Message = Message {
     name: "AttrValue",
+    more: &[],
     fields: &[
         one(1, "list", Sub(&LIST)),
         one(2, "s", Bytes),
@@ -142,6 +154,7 @@ pub(super) static VALUE: Message = Message {
 
 pub(super) static LIST: Message = Message {
     name: "ListValue",
+    more: &[],
     fields: &[
         many(2, "s", Bytes),
         many(3, "i", Varint),
@@ -154,11 +167,15 @@ pub(super) static LIST: Message = Message {
     ],
 };
 
-pub(super) static FUNC: Message =
-    Message { name: "NameAttrList", fields: &[one(1, "name", Text), many(2, "attr", Sub(&ATTRIBUTE))] };
+pub(super) static FUNC: Message = Message {
+    name: "NameAttrList",
+    more: &[],
+    fields: &[one(1, "name", Text), many(2, "attr", Sub(&ATTRIBUTE))],
+};
 
 pub(super) static TENSOR: Message = Message {
     name: "TensorProto",
+    more: &[],
     fields: &[
         one(1, "dtype", Varint),
         one(2, "tensor_shape", Sub(&SHAPE)),
@@ -183,14 +200,16 @@ pub(super) static TENSOR: Message = Message {
 
 pub(super) static SHAPE: Message = Message {
     name: "TensorShapeProto",
+    more: &[],
     fields: &[many(2, "dim", Sub(&DIM)), one(3, "unknown_rank", Varint)],
 };
 
 pub(super) static DIM: Message =
-    Message { name: "Dim", fields: &[one(1, "size", Varint), one(2, "name", Text)] };
+    Message { name: "Dim", more: &[], fields: &[one(1, "size", Varint), one(2, "name", Text)] };
 
 pub(super) static LIBRARY: Message = Message {
     name: "FunctionDefLibrary",
+    more: &[],
     fields: &[
         many(1, "function", Sub(&FUNCTION)),
         many(2, "gradient", Sub(&GRADIENT)),
@@ -198,11 +217,15 @@ pub(super) static LIBRARY: Message = Message {
     ],
 };
 
-pub(super) static GRADIENT: Message =
-    Message { name: "GradientDef", fields: &[one(1, "function_name", Text), one(2, "gradient_func", Text)] };
+pub(super) static GRADIENT: Message = Message {
+    name: "GradientDef",
+    more: &[],
+    fields: &[one(1, "function_name", Text), one(2, "gradient_func", Text)],
+};
 
 pub(super) static FUNCTION: Message = Message {
     name: "FunctionDef",
+    more: &[],
     fields: &[
         one(1, "signature", Sub(&SIGNATURE)),
         many(3, "node_def", Sub(&NODE)),
@@ -216,6 +239,7 @@ pub(super) static FUNCTION: Message = Message {
 
 pub(super) static SIGNATURE: Message = Message {
     name: "OpDef",
+    more: &[],
     fields: &[
         one(1, "name", Text),
         many(2, "input_arg", Opaque),
@@ -235,11 +259,13 @@ pub(super) static SIGNATURE: Message = Message {
 
 pub(super) static BUNDLE_HEADER: Message = Message {
     name: "BundleHeaderProto",
+    more: &[],
     fields: &[one(1, "num_shards", Varint), one(2, "endianness", Varint), one(3, "version", Opaque)],
 };
 
 pub(super) static BUNDLE_ENTRY: Message = Message {
     name: "BundleEntryProto",
+    more: &[],
     fields: &[
         one(1, "dtype", Varint),
         one(2, "shape", Sub(&SHAPE)),
@@ -252,10 +278,11 @@ pub(super) static BUNDLE_ENTRY: Message = Message {
 };
 
 pub(super) static KERAS_METADATA: Message =
-    Message { name: "SavedMetadata", fields: &[many(1, "nodes", Sub(&KERAS_OBJECT))] };
+    Message { name: "SavedMetadata", more: &[], fields: &[many(1, "nodes", Sub(&KERAS_OBJECT))] };
 
 pub(super) static KERAS_OBJECT: Message = Message {
     name: "SavedObject",
+    more: &[],
     fields: &[
         one(2, "node_id", Varint),
         one(3, "node_path", Text),
