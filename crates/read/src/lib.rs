@@ -51,6 +51,7 @@ pub static READERS: &[&dyn Reader] = &[
     &model::npy::Npy,
     &model::onnx::Onnx,
     &model::paddle::Paddle,
+    &model::paddle::json::PaddleJson,
     &model::paddle::parameters::PaddleParameters,
     &model::pickle::Pickle,
     &package::PoetryLockReader,

@@ -37,6 +37,8 @@ mod pickle_effects;
 mod pickle_hostile;
 mod pickle_streams;
 mod protobuf;
+mod protobuf_formats;
+mod protobuf_models;
 mod r_data;
 mod read;
 mod safetensors;
@@ -69,6 +71,7 @@ fn main() {
         pickle_effects::trials(),
         pickle_hostile::trials(),
         pickle_streams::trials(),
+        protobuf_formats::trials(),
         r_data::trials(),
         safetensors::trials(),
         sevenz::trials(),

@@ -3,6 +3,9 @@
 Run it with a Python that has PaddlePaddle: `python write_paddle.py > paddle.tsv`.
 """
 
+import pathlib
+import re
+
 from paddle.base import core
 
 REASONS = {
@@ -20,14 +23,23 @@ OLDER = """
 """
 
 
+# Whole domains of programs in JSON; operators of `custom_op` need a library.
+DOMAINS = "builtin cf dist_op"
+
+
 def main():
-    rows = {name: "harmless" for name in [*core.get_all_op_names(), *OLDER.split()]}
+    # Operators of the representation in JSON are only named in the library itself.
+    library = pathlib.Path(core.libpaddle.__file__).read_bytes()
+    newer = {match.decode() for match in re.findall(rb"pd_op\.([a-z0-9_]+)\0", library)}
+    rows = {("", name): "harmless" for name in [*core.get_all_op_names(), *OLDER.split()]}
+    rows |= {("pd_op", name): "harmless" for name in newer}
+    rows |= {(domain, "*"): "harmless" for domain in DOMAINS.split()}
     for reason, names in REASONS.items():
         for name in names.split():
-            rows[name] = f"untrusted\t{reason}"
+            rows["", name] = rows["pd_op", name] = f"untrusted\t{reason}"
     print("# domain\tname\tverdict\treason; written by write_paddle.py, sorted")
-    for name, row in sorted(rows.items()):
-        print(f"\t{name}\t{row}")
+    for (domain, name), row in sorted(rows.items()):
+        print(f"{domain}\t{name}\t{row}")
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ struct Broken {
 const PYTHON_MODELS: [&str; 3] = ["pickle", "pytorch-legacy", "zip"];
 /// Many formats are packed inside without saying so in their names.
 const PACKED: &str = "compressed";
-const PYTHON_NAMES: [&str; 13] = [
+const PYTHON_NAMES: [&str; 15] = [
     "bin",
     "ckpt",
     "cloudpickle",
@@ -63,6 +63,8 @@ const PYTHON_NAMES: [&str; 13] = [
     "joblib",
     "model",
     "pckl",
+    "pdopt",
+    "pdparams",
     "pickle",
     "pkl",
     "pt",
@@ -95,6 +97,10 @@ fn judge(place: &Place, misnamed: &Misnamed) -> Option<Broken> {
     // Formats that only a later version reads are often archives inside (`.nemo`, `.mar`).
     let containers = ["tar", "zip"];
     if misnamed.by_name == ["known"] && misnamed.by_content.iter().all(|id| containers.contains(id)) {
+        return None;
+    }
+    // What CNTK itself calls its models.
+    if extension == "model" && misnamed.by_content == ["cntk"] {
         return None;
     }
     // Joblib of old called its packed arrays `.npy.z`.

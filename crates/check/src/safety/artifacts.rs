@@ -21,6 +21,7 @@ const MODELS: &[&str] = &[
     "npz",
     "onnx",
     "paddle",
+    "paddle-json",
     "paddle-parameters",
     "pickle",
     "pytorch-legacy",

@@ -2,6 +2,9 @@
 //! use, and the shapes that occur again and again.
 
 #[allow(dead_code, reason = "the suite uses only a part of it")]
+#[path = "../../../read/tests/protobuf_models.rs"]
+pub(crate) mod models;
+#[allow(dead_code, reason = "the suite uses only a part of it")]
 #[path = "../../../read/tests/onnx_builder.rs"]
 pub(crate) mod onnx;
 #[allow(dead_code, reason = "the suite uses only a part of it")]

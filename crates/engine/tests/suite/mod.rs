@@ -17,6 +17,7 @@ mod cases_name;
 mod cases_onnx;
 mod cases_ordinary;
 mod cases_pickle;
+mod cases_protobuf;
 mod cases_pytorch;
 mod cases_sevenz;
 mod cases_small;
@@ -46,6 +47,7 @@ fn groups() -> Vec<Vec<Case>> {
         cases_onnx::cases(),
         cases_ordinary::cases(),
         cases_pickle::cases(),
+        cases_protobuf::cases(),
         cases_pytorch::cases(),
         cases_sevenz::cases(),
         cases_small::cases(),

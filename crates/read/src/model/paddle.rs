@@ -4,6 +4,7 @@
 //! Source: `paddle/fluid/framework/framework.proto`, `SerializeToStream` in `paddle/fluid/framework/dense_tensor_serialize.cc`
 //! and `TensorToStream` in `tensor_util.cc` of PaddlePaddle.
 
+pub mod json;
 pub mod parameters;
 mod schema;
 
