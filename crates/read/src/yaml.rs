@@ -40,7 +40,11 @@ pub(crate) fn documents(text: &str) -> Result<Documents, Unread> {
         let (event, span) = match event {
             Ok(event) => event,
             Err(error) => {
-                found.broken = Some(error.to_string());
+                let reason = error.to_string();
+                if reason.contains("recursion limit") {
+                    return Err(too_deep());
+                }
+                found.broken = Some(reason);
                 break;
             }
         };

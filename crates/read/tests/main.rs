@@ -18,6 +18,7 @@ macro_rules! trials {
 }
 
 mod compressed;
+mod configuration;
 mod known;
 mod npy;
 mod onnx;
@@ -56,6 +57,7 @@ fn main() {
     let arguments = Arguments::from_args();
     let trials: Vec<Trial> = [
         compressed::trials(),
+        configuration::trials(),
         known::trials(),
         npy::trials(),
         onnx::trials(),

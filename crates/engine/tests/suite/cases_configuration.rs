@@ -176,6 +176,13 @@ fn yaml() -> Vec<Case> {
         }),
         dangerous(
             28,
+            "python-tag-behind-a-line-break-of-yaml-1-1",
+            "import os.system",
+            "params.yaml",
+            text("a: {b: \u{85}!!python/name:os.system }\n"),
+        ),
+        dangerous(
+            28,
             "python-new",
             "subprocess.Popen.__new__(\"id\")",
             "params.yaml",

@@ -64,15 +64,23 @@ impl Reader for YamlConfig {
             return Ok(());
         }
         let Some(text) = decode(&bytes) else { return Ok(()) };
-        let stream = yaml::documents(&text)?;
         let mut found = Found { sink, any: false };
-        for document in &stream.documents {
-            if of_mlflow {
-                found.mlflow(document);
+        let mut broken = None;
+        for text in std::iter::once(&text).chain(&of_version_one(&text)) {
+            let stream = match yaml::documents(text) {
+                Ok(stream) => stream,
+                Err(reason) if suspicious(text) || text.contains(TARGET) => return Err(reason),
+                Err(_) => return Ok(()),
+            };
+            for document in &stream.documents {
+                if of_mlflow {
+                    found.mlflow(document);
+                }
+                found.walk(document, "");
             }
-            found.walk(document, "");
+            broken = broken.or(stream.broken);
         }
-        match stream.broken {
+        match broken {
             // Python may read on where we cannot; templates of other tools are broken too, and name no code.
             Some(reason) if found.any || suspicious(&text) => {
                 Err(Unread::Malformed(format!("no YAML: {reason}")))
@@ -87,8 +95,16 @@ fn is_worth(bytes: &[u8]) -> bool {
     bytes.iter().any(|byte| matches!(byte, b'!' | b'\\' | 0)) || contains(bytes, TARGET.as_bytes())
 }
 
+/// Whether a text that is no YAML mentions what only tags of Python need.
 fn suspicious(text: &str) -> bool {
-    text.contains("!!python") || text.contains(PYTHON) || (text.contains("%TAG") && text.contains("python/"))
+    ["!!python", "tag:yaml.org,2002:", "%TAG"].iter().any(|mention| text.contains(mention))
+}
+
+/// The text as a loader of YAML 1.1 sees it, if that is another one: lines also end at characters that YAML 1.2 takes
+/// for ordinary ones (YAML 1.1, 4.2 *Line break characters*). PyYAML is such a loader.
+fn of_version_one(text: &str) -> Option<String> {
+    let breaks = ['\u{85}', '\u{2028}', '\u{2029}'];
+    text.contains(breaks).then(|| text.replace(breaks, "\n"))
 }
 
 fn contains(bytes: &[u8], word: &[u8]) -> bool {
