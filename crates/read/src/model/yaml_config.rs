@@ -22,6 +22,20 @@ const SHOWN: usize = 4;
 
 const PYTHON: &str = "tag:yaml.org,2002:python/";
 const TARGET: &str = "_target_";
+/// The environment of a model of MLflow; those of projects are called `environment.yml`.
+const CONDA: &str = "conda.yaml";
+/// Options of pip that name a place to take packages from.
+const INDEXES: [&str; 5] = ["--extra-index-url", "--find-links", "--index-url", "-f", "-i"];
+/// Places that belong to the packages that models ask for.
+const HOSTS: [&str; 7] = [
+    "data.pyg.org",
+    "download.pytorch.org",
+    "files.pythonhosted.org",
+    "pypi.nvidia.com",
+    "pypi.ngc.nvidia.com",
+    "pypi.org",
+    "storage.googleapis.com",
+];
 
 /// Reads what YAML files name of Python code.
 pub struct YamlConfig;
@@ -34,12 +48,12 @@ impl Reader for YamlConfig {
             family: Family::Model,
             names: &["*.yaml", "*.yml", "MLmodel"],
             reads: "Python tags (also by `%TAG`, verbatim and through anchors), `_target_` of Hydra and NeMo, tags of \
-                    HyperPyYAML, and the loader and code of an `MLmodel`. Other YAML says nothing.",
+                    HyperPyYAML, the loader and code of an `MLmodel` and the indexes of its `conda.yaml`. Other YAML says nothing.",
         }
     }
 
     fn claims(&self, hint: &Hint<'_>) -> Claim {
-        if hint.name() == "MLmodel" {
+        if matches!(hint.name(), "MLmodel" | CONDA) {
             return Claim::ByName;
         }
         let named = hint.has_extension("yaml") || hint.has_extension("yml");
@@ -54,13 +68,13 @@ impl Reader for YamlConfig {
             .inner
             .last()
             .map_or_else(|| place.name(), |step| step.rsplit('/').next().unwrap_or_default());
-        let of_mlflow = name == "MLmodel";
+        let (of_mlflow, of_conda) = (name == "MLmodel", name == CONDA);
         if input.size() > LONGEST {
             // No configuration is that long, and nobody could say what is in it without reading it.
             return Ok(());
         }
         let bytes = input.read_text()?;
-        if !of_mlflow && !is_worth(&bytes) {
+        if !of_mlflow && !of_conda && !is_worth(&bytes) {
             return Ok(());
         }
         let Some(text) = decode(&bytes) else { return Ok(()) };
@@ -75,6 +89,9 @@ impl Reader for YamlConfig {
             for document in &stream.documents {
                 if of_mlflow {
                     found.mlflow(document);
+                }
+                if of_conda {
+                    found.conda(document);
                 }
                 found.walk(document, "");
             }
@@ -269,6 +286,21 @@ impl Found<'_> {
                 let effect =
                     Effect::new(EffectKind::Operate, Target::Operator(operator), "resolver").at(pointer);
                 self.effect(effect.with(vec![node.value(1)]), node);
+            }
+        }
+    }
+
+    /// Where an environment takes its packages from, if not from the usual places.
+    fn conda(&mut self, document: &Node) {
+        let dependencies = document.get("dependencies").flat_map(Node::list);
+        for line in dependencies.flat_map(|dependency| dependency.get("pip")).flat_map(Node::list) {
+            let Some(text) = line.text() else { continue };
+            let words: Vec<&str> = text.split([' ', '=']).filter(|word| !word.is_empty()).collect();
+            let [option, url, ..] = words.as_slice() else { continue };
+            let host = url.strip_prefix("https://").and_then(|rest| rest.split(['/', ':']).next());
+            if INDEXES.contains(option) && !host.is_some_and(|host| HOSTS.contains(&host)) {
+                let effect = Effect::new(EffectKind::Fetch, Target::Path((*url).to_owned()), "pip");
+                self.effect(effect.at("dependencies.pip"), line);
             }
         }
     }
