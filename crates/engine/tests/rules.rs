@@ -103,8 +103,19 @@ const FIXTURES: &[Fixture] = &[
     ),
     (
         "WB-P002",
-        |folder| folder.file("model.pkl", b"\x80\x02cshop\nModel\n)R."),
-        |folder| folder.file("model.pkl", b"\x80\x02ccollections\nOrderedDict\n)R."),
+        |folder| {
+            folder
+                .file("model.pkl", b"\x80\x02cshop\nModel\n)R.")
+                .file("conf/model.yaml", "model:\n  _target_: elsewhere.Net\n")
+                .file("src/shop/__init__.py", "")
+        },
+        // Settings of a project name its own code.
+        |folder| {
+            folder
+                .file("model.pkl", b"\x80\x02ccollections\nOrderedDict\n)R.")
+                .file("conf/model.yaml", "model:\n  _target_: shop.Net\n")
+                .file("src/shop/__init__.py", "")
+        },
     ),
 ];
 

@@ -1,13 +1,14 @@
 //! WB-P002: a model file for whose code nobody here can vouch.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use weighbridge_core::fact::Target;
 use weighbridge_core::finding::{Finding, Remedy, Severity};
 use weighbridge_core::graph::NodeId;
 use weighbridge_core::report::{Artifact, Safety};
 use weighbridge_core::rule::Rule;
-use weighbridge_core::world::{Check, Installed, World};
+use weighbridge_core::world::{Check, File, Installed, World};
 
 use super::model_family::{Family, family};
 use super::p001_dangerous_model_file::{conversion, finding};
@@ -68,7 +69,8 @@ pub(super) fn untrusted(world: &World<'_>, wanted: Family, rule: &'static Rule, 
     for artifact in untrusted {
         let own = artifact.owner.as_ref().and_then(|owner| modules.get(owner));
         // Whoever imports the package runs this code anyway: a finding would only say that there are packages.
-        if !own.is_some_and(|own| runs_only(artifact, own)) {
+        let known = own.is_some_and(|own| runs_only(artifact, own));
+        if !known && !configures_own_code(artifact, world.files) {
             let found = finding(rule, artifact, Safety::Untrusted, remedy(artifact));
             findings.extend(found.map(|mut finding| {
                 finding.details.extend(providers::lines(world, artifact));
@@ -92,6 +94,30 @@ fn modules<'w>(
         }
     }
     modules
+}
+
+/// Whether the file is a configuration that names only code of the target itself: the settings of a project, not a
+/// model that somebody else made.
+fn configures_own_code(artifact: &Artifact, files: &BTreeMap<Arc<str>, File>) -> bool {
+    let own: BTreeSet<&str> = if artifact.format == "yaml-config" && artifact.effects.len() < MOST_NAMES {
+        files.keys().filter_map(|path| own_module(path)).collect()
+    } else {
+        return false;
+    };
+    runs_only(artifact, &own)
+}
+
+/// A configuration with more effects than this is none that a person wrote.
+const MOST_NAMES: usize = 10_000;
+
+/// The module that Python imports first for this file of a project, which lies at its top or in `src`.
+fn own_module(path: &str) -> Option<&str> {
+    let path = path.strip_prefix("src/").unwrap_or(path);
+    match path.split_once('/') {
+        Some((package, inside)) if inside.ends_with(".py") => Some(package),
+        Some(_) => None,
+        None => path.strip_suffix(".py"),
+    }
 }
 
 /// Whether the file asks for no other code than that of these modules.
