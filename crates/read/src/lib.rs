@@ -37,14 +37,17 @@ use weighbridge_core::reader::Reader;
 /// Every reader, sorted by id.
 #[rustfmt::skip] // one line a reader
 pub static READERS: &[&dyn Reader] = &[
-    &archive::compressed::Compressed,
     &model::cntk::Cntk,
+    &archive::compressed::Compressed,
     &package::ConstraintsReader,
     &model::coreml::CoreMl,
     &data::dataset::Dataset,
     &package::DistributionReader,
+    &model::gguf::Gguf,
     &model::hub_config::HubConfig,
+    &model::hub_templates::HubTemplates,
     &package::InstallNotesReader,
+    &model::jinja::Jinja,
     &model::tensorflow::keras_metadata::KerasMetadata,
     &model::known::Known,
     &package::KnownManifestsReader,

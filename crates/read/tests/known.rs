@@ -15,9 +15,9 @@ fn claim(path: &str, size: u64, head: &[u8]) -> Claim {
 
 fn formats_are_claimed() {
     for (path, size, head, expected) in [
-        ("m.gguf", 100, b"GGUF".as_slice(), Claim::ByMagic),
-        ("m.bin", 100, b"GGUF", Claim::ByMagic),
-        ("m.gguf", 100, b"", Claim::ByName),
+        ("m.t", 100, b"RKNN".as_slice(), Claim::ByMagic),
+        ("m.bin", 100, b"RKNN", Claim::ByMagic),
+        ("m.rknn", 100, b"", Claim::ByName),
         ("m.tflite", 100, b"\x1c\0\0\0TFL3", Claim::ByMagic),
         ("m.keras", 100, b"\x89HDF\r\n\x1a\n", Claim::ByMagic),
         ("a/saved_model.pbtxt", 100, b"", Claim::ByName),
@@ -26,7 +26,7 @@ fn formats_are_claimed() {
         // Ordinary files.
         ("site-packages/scipy/io/data/m.mat", 100, b"\x89HDF\r\n\x1a\n", Claim::No),
         ("site-packages/h5py/tests/data/m.h5", 100, b"\x89HDF\r\n\x1a\n", Claim::No),
-        ("m.gguf", 0, b"", Claim::No),
+        ("m.rknn", 0, b"", Claim::No),
         ("a.pb", 100, b"", Claim::No),
         ("a.bin", 1 << 30, b"", Claim::No),
         ("main.plan", 100, b"", Claim::No),
@@ -40,7 +40,7 @@ fn formats_are_claimed() {
 
 fn formats_are_told() {
     for (path, bytes, format, title) in
-        [("m.rknn", b"\x08\x07".as_slice(), "rknn", "RKNN"), ("m.dat", b"GGUF\x03", "gguf", "GGUF")]
+        [("m.rknn", b"\x08\x07".as_slice(), "rknn", "RKNN"), ("m.dat", b"RKNN\x03", "rknn", "RKNN")]
     {
         let read = read_as("known", path, bytes);
         assert_eq!(

@@ -19,6 +19,9 @@ macro_rules! trials {
 
 mod compressed;
 mod configuration;
+mod gguf;
+mod gguf_builder;
+mod jinja;
 mod known;
 mod npy;
 mod onnx;
@@ -58,6 +61,8 @@ fn main() {
     let trials: Vec<Trial> = [
         compressed::trials(),
         configuration::trials(),
+        gguf::trials(),
+        jinja::trials(),
         known::trials(),
         npy::trials(),
         onnx::trials(),

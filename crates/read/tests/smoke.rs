@@ -82,12 +82,20 @@ fn seeds(id: &str) -> Vec<Vec<u8>> {
             seeds.push(b"A\n2\n262658\n131840\n19\n3\n15\n1\n1.5\nNA\n24\n1\n0a\n16\n1\n9\n1\na\n".to_vec());
         }
         "compressed" => seeds.push(b"\x1f\x8b\x08\x08 and whatever follows".to_vec()),
-        "known" => seeds.push(b"GGUF\x03\x00\x00\x00".to_vec()),
         "seven-zip" => {
             let archive = crate::sevenz_builder::Archive::usual(&[("a", b"b"), ("c", b"d")]);
             seeds.push(archive.bytes());
             seeds.push(crate::sevenz_builder::Archive { packs_header: false, ..archive }.bytes());
         }
+        "known" => seeds.push(b"RKNN\x03\x00\x00\x00".to_vec()),
+        "gguf" => {
+            seeds.push(crate::gguf_builder::model("{{ x }}").bytes());
+            seeds.push(crate::gguf_builder::Gguf::new().big_endian().tensor("a", &[32], 8, 34).bytes());
+        }
+        "hub-templates" => {
+            seeds.push(br#"{"chat_template": [{"name": "default", "template": "{{ x }}"}]}"#.to_vec());
+        }
+        "jinja" => seeds.push(crate::jinja::SEED.as_bytes().to_vec()),
         "tar" => seeds.push(crate::tar::archive(&[crate::tar::Entry::file("a", b"b")])),
         _ => {}
     }

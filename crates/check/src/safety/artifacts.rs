@@ -15,7 +15,9 @@ use super::judge;
 const MODELS: &[&str] = &[
     "cntk",
     "coreml",
+    "gguf",
     "hub-config",
+    "jinja",
     "keras-metadata",
     "npy",
     "npz",

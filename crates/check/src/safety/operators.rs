@@ -15,6 +15,7 @@ static TABLES: &[(&str, &str)] = &[
     ("cntk", include_str!("../../data/operators/cntk.tsv")),
     ("coreml", include_str!("../../data/operators/coreml.tsv")),
     ("hub", include_str!("../../data/operators/hub.tsv")),
+    ("jinja", include_str!("../../data/operators/jinja.tsv")),
     ("omegaconf", include_str!("../../data/operators/omegaconf.tsv")),
     ("onnx", include_str!("../../data/operators/onnx.tsv")),
     ("paddle", include_str!("../../data/operators/paddle.tsv")),

@@ -1,6 +1,8 @@
 //! What cases are built with: the assembler of pickles and the builder of zip archives that the tests of the readers
 //! use, and the shapes that occur again and again.
 
+#[path = "../../../read/tests/gguf_builder.rs"]
+mod gguf_builder;
 #[allow(dead_code, reason = "the suite uses only a part of it")]
 #[path = "../../../read/tests/protobuf_models.rs"]
 pub(crate) mod models;
@@ -27,6 +29,7 @@ pub(crate) mod tensorflow;
 mod zip_builder;
 
 pub(crate) use crate::codecs::pack;
+pub(crate) use gguf_builder::{Gguf, model as model_with_template};
 pub(crate) use pickle_assembler::Stream;
 pub(crate) use zip_builder::Archive;
 

@@ -11,6 +11,8 @@ mod cases_archive;
 mod cases_array;
 mod cases_configuration;
 mod cases_gadget;
+mod cases_gguf;
+mod cases_jinja;
 mod cases_library;
 mod cases_limit;
 mod cases_name;
@@ -41,6 +43,8 @@ fn groups() -> Vec<Vec<Case>> {
         cases_array::cases(),
         cases_configuration::cases(),
         cases_gadget::cases(),
+        cases_gguf::cases(),
+        cases_jinja::cases(),
         cases_library::cases(),
         cases_limit::cases(),
         cases_name::cases(),

@@ -25,16 +25,7 @@ impl Reader for Known {
             id: "known",
             title: "Formats known and not read yet",
             family: Family::Model,
-            names: &[
-                "*.tflite",
-                "*.h5",
-                "*.gguf",
-                "saved_model.pbtxt",
-                "*.engine",
-                "*.msgpack",
-                "*.rar",
-                "*.mat",
-            ],
+            names: &["*.tflite", "*.h5", "saved_model.pbtxt", "*.engine", "*.msgpack", "*.rar", "*.mat"],
             reads: "Which format it is, so that it is listed as not covered.",
         }
     }

@@ -3,7 +3,10 @@
 pub mod checkpoint;
 pub mod cntk;
 pub mod coreml;
+pub mod gguf;
 pub mod hub_config;
+pub mod hub_templates;
+pub mod jinja;
 pub mod known;
 pub(crate) mod marshal;
 pub mod npy;
