@@ -18,6 +18,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         broken_graphs_are_told,
         checkpoints_are_read,
         configurations_are_handed_on,
+        crafted_graphs_end_soon,
     ]
 }
 
@@ -216,4 +217,29 @@ fn configurations_are_handed_on() {
     let found = read("tensorflow", &saved_model(&graph(&[node("a", "Relu", &[], &[])]), &[objects]));
     assert_eq!(found.children.len(), 1);
     assert_eq!(found.children[0].2, b"{\"class_name\": \"Lambda\"}");
+}
+
+/// Thousands of operators that all lead to the same long texts and functions, each by a long way.
+fn crafted_graphs_end_soon() {
+    let long = "/".repeat(4000);
+    let texts: Vec<Vec<u8>> = (0..64).map(|_| bytes(8, &long)).collect();
+    let tensor = message(8, &[number(1, 7), texts.concat()]);
+    let mut nodes = vec![node("c", "Const", &[], &[attribute("value", tensor)])];
+    nodes.extend(
+        (0..900).map(|number| node(&format!("w{}", number + 1), "Identity", &[&format!("w{number}")], &[])),
+    );
+    nodes.push(node("w0", "Identity", &["c"], &[]));
+    let mut functions = Vec::new();
+    for number in 0..5000 {
+        nodes.push(node("s", "SaveV2", &["w900"], &[]));
+        nodes.push(node("r", "ReadFile", &["w900"], &[]));
+        let save = node("s", "SaveV2", &["x"], &[]);
+        functions.push(function(&format!("f{number}"), &[save, call("next", &format!("f{}", number + 1))]));
+    }
+    nodes.push(call("serving", "f0"));
+    let start = std::time::Instant::now();
+    let found =
+        read("tensorflow", &saved_model(&graph_with(&nodes, &functions), &[saver("serving", "serving")]));
+    found.says("bytes of working state");
+    assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
 }

@@ -135,6 +135,7 @@ fn walk(root: Root, input: &Input, sink: &mut Sink) -> Result<u64, Stopped> {
         saver: Saver::default(),
         nodes: 0,
         kept: 0,
+        steps: 0,
         told: BTreeSet::new(),
         sink,
     };
@@ -167,6 +168,8 @@ struct Walk<'input, 'sink> {
     nodes: u64,
     /// Bytes of the texts that are kept until the end of a meta graph.
     kept: usize,
+    /// How many nodes were followed to find names of files.
+    steps: usize,
     /// Files that were told, by operator and path.
     told: BTreeSet<(&'static str, String)>,
 }

@@ -149,6 +149,8 @@ static FORWARDS: [&str; 25] = [
 const MOST_FILES: usize = 10_000;
 /// The most nodes between a constant and the operator that uses it.
 const MOST_STEPS: usize = 1000;
+/// The same for all operators of a file together.
+const MOST_STEPS_OF_ALL: usize = 10_000_000;
 
 /// What an input was followed back to.
 #[derive(Default)]
@@ -235,7 +237,9 @@ impl Walk<'_, '_> {
             self.saver.functions.insert(function.to_owned());
         }
         for (rule, node, pointer) in &scope.uses {
-            let origin = scope.origin(rule, node);
+            // Crafted graphs could make every one of many nodes follow long ways.
+            self.saver.full |= self.steps >= MOST_STEPS_OF_ALL;
+            let origin = scope.origin(rule, node, &mut self.steps);
             match rule.kind {
                 Kind::Read | Kind::Write => {
                     let kind = if rule.kind == Kind::Read { EffectKind::Read } else { EffectKind::Write };
@@ -247,15 +251,19 @@ impl Walk<'_, '_> {
                     let names = origin.texts.iter().take(4).map(|name| text(name)).collect();
                     self.operators.show("", &node.operator, names);
                 }
-                Kind::Table | Kind::Save | Kind::Restore => self.saver.used(Use {
-                    rule,
-                    node: node.name.clone(),
-                    function: function.map(str::to_owned),
-                    texts: origin.texts,
-                    constants: origin.nodes,
-                    pointer: pointer.clone(),
-                    at: node.at,
-                }),
+                Kind::Table | Kind::Save | Kind::Restore => {
+                    if self.keep(origin.texts.iter().chain(&origin.nodes).chain([&node.name, pointer])) {
+                        self.saver.used(Use {
+                            rule,
+                            node: node.name.clone(),
+                            function: function.map(str::to_owned),
+                            texts: origin.texts,
+                            constants: origin.nodes,
+                            pointer: pointer.clone(),
+                            at: node.at,
+                        });
+                    }
+                }
             }
         }
     }
@@ -266,7 +274,7 @@ impl Walk<'_, '_> {
         for function in &saver.functions {
             self.operators.remove("", function);
         }
-        let others = saver.reached_by_others();
+        let (own, others) = (saver.reached_by_saver(), saver.reached_by_others());
         for used in &saver.uses {
             let write = used.rule.kind == Kind::Save;
             let kind = if write { EffectKind::Write } else { EffectKind::Read };
@@ -276,7 +284,7 @@ impl Walk<'_, '_> {
             }
             let domain = match used.rule.kind {
                 Kind::Table => continue,
-                _ if saver.is_legal(used, &others) => "saver",
+                _ if saver.is_legal(used, &own, &others) => "saver",
                 _ => "",
             };
             self.operators.add(domain, used.rule.operator, &used.pointer, used.at);
@@ -293,18 +301,20 @@ impl Walk<'_, '_> {
 
 impl Scope {
     /// Follows the inputs that are names back to constants.
-    fn origin(&self, rule: &Rule, node: &Named) -> Origin {
+    fn origin(&self, rule: &Rule, node: &Named, steps: &mut usize) -> Origin {
         let mut origin = Origin::default();
         let inputs = rule.inputs.iter().filter_map(|place| node.inputs.get(*place));
         let mut open: Vec<&str> = inputs.map(|input| node_of(input)).collect();
         let mut seen: BTreeSet<&str> = BTreeSet::new();
         while let Some(name) = open.pop() {
-            if seen.len() >= MOST_STEPS || !seen.insert(name) {
+            if seen.len() >= MOST_STEPS || *steps >= MOST_STEPS_OF_ALL || !seen.insert(name) {
                 continue;
             }
+            *steps = steps.saturating_add(1);
             if let Some(texts) = self.constants.get(name) {
                 origin.nodes.push(name.to_owned());
                 origin.texts.extend(texts.iter().cloned());
+                *steps = steps.saturating_add(texts.len());
             }
             let further = self.forwards.get(name).into_iter().flatten();
             open.extend(further.filter(|input| !input.starts_with('^')).map(|input| node_of(input)));

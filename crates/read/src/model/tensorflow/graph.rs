@@ -160,7 +160,7 @@ impl Walk<'_, '_> {
             }
             "tensor" => {
                 let texts = self.tensor(field.part)?;
-                if key == "value" {
+                if key == "value" && attributes.constant.len() < MOST {
                     attributes.constant.extend(texts);
                 }
             }

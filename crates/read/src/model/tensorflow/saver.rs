@@ -79,6 +79,12 @@ impl Saver {
         self.reach(others.map(|(_, function)| function.as_str()))
     }
 
+    /// Functions to which the nodes of the saver lead.
+    pub(super) fn reached_by_saver(&self) -> BTreeSet<&str> {
+        let roots = self.nodes.iter().filter(|(node, _)| self.roots.contains(node));
+        self.reach(roots.map(|(_, function)| function.as_str()))
+    }
+
     fn reach<'s>(&'s self, from: impl Iterator<Item = &'s str>) -> BTreeSet<&'s str> {
         let mut open: Vec<&str> = from.collect();
         let mut reached = BTreeSet::new();
@@ -91,7 +97,7 @@ impl Saver {
     }
 
     /// Whether only the saver gets to this node.
-    pub(super) fn is_legal(&self, used: &Use, others: &BTreeSet<&str>) -> bool {
+    pub(super) fn is_legal(&self, used: &Use, own: &BTreeSet<&str>, others: &BTreeSet<&str>) -> bool {
         debug_assert!(
             matches!(used.rule.kind, Kind::Save | Kind::Restore),
             "tables are judged by their names"
@@ -106,10 +112,8 @@ impl Saver {
                 if others.contains(function.as_str()) {
                     return false;
                 }
-                let roots = self.nodes.iter().filter(|(node, _)| self.roots.contains(node));
-                let reached = self.reach(roots.map(|(_, function)| function.as_str()));
                 // A graph without a saver of its own keeps the functions that were traced for one.
-                reached.contains(function.as_str())
+                own.contains(function.as_str())
                     || function.contains("_traced_save")
                     || function.contains("_traced_restore")
             }
