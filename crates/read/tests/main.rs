@@ -21,7 +21,10 @@ mod compressed;
 mod configuration;
 mod gguf;
 mod gguf_builder;
+mod hdf5;
+mod hdf5_builder;
 mod jinja;
+mod keras;
 mod known;
 mod npy;
 mod onnx;
@@ -62,7 +65,9 @@ fn main() {
         compressed::trials(),
         configuration::trials(),
         gguf::trials(),
+        hdf5::trials(),
         jinja::trials(),
+        keras::trials(),
         known::trials(),
         npy::trials(),
         onnx::trials(),

@@ -37,6 +37,14 @@ fn seeds(id: &str) -> Vec<Vec<u8>> {
     let file = |path: &str| fs::read(example.join(path)).unwrap();
     let mut seeds: Vec<Vec<u8>> = package::seeds::seeds(id).iter().map(|(_, seed)| seed.to_vec()).collect();
     match id {
+        "hdf5" => {
+            for file in [crate::hdf5_builder::Hdf5::classic(), crate::hdf5_builder::Hdf5::modern()] {
+                seeds.push(crate::hdf5::everything(file));
+            }
+        }
+        "keras-config" => {
+            seeds.push(br#"{"class_name": "Model", "config": {"layers": [{"class_name": "Lambda", "config": {"function": ["AAAA"]}}]}}"#.to_vec());
+        }
         "dataset" => seeds.push(b"PAR1 and the end PAR1".to_vec()),
         "hub-config" => seeds.push(
             br#"{"auto_map": {"AutoModel": "a/b--m.M"}, "t": {"_attn_implementation_internal": "x/y"}}"#.to_vec(),

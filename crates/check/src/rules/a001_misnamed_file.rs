@@ -103,6 +103,10 @@ fn judge(place: &Place, misnamed: &Misnamed) -> Option<Broken> {
     if extension == "model" && misnamed.by_content == ["cntk"] {
         return None;
     }
+    // MATLAB has written its files as HDF5 since 7.3.
+    if extension == "mat" && misnamed.by_content == ["hdf5"] {
+        return None;
+    }
     // Joblib of old called its packed arrays `.npy.z`.
     if extension == "z" {
         return None;

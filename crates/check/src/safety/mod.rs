@@ -58,7 +58,7 @@ pub fn judge(effect: &Effect) -> (Safety, String) {
         }
         (_, Target::Operator(operator)) => judge_operator(operator),
         (_, Target::Code { language, .. }) => judge_code(effect.opcode, language),
-        (kind, Target::Path(path)) => judge_path(kind, path),
+        (kind, Target::Path(path)) => judge_path(kind, path).max(judge_opening(effect.opcode)),
         (EffectKind::Corrupt, _) => dangerous("loaders that do not check this use memory that is not theirs"),
         (EffectKind::Overrun, _) => {
             untrusted("the file was cut short, or is made so that a loader reads past its end")
@@ -115,6 +115,20 @@ fn judge_path(kind: EffectKind, path: &str) -> Judgement {
     match kind {
         EffectKind::Read => HARMLESS,
         _ => untrusted("loading a model writes no files"),
+    }
+}
+
+/// What opening another file means for formats that need none: Keras keeps all weights and vocabularies in its own files.
+fn judge_opening(construct: &str) -> Judgement {
+    match construct {
+        "Keras external link" | "Keras external storage" | "Keras virtual dataset" => untrusted(
+            "Keras keeps all weights in one file: this one makes it show what stands in another (CVE-2026-1669)",
+        ),
+        "Keras vocabulary" => untrusted(
+            "Keras packs vocabularies into the model: this one makes it read a file of the machine (CVE-2025-12058)",
+        ),
+        "Keras filepath" => untrusted("what is loaded depends on a file that is no part of the model"),
+        _ => HARMLESS,
     }
 }
 

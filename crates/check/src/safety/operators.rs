@@ -14,8 +14,10 @@ use weighbridge_core::report::Safety;
 static TABLES: &[(&str, &str)] = &[
     ("cntk", include_str!("../../data/operators/cntk.tsv")),
     ("coreml", include_str!("../../data/operators/coreml.tsv")),
+    ("hdf5", include_str!("../../data/operators/hdf5.tsv")),
     ("hub", include_str!("../../data/operators/hub.tsv")),
     ("jinja", include_str!("../../data/operators/jinja.tsv")),
+    ("keras", include_str!("../../data/operators/keras.tsv")),
     ("omegaconf", include_str!("../../data/operators/omegaconf.tsv")),
     ("onnx", include_str!("../../data/operators/onnx.tsv")),
     ("paddle", include_str!("../../data/operators/paddle.tsv")),

@@ -13,6 +13,7 @@ mod cases_configuration;
 mod cases_gadget;
 mod cases_gguf;
 mod cases_jinja;
+mod cases_keras;
 mod cases_library;
 mod cases_limit;
 mod cases_name;
@@ -48,6 +49,7 @@ fn groups() -> Vec<Vec<Case>> {
         cases_library::cases(),
         cases_limit::cases(),
         cases_name::cases(),
+        cases_keras::cases(),
         cases_onnx::cases(),
         cases_ordinary::cases(),
         cases_pickle::cases(),

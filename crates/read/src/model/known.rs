@@ -25,7 +25,7 @@ impl Reader for Known {
             id: "known",
             title: "Formats known and not read yet",
             family: Family::Model,
-            names: &["*.tflite", "*.h5", "saved_model.pbtxt", "*.engine", "*.msgpack", "*.rar", "*.mat"],
+            names: &["*.tflite", "saved_model.pbtxt", "*.engine", "*.msgpack", "*.rar", "*.mat"],
             reads: "Which format it is, so that it is listed as not covered.",
         }
     }
@@ -87,12 +87,8 @@ fn by_name(hint: &Hint<'_>) -> Option<&'static Format> {
 
 /// Everything is told that does not belong to an installed package, and there what is a model.
 fn is_told(format: &Format, hint: &Hint<'_>) -> bool {
-    // HDF5 under another name than that of a model holds measurements (MATLAB, netCDF).
-    let data = format.id == "hdf5"
-        && hint.name().contains('.')
-        && !["h5", "hdf5", "keras"].iter().any(|extension| hint.has_extension(extension));
     let test = hint.path.split('/').any(|folder| matches!(folder, "test" | "tests"));
-    !in_package(hint.path) || (format.model && !data && !test)
+    !in_package(hint.path) || (format.model && !test)
 }
 
 fn in_package(path: &str) -> bool {
@@ -103,9 +99,7 @@ fn in_package(path: &str) -> bool {
 pub(crate) fn archive(names: &[&str]) -> Option<(&'static str, &'static str)> {
     let has = |wanted: &str| names.contains(&wanted);
     let ends = |ending: &str| names.iter().any(|name| name.ends_with(ending));
-    if has("config.json") && (has("metadata.json") || has("model.weights.h5")) {
-        Some(("keras", "Keras model"))
-    } else if has("schema.json") && (names.len() == 1 || ends(".npy") || ends(".npz")) {
+    if has("schema.json") && (names.len() == 1 || ends(".npy") || ends(".npz")) {
         Some(("skops", "skops model"))
     } else if ends("/archive_format") && (ends("/archive_version") || ends("/version")) {
         Some(("pt2", "exported PyTorch program"))

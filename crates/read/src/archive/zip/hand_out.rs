@@ -12,8 +12,8 @@ use weighbridge_core::sink::{Body, Child, Codec, Sink};
 use super::{Data, ENCRYPTED, Found, Member, View};
 use crate::bytes::{length, offset};
 use crate::fault::Faults;
-use crate::model::known;
 use crate::model::pytorch_zip::{Layout, Treatment};
+use crate::model::{keras, known};
 
 const STORED: u16 = 0;
 const DEFLATED: u16 = 8;
@@ -29,9 +29,13 @@ pub(super) fn all(input: &Input, members: &[Found], faults: &mut Faults, sink: &
     let layout = Layout::of(&names);
     let mut files = names.iter().filter(|name| !name.ends_with('/')).peekable();
     let arrays = files.peek().is_some() && files.all(|name| name.ends_with(".npy"));
-    let known = known::archive(&names);
+    let path = sink.place().inner.last().unwrap_or(&sink.place().path).to_string();
+    let second = members.iter().filter_map(|found| found.member.other_name.as_deref());
+    let keras = keras::is_archive(&path, names.iter().copied().chain(second));
+    let known = known::archive(&names).filter(|_| !keras);
     let format = match (&layout, known) {
         (Some(layout), _) => layout.format(),
+        (None, _) if keras => "keras",
         (None, Some((format, _))) => format,
         (None, None) if arrays => "npz",
         (None, None) => "zip",
@@ -60,7 +64,12 @@ pub(super) fn all(input: &Input, members: &[Found], faults: &mut Faults, sink: &
         let reader = match layout.as_ref().map(|layout| layout.treatment(&member.name)) {
             Some(Treatment::Storage) => continue,
             Some(Treatment::Pickle) => Some("pickle"),
-            Some(Treatment::Any) | None => None,
+            Some(Treatment::Any) | None if !keras => None,
+            // The second name is the one that newer versions of Python go by.
+            Some(Treatment::Any) | None => [Some(&member.name), member.other_name.as_ref()]
+                .into_iter()
+                .flatten()
+                .find_map(|name| keras::reader_of(name)),
         };
         // The mark stands in front: the ending of a name tells what it is.
         let step = match (view, *count) {

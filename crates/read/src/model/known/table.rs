@@ -26,7 +26,6 @@ pub(super) static FORMATS: &[Format] = &[
     Format { id: "executorch", title: "ExecuTorch", extensions: &["pte"], magic: &[(4, b"ET12")], ..MODEL },
     Format { id: "flax", title: "Flax, MessagePack", extensions: &["msgpack"], ..MODEL },
     Format { id: "ggml", title: "GGML", extensions: &["ggml"], magic: &[(0, b"lmgg"), (0, b"fmgg"), (0, b"tjgg")], ..MODEL },
-    Format { id: "hdf5", title: "HDF5", extensions: &["h5", "hdf5", "he5"], magic: &[(0, b"\x89HDF\r\n\x1a\n"), (512, b"\x89HDF\r\n\x1a\n"), (1024, b"\x89HDF\r\n\x1a\n"), (2048, b"\x89HDF\r\n\x1a\n")], ..MODEL },
     Format { id: "llamafile", title: "llamafile", extensions: &["llamafile"], ..MODEL },
     Format { id: "pmml", title: "PMML", extensions: &["pmml"], ..MODEL },
     Format { id: "rknn", title: "RKNN", extensions: &["rknn"], magic: &[(0, b"RKNN")], ..MODEL },
