@@ -4,11 +4,11 @@
 #[path = "../../../read/tests/gguf_builder.rs"]
 mod gguf_builder;
 #[allow(dead_code, reason = "the suite uses only a part of it")]
-#[path = "../../../read/tests/protobuf_models.rs"]
-pub(crate) mod models;
-#[allow(dead_code, reason = "the suite uses only a part of it")]
 #[path = "../../../read/tests/hdf5_builder.rs"]
 pub(crate) mod hdf5;
+#[allow(dead_code, reason = "the suite uses only a part of it")]
+#[path = "../../../read/tests/protobuf_models.rs"]
+pub(crate) mod models;
 #[allow(dead_code, reason = "the suite uses only a part of it")]
 #[path = "../../../read/tests/onnx_builder.rs"]
 pub(crate) mod onnx;
