@@ -13,6 +13,7 @@ type Misfit = &'static str;
 pub(super) fn fits(entry: Allowed, effect: &Effect) -> Result<(), Misfit> {
     let arguments = effect.arguments.as_slice();
     match entry.rule {
+        Rule::Data if decodes(entry) => decoded(arguments),
         Rule::Data => Ok(()),
         Rule::Object => match (effect.kind, effect.opcode) {
             (EffectKind::New, _) => Ok(()),
@@ -156,6 +157,30 @@ pub(super) fn partial_state(state: &Value) -> Result<(), Misfit> {
         },
         _ => Err("its state is not that of a partial function"),
     }
+}
+
+/// Whether it takes the name of an encoding, for which Python imports a module of `encodings`.
+fn decodes(entry: Allowed) -> bool {
+    entry.module == "builtins" && matches!(entry.name, "bytearray" | "bytes" | "str")
+}
+
+fn decoded(arguments: &[Value]) -> Result<(), Misfit> {
+    match arguments {
+        [] => Ok(()),
+        [Value::Dict(..)] => Err("its keywords may name an encoding"),
+        [_] => Ok(()),
+        [_, Value::Text(encoding, _)] | [_, Value::Text(encoding, _), Value::Text(..)]
+            if is_latin1(encoding) || is_usual(encoding) =>
+        {
+            Ok(())
+        }
+        _ => Err("the encoding that it names is none of the usual ones"),
+    }
+}
+
+fn is_usual(encoding: &str) -> bool {
+    let name = encoding.to_ascii_lowercase().replace(['-', '_'], "");
+    matches!(name.as_str(), "ascii" | "usascii" | "utf8" | "utf16" | "utf32")
 }
 
 fn is_latin1(encoding: &str) -> bool {

@@ -233,3 +233,22 @@ fn what_a_model_opens_must_lie_beside_it() {
         check(kind, target, vec![], expected);
     }
 }
+
+/// Python imports `encodings.NAME` for any name that it does not know.
+#[test]
+fn an_encoding_must_be_a_usual_one() {
+    let call = |name: &str, arguments: Vec<Value>, expected| {
+        check(EffectKind::Call, Target::Global(global(name)), arguments, expected);
+    };
+    for name in ["builtins:bytes", "builtins:bytearray"] {
+        call(name, vec![text("x"), text("latin-1")], Harmless);
+        call(name, vec![text("x"), text("UTF-8"), text("strict")], Harmless);
+        call(name, vec![text("x"), text("format")], Untrusted);
+        call(name, vec![text("x"), Value::Unknown], Untrusted);
+        call(name, vec![Value::Int("4".to_owned())], Harmless);
+        call(name, vec![], Harmless);
+    }
+    call("builtins:str", vec![bytes(), text("mro")], Untrusted);
+    call("builtins:str", vec![bytes(), state(&[("encoding", text("mro"))])], Untrusted);
+    call("builtins:str", vec![state(&[("encoding", text("mro"))])], Untrusted);
+}
