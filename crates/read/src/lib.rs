@@ -43,6 +43,8 @@ pub static READERS: &[&dyn Reader] = &[
     &model::coreml::CoreMl,
     &data::dataset::Dataset,
     &package::DistributionReader,
+    &model::executable::Executable,
+    &model::ggml::Ggml,
     &model::gguf::Gguf,
     &model::hdf5::Hdf5,
     &model::hub_config::HubConfig,

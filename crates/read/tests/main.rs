@@ -19,6 +19,7 @@ macro_rules! trials {
 
 mod compressed;
 mod configuration;
+mod executable;
 mod gguf;
 mod gguf_builder;
 mod hdf5;
@@ -64,6 +65,7 @@ fn main() {
     let trials: Vec<Trial> = [
         compressed::trials(),
         configuration::trials(),
+        executable::trials(),
         gguf::trials(),
         hdf5::trials(),
         jinja::trials(),

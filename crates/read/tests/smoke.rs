@@ -96,6 +96,8 @@ fn seeds(id: &str) -> Vec<Vec<u8>> {
             seeds.push(crate::sevenz_builder::Archive { packs_header: false, ..archive }.bytes());
         }
         "known" => seeds.push(b"RKNN\x03\x00\x00\x00".to_vec()),
+        "executable" => seeds.push(crate::executable::llamafile(b"MZqFpD='\n")),
+        "ggml" => seeds.push(crate::executable::ggjt(&[32, 2], 2, 36)),
         "gguf" => {
             seeds.push(crate::gguf_builder::model("{{ x }}").bytes());
             seeds.push(crate::gguf_builder::Gguf::new().big_endian().tensor("a", &[32], 8, 34).bytes());

@@ -155,6 +155,8 @@ fn noun(id: &str) -> Option<&'static str> {
         "7z" => "a 7z archive",
         "cntk" => "a CNTK model",
         "coreml" => "a Core ML model",
+        "executable" => "a program",
+        "ggml" => "a GGML model",
         "gguf" => "a GGUF model",
         "hdf5" => "an HDF5 file",
         "keras" => "a Keras model",

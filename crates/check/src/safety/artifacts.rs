@@ -15,6 +15,8 @@ use super::judge;
 const MODELS: &[&str] = &[
     "cntk",
     "coreml",
+    "executable",
+    "ggml",
     "gguf",
     "hdf5",
     "hub-config",
@@ -24,6 +26,7 @@ const MODELS: &[&str] = &[
     "keras-h5",
     "keras-metadata",
     "keras-weights",
+    "llamafile",
     "npy",
     "npz",
     "onnx",

@@ -10,6 +10,7 @@ pub(crate) mod build;
 mod cases_archive;
 mod cases_array;
 mod cases_configuration;
+mod cases_executable;
 mod cases_gadget;
 mod cases_gguf;
 mod cases_jinja;
@@ -43,13 +44,14 @@ fn groups() -> Vec<Vec<Case>> {
         cases_archive::cases(),
         cases_array::cases(),
         cases_configuration::cases(),
+        cases_executable::cases(),
         cases_gadget::cases(),
         cases_gguf::cases(),
         cases_jinja::cases(),
+        cases_keras::cases(),
         cases_library::cases(),
         cases_limit::cases(),
         cases_name::cases(),
-        cases_keras::cases(),
         cases_onnx::cases(),
         cases_ordinary::cases(),
         cases_pickle::cases(),

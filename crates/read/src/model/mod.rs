@@ -3,6 +3,8 @@
 pub mod checkpoint;
 pub mod cntk;
 pub mod coreml;
+pub mod executable;
+pub mod ggml;
 pub mod gguf;
 pub mod hdf5;
 pub mod hub_config;

@@ -8,6 +8,7 @@ use weighbridge_core::sink::{Body, Child, Sink};
 use super::archive::Archive;
 use super::{Data, Found, Member, SIZES_FOLLOW, View, header};
 use crate::bytes::{length, offset};
+use crate::model::executable;
 
 /// Bytes searched at a time.
 const WINDOW: u64 = 64 << 10;
@@ -113,7 +114,10 @@ impl Archive<'_> {
         } else {
             "between the members and belong to none"
         };
-        if hand_out || from == 0 {
+        // The reader of programs has told what stands before an archive that it hands out.
+        let program =
+            from == 0 && sink.place().inner.last().is_some_and(|step| &**step == executable::ARCHIVE);
+        if (hand_out || from == 0) && !program {
             sink.malformed(format!("{count} bytes stand {where_}"), Some(Span::Offset(from)));
         }
         // What stands at the very beginning was seen by every reader when they were asked for the file.

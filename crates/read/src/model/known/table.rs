@@ -25,8 +25,6 @@ pub(super) static FORMATS: &[Format] = &[
     Format { id: "catboost", title: "CatBoost", extensions: &["cbm"], magic: &[(0, b"CBM1")], ..MODEL },
     Format { id: "executorch", title: "ExecuTorch", extensions: &["pte"], magic: &[(4, b"ET12")], ..MODEL },
     Format { id: "flax", title: "Flax, MessagePack", extensions: &["msgpack"], ..MODEL },
-    Format { id: "ggml", title: "GGML", extensions: &["ggml"], magic: &[(0, b"lmgg"), (0, b"fmgg"), (0, b"tjgg")], ..MODEL },
-    Format { id: "llamafile", title: "llamafile", extensions: &["llamafile"], ..MODEL },
     Format { id: "pmml", title: "PMML", extensions: &["pmml"], ..MODEL },
     Format { id: "rknn", title: "RKNN", extensions: &["rknn"], magic: &[(0, b"RKNN")], ..MODEL },
     Format { id: "tensorflow", title: "TensorFlow", names: &["saved_model.pbtxt"], ..MODEL },
