@@ -17,7 +17,7 @@ pub(super) fn family(format: &str) -> Family {
         "hdf5" | "keras" | "keras-config" | "keras-h5" | "keras-metadata" | "keras-weights"
         | "tensor-data" | "tensorflow" | "tensorflow-index" | "tflite" => Family::Keras,
         "coreml" | "executorch" | "ggml" | "gguf" | "jinja" | "llamafile" | "onnx" | "openvino" | "mxnet"
-        | "paddle" | "cntk" => Family::Graph,
+        | "paddle" | "paddle-json" | "paddle-parameters" | "cntk" => Family::Graph,
         _ => Family::Program,
     }
 }
