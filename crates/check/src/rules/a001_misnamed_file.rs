@@ -99,6 +99,11 @@ fn judge(place: &Place, misnamed: &Misnamed) -> Option<Broken> {
     if misnamed.by_name == ["known"] && misnamed.by_content.iter().all(|id| containers.contains(id)) {
         return None;
     }
+    // Whatever is stored in protocol buffers may be called so.
+    let stored_so = ["cntk", "coreml", "keras-metadata", "onnx", "paddle", "tensorflow"];
+    if extension == "pb" && misnamed.by_content.iter().all(|id| stored_so.contains(id)) {
+        return None;
+    }
     // What CNTK itself calls its models.
     if extension == "model" && misnamed.by_content == ["cntk"] {
         return None;

@@ -164,6 +164,7 @@ pub(crate) fn cases() -> Vec<Case> {
             let helper = function("pkg.torch", "Attention", &node_fields("", "MatMul", &[]));
             model_with(&[node("pkg.torch", "Attention")], &[helper])
         }),
+        harmless(22, "onnx-as-pb", "model.pb", || model(&[node("", "Add"), message(5, &plain_tensor())])),
         harmless(22, "empty-tensor", "model.onnx", || {
             model(&[node("", "Add"), message(5, &tensor("empty", &[0, 1 << 20], &[]))])
         }),
