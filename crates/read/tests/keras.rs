@@ -16,6 +16,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         symbols_of_tensorflow_are_named,
         ordinary_words_mean_nothing,
         equal_keys_are_all_judged,
+        effects_are_bounded,
         what_is_no_json_is_told,
         other_files_are_passed_over,
         archives_hand_their_configuration_out,
@@ -143,6 +144,11 @@ fn code_is_told_wherever_it_stands() {
         &["Lambda", "shop.ops.scale(?)"],
     );
     check(&lambda("{}"), &["Lambda", "Lambda.unknown function"]);
+    // The name of the layer is told.
+    check(
+        &lambda(&format!(r#"{{"name": "scale", "function": ["{CODE}"]}}"#)),
+        &["Lambda", &format!("{run} at of `scale`")],
+    );
     // Code that is damaged is code.
     check(r#"{"class_name": "__lambda__", "config": {"code": "AAAA"}}"#, &["run Python bytecode"]);
 }
@@ -212,6 +218,15 @@ fn equal_keys_are_all_judged() {
     ] {
         assert!(effects.contains(&expected.to_owned()), "{effects:?} lacks {expected}");
     }
+}
+
+fn effects_are_bounded() {
+    let many: Vec<String> =
+        (0..20_000).map(|number| format!(r#"{{"class_name": "A{number}", "config": {{}}}}"#)).collect();
+    let config = format!(r#"{{"class_name": "Model", "config": [{}]}}"#, many.join(","));
+    let read = read("keras-config", config.as_bytes());
+    read.says("unread: more than 10000 facts from one entry");
+    assert_eq!(shown(&read).len(), 10_000);
 }
 
 fn what_is_no_json_is_told() {

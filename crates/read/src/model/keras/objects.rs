@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use weighbridge_core::coverage::{LimitKind, Unread};
 use weighbridge_core::fact::{Effect, EffectKind, Global, Operator, Target, Value, What};
 use weighbridge_core::input::Input;
 use weighbridge_core::place::Span;
@@ -9,7 +10,7 @@ use weighbridge_core::sink::{Body, Child, Sink};
 
 use super::base64;
 use super::json::{Json, Object};
-use crate::bytes::length;
+use crate::bytes::{length, offset};
 use crate::model::marshal;
 
 /// Names under one key that are looked at: a key that stands twice is rare, one that stands often an attack.
@@ -18,6 +19,8 @@ const MOST_NAMES: usize = 8;
 const LONGEST_POINTER: usize = 400;
 /// How much of a name is kept.
 const LONGEST_NAME: usize = 400;
+/// Effects of different kinds that are kept; a model has some dozens.
+const MOST_EFFECTS: usize = 10_000;
 /// Layers with a vocabulary, which may be the path of a file (`keras/src/layers/preprocessing/index_lookup.py`).
 const LOOKUPS: [&str; 5] =
     ["IndexLookup", "IntegerLookup", "StringLookup", "StringVectorizer", "TextVectorization"];
@@ -26,13 +29,22 @@ const FUNCTIONS: [&str; 3] = ["function", "output_shape", "mask"];
 
 /// Says what the objects in `value` do.
 pub(super) fn walk(value: &Json, input: &Input, sink: &mut Sink) {
-    let mut walk = Walk { path: Vec::new(), found: BTreeMap::new(), modules: Vec::new() };
+    let mut walk = Walk {
+        path: Vec::new(),
+        layers: Vec::new(),
+        found: BTreeMap::new(),
+        modules: Vec::new(),
+        full: false,
+    };
     walk.value(value);
     for ((kind, target, construct), seen) in walk.found {
         let arguments = if kind == EffectKind::Call { vec![Value::Unknown] } else { Vec::new() };
         let effect = Effect::new(kind, target, construct).at(seen.pointer).with(arguments);
         let effect = Effect { count: seen.count, ..effect };
         sink.observed(What::Effect(effect), Some(Span::Offset(seen.start.min(input.size()))));
+    }
+    if walk.full {
+        sink.unread(Unread::Limit(LimitKind::Facts, offset(MOST_EFFECTS)), None);
     }
     for (pointer, bytes) in walk.modules {
         // `torch.load` takes an archive, else it unpickles whatever is there.
@@ -57,9 +69,13 @@ struct Seen {
 
 struct Walk<'a> {
     path: Vec<Step<'a>>,
+    /// Names of the layers around.
+    layers: Vec<&'a str>,
     found: BTreeMap<(EffectKind, Target, &'static str), Seen>,
     /// What was packed as text and is to be unpickled.
     modules: Vec<(String, Vec<u8>)>,
+    /// More effects occur than are kept.
+    full: bool,
 }
 
 impl<'a> Walk<'a> {
@@ -74,11 +90,16 @@ impl<'a> Walk<'a> {
                 }
             }
             Json::Object(object) => {
+                let layer = object.objects("config").flat_map(|config| config.texts("name")).next();
+                self.layers.extend(layer);
                 self.object(object);
                 for (key, value) in &object.items {
                     self.path.push(Step::Key(key));
                     self.value(value);
                     self.path.pop();
+                }
+                if layer.is_some() {
+                    self.layers.pop();
                 }
             }
         }
@@ -326,7 +347,17 @@ impl<'a> Walk<'a> {
             seen.count = seen.count.saturating_add(1);
             return;
         }
-        let seen = Seen { pointer: self.pointer(), start: object.start, count: 1 };
+        if self.found.len() >= MOST_EFFECTS {
+            self.full = true;
+            return;
+        }
+        let mut pointer = self.pointer();
+        // People know a layer by its name and not by its number.
+        if let Some(layer) = self.layers.last().filter(|_| kind != EffectKind::Operate) {
+            let space = if pointer.is_empty() { "" } else { " " };
+            pointer.push_str(&format!("{space}of `{}`", cut(layer)));
+        }
+        let seen = Seen { pointer, start: object.start, count: 1 };
         self.found.insert(key, seen);
     }
 
