@@ -1,14 +1,13 @@
 //! WB-P002: a model file for whose code nobody here can vouch.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use weighbridge_core::fact::Target;
 use weighbridge_core::finding::{Finding, Remedy, Severity};
 use weighbridge_core::graph::NodeId;
 use weighbridge_core::report::{Artifact, Safety};
 use weighbridge_core::rule::Rule;
-use weighbridge_core::world::{Check, File, Installed, World};
+use weighbridge_core::world::{Check, Installed, World};
 
 use super::model_family::{Family, family};
 use super::p001_dangerous_model_file::{conversion, finding};
@@ -70,7 +69,7 @@ pub(super) fn untrusted(world: &World<'_>, wanted: Family, rule: &'static Rule, 
         let own = artifact.owner.as_ref().and_then(|owner| modules.get(owner));
         // Whoever imports the package runs this code anyway: a finding would only say that there are packages.
         let known = own.is_some_and(|own| runs_only(artifact, own));
-        if !known && !configures_own_code(artifact, world.files) {
+        if !known && !configures_own_code(artifact, world) {
             let found = finding(rule, artifact, Safety::Untrusted, remedy(artifact));
             findings.extend(found.map(|mut finding| {
                 finding.details.extend(providers::lines(world, artifact));
@@ -96,16 +95,22 @@ fn modules<'w>(
     modules
 }
 
-/// Whether the file is a configuration that names only code of the target itself: the settings of a project, not a
-/// model that somebody else made.
-fn configures_own_code(artifact: &Artifact, files: &BTreeMap<Arc<str>, File>) -> bool {
-    let own: BTreeSet<&str> = if artifact.format == "yaml-config" && artifact.effects.len() < MOST_NAMES {
-        files.keys().filter_map(|path| own_module(path)).collect()
-    } else {
+/// Whether the file is a configuration that names only code of the target itself: the settings of a project. Beside the
+/// weights of a model it is a part of that model, which somebody else may have made.
+fn configures_own_code(artifact: &Artifact, world: &World<'_>) -> bool {
+    if artifact.format != SETTINGS || artifact.effects.len() > MOST_NAMES {
         return false;
-    };
-    runs_only(artifact, &own)
+    }
+    let folder =
+        |artifact: &Artifact| artifact.place.path.rsplit_once('/').map(|(folder, _)| folder.to_owned());
+    let here = folder(artifact);
+    let beside = world.artifacts.iter().any(|other| other.format != SETTINGS && folder(other) == here);
+    let own: BTreeSet<&str> = world.files.keys().filter_map(|path| own_module(path)).collect();
+    !beside && runs_only(artifact, &own)
 }
+
+/// Format id of settings.
+const SETTINGS: &str = "yaml-config";
 
 /// A configuration with more effects than this is none that a person wrote.
 const MOST_NAMES: usize = 10_000;

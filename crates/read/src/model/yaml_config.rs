@@ -26,16 +26,8 @@ const TARGET: &str = "_target_";
 const CONDA: &str = "conda.yaml";
 /// Options of pip that name a place to take packages from.
 const INDEXES: [&str; 5] = ["--extra-index-url", "--find-links", "--index-url", "-f", "-i"];
-/// Places that belong to the packages that models ask for.
-const HOSTS: [&str; 7] = [
-    "data.pyg.org",
-    "download.pytorch.org",
-    "files.pythonhosted.org",
-    "pypi.nvidia.com",
-    "pypi.ngc.nvidia.com",
-    "pypi.org",
-    "storage.googleapis.com",
-];
+/// Places of the makers of PyTorch and its extensions, which have them take packages from there.
+const HOSTS: [&str; 2] = ["data.pyg.org", "download.pytorch.org"];
 
 /// Reads what YAML files name of Python code.
 pub struct YamlConfig;
@@ -290,7 +282,7 @@ impl Found<'_> {
         }
     }
 
-    /// Where an environment takes its packages from, if not from the usual places.
+    /// Where an environment takes its packages from, if it says so: the usual index is the installer's default.
     fn conda(&mut self, document: &Node) {
         let dependencies = document.get("dependencies").flat_map(Node::list);
         for line in dependencies.flat_map(|dependency| dependency.get("pip")).flat_map(Node::list) {
