@@ -23,6 +23,7 @@ mod cases_ordinary;
 mod cases_pickle;
 mod cases_protobuf;
 mod cases_pytorch;
+mod cases_safetensors;
 mod cases_sevenz;
 mod cases_small;
 mod cases_tensorflow;
@@ -57,6 +58,7 @@ fn groups() -> Vec<Vec<Case>> {
         cases_pickle::cases(),
         cases_protobuf::cases(),
         cases_pytorch::cases(),
+        cases_safetensors::cases(),
         cases_sevenz::cases(),
         cases_small::cases(),
         cases_tensorflow::cases(),

@@ -10,7 +10,7 @@ mod header;
 mod stored;
 
 use weighbridge_core::coverage::{LimitKind, Unread};
-use weighbridge_core::fact::{Tensors, What};
+use weighbridge_core::fact::{Effect, EffectKind, Target, Tensors, What};
 use weighbridge_core::input::Input;
 use weighbridge_core::place::Span;
 use weighbridge_core::reader::{About, Claim, Family, Hint, Reader};
@@ -18,7 +18,7 @@ use weighbridge_core::sink::{Body, Child, Sink};
 
 pub use stored::{Stored, header, stored};
 
-use crate::bytes::{length, u64_at};
+use crate::bytes::{length, offset, u64_at};
 use crate::fault::Faults;
 use header::{Header, Tensor};
 
@@ -80,11 +80,21 @@ impl Reader for Safetensors {
         for fault in &header.faults {
             faults.tell(sink, fault.kind, 8, || fault.text.clone());
         }
+        let wraps: Vec<&str> = header.faults.iter().filter_map(|fault| fault.wraps.as_deref()).collect();
+        tell(EffectKind::Corrupt, "shape", &wraps, 8, sink);
         summarise(&header, sink);
         lay_out(input, header, start, &mut faults, sink)?;
         faults.finish(sink);
         Ok(())
     }
+}
+
+/// Says of tensors that whoever trusts what they state is misled; the first by its name.
+fn tell(kind: EffectKind, stated: &'static str, names: &[&str], at: u64, sink: &mut Sink) {
+    let Some(first) = names.first() else { return };
+    let mut effect = Effect::new(kind, Target::Unknown(format!("tensor `{first}`")), stated).at(*first);
+    effect.count = offset(names.len());
+    sink.observed(What::Effect(effect), Some(Span::Offset(at)));
 }
 
 fn summarise(header: &Header, sink: &mut Sink) {
@@ -116,11 +126,13 @@ fn lay_out(
         .sort_by(|one, other| (one.begin, one.end, &one.name).cmp(&(other.begin, other.end, &other.name)));
     let mut reached = 0u64;
     let mut loose: Vec<(u64, u64)> = Vec::new();
+    let mut outside: Vec<&str> = Vec::new();
     for tensor in &header.tensors {
         input.go_on()?;
         let Tensor { name, begin, end, .. } = tensor;
         let at = start.saturating_add(*begin).min(input.size());
         if *end > available {
+            outside.push(name);
             faults.tell(sink, "end after the file", at, || {
                 format!("tensor `{name}` ends at {end} of {available} bytes of data")
             });
@@ -138,6 +150,7 @@ fn lay_out(
         }
         reached = reached.max(*end);
     }
+    tell(EffectKind::Overrun, "data_offsets", &outside, start, sink);
     if reached < available {
         let left = available.saturating_sub(reached);
         let text = format!("{left} bytes after the last tensor belong to none");

@@ -33,6 +33,8 @@ pub(super) struct HeaderFault {
     /// To follow "20 more tensors".
     pub(super) kind: &'static str,
     pub(super) text: String,
+    /// The tensor, if its shape makes whoever multiplies without a look at the carry allocate too little.
+    pub(super) wraps: Option<String>,
 }
 
 /// How many faults are kept.
@@ -82,9 +84,13 @@ impl<'de> Visitor<'de> for HeaderVisitor {
 
 impl Header {
     fn fault(&mut self, kind: &'static str, text: String) {
+        self.keep(HeaderFault { kind, text, wraps: None });
+    }
+
+    fn keep(&mut self, fault: HeaderFault) {
         self.count = self.count.saturating_add(1);
         if self.faults.len() < MOST_FAULTS {
-            self.faults.push(HeaderFault { kind, text });
+            self.faults.push(fault);
         }
     }
 
@@ -116,10 +122,10 @@ impl Header {
         match tensor(name, value) {
             Ok((tensor, None)) => self.tensors.push(tensor),
             Ok((tensor, Some(fault))) => {
-                self.fault(fault.kind, fault.text);
+                self.keep(fault);
                 self.tensors.push(tensor);
             }
-            Err(fault) => self.fault(fault.kind, fault.text),
+            Err(fault) => self.keep(fault),
         }
     }
 
@@ -143,8 +149,11 @@ impl Header {
 /// Understands one entry: the tensor with what is wrong but does not hinder, or only what is wrong.
 fn tensor(name: String, value: Json) -> Result<(Tensor, Option<HeaderFault>), HeaderFault> {
     let shown_name = shown(&name);
-    let fault =
-        |kind: &'static str, text: &str| HeaderFault { kind, text: format!("tensor `{shown_name}` {text}") };
+    let fault = |kind: &'static str, text: &str| HeaderFault {
+        kind,
+        text: format!("tensor `{shown_name}` {text}"),
+        wraps: None,
+    };
     let Json::Object(items, more) = value else {
         return Err(fault("are no objects", "is not an object"));
     };
@@ -191,10 +200,10 @@ fn tensor(name: String, value: Json) -> Result<(Tensor, Option<HeaderFault>), He
     });
     let sizes = elements.and_then(|elements| Some((elements, elements.checked_mul(bits)?)));
     let Some((elements, all_bits)) = sizes else {
-        return Err(fault(
-            "have a shape that cannot be",
-            "has a shape that is no list of sizes or overflows",
-        ));
+        let sizes = shape.iter().all(|dimension| matches!(dimension, Json::Count(_)));
+        let reason = "has a shape that is no list of sizes or overflows";
+        let wraps = sizes.then(|| shown_name.clone());
+        return Err(HeaderFault { wraps, ..fault("have a shape that cannot be", reason) });
     };
     if all_bits.checked_rem(8) != Some(0) {
         odd = Some(fault(
