@@ -87,7 +87,7 @@ pub enum Command {
 /// Options of `scan`.
 #[derive(Args, Debug)]
 pub struct Scan {
-    /// A folder, a file, `venv:PATH`, `hf:ORG/NAME@REVISION`, `hf-cache:`, or `https://…`.
+    /// A folder, a file, `venv:PATH`, `hf:ORG/NAME@REVISION`, `hf-cache:`, `https://…`, or `s3://BUCKET/PREFIX`.
     #[arg(required = true, value_name = "TARGET", allow_hyphen_values = false)]
     pub targets: Vec<OsString>,
     /// Format of the report on standard output [default: human].
@@ -169,7 +169,7 @@ pub struct Why {
     /// A package, or an advisory such as `CVE-2024-12345`.
     #[arg(value_name = "NAME|ADVISORY")]
     pub name: String,
-    /// A folder, a file, `venv:PATH`, `hf:ORG/NAME@REVISION`, `hf-cache:`, or `https://…`.
+    /// A folder, a file, `venv:PATH`, `hf:ORG/NAME@REVISION`, `hf-cache:`, `https://…`, or `s3://BUCKET/PREFIX`.
     #[arg(value_name = "TARGET", default_value = ".")]
     pub target: OsString,
     /// Show this many ways, or `all`.

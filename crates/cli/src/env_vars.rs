@@ -16,6 +16,25 @@ pub struct Variable {
 /// All of them, sorted by name.
 pub static VARIABLES: &[Variable] = &[
     Variable { name: "ALL_PROXY", does: "Proxy for `db update` and for targets on servers." },
+    Variable {
+        name: "AWS_ACCESS_KEY_ID",
+        does: "Name of the key with which requests of `s3:` are signed; without one they are not.",
+    },
+    Variable { name: "AWS_DEFAULT_REGION", does: "Region of the store where `AWS_REGION` names none." },
+    Variable {
+        name: "AWS_ENDPOINT_URL",
+        does: "Base URL of the object store that `s3:` asks. Default Amazon's own in the region.",
+    },
+    Variable {
+        name: "AWS_ENDPOINT_URL_S3",
+        does: "Base URL of the object store; goes before `AWS_ENDPOINT_URL`.",
+    },
+    Variable { name: "AWS_REGION", does: "Region of the store, a part of signatures. Default `us-east-1`." },
+    Variable {
+        name: "AWS_SECRET_ACCESS_KEY",
+        does: "Key with which requests of `s3:` are signed; it is sent to nobody.",
+    },
+    Variable { name: "AWS_SESSION_TOKEN", does: "Token that belongs to a key for some hours." },
     Variable { name: "CI", does: "Set to anything but `0` or `false`: no progress bar." },
     Variable {
         name: "CLICOLOR_FORCE",

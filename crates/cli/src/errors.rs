@@ -126,9 +126,8 @@ impl From<OpenError> for Failure {
                 Some(verb) => failure.hint(format!("did you mean the command `{verb}`?")),
                 None => failure,
             },
-            OpenError::Remote { needs_token: true, .. } => {
-                failure.hint("set `HF_TOKEN`, if it lies on a hub that knows you")
-            }
+            OpenError::Remote { needs_token: true, .. } => failure
+                .hint("for a hub that knows you set `HF_TOKEN`, for a store `AWS_ACCESS_KEY_ID` and its key"),
             OpenError::Offline { .. } => failure.hint("`hf-cache:` weighs what the hub's client has fetched"),
             OpenError::Remote { .. } | OpenError::Unexpected { .. } | OpenError::Refused { .. } => failure,
         }

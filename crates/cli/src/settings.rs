@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use weighbridge_check::policy::{Policy, Settings, baseline_from_json};
-use weighbridge_core::context::{Context, Python, Remote, Secret};
+use weighbridge_core::context::{Context, ObjectStore, Python, Remote, Secret, StoreKey};
 use weighbridge_core::date::Date;
 use weighbridge_core::limits::{Cancel, Limits};
 use weighbridge_core::renderer::{Renderer, Show, Style};
@@ -153,6 +153,7 @@ fn remote(setup: &Setup) -> Result<Remote, Failure> {
         token: environment.text("HF_TOKEN").map(|token| Secret::new(token.trim())),
         hub_offline: environment.flag("HF_HUB_OFFLINE"),
         hub_cache: environment.hub_cache(),
+        store: store(setup),
         certificates: None,
         patience: default.patience,
     })
@@ -199,6 +200,22 @@ fn weigh(
     })
 }
 
+/// The object store that the environment names, and the key to it.
+fn store(setup: &Setup) -> ObjectStore {
+    let text = |name| setup.environment.text(name);
+    let default = ObjectStore::default();
+    let key = text("AWS_ACCESS_KEY_ID").zip(text("AWS_SECRET_ACCESS_KEY")).map(|(id, secret)| StoreKey {
+        id,
+        secret: Secret::new(secret),
+        session: text("AWS_SESSION_TOKEN").map(Secret::new),
+    });
+    ObjectStore {
+        endpoint: text("AWS_ENDPOINT_URL_S3").or_else(|| text("AWS_ENDPOINT_URL")),
+        region: text("AWS_REGION").or_else(|| text("AWS_DEFAULT_REGION")).unwrap_or(default.region),
+        key,
+    }
+}
+
 /// Adds what only targets on servers need: the certificates, and for a hub the token.
 fn for_targets(remote: Remote, targets: &[OsString], setup: &Setup) -> Result<Remote, Failure> {
     let begins = |schemes: &[&str]| {
@@ -209,7 +226,7 @@ fn for_targets(remote: Remote, targets: &[OsString], setup: &Setup) -> Result<Re
         targets.iter().any(begins)
     };
     let certificates = match setup.environment.get("SSL_CERT_FILE").map(PathBuf::from) {
-        Some(path) if begins(&["hf:", "https:"]) => {
+        Some(path) if begins(&["hf:", "https:", "s3:"]) => {
             Some(fs::read(&path).map_err(|error| Failure::unreadable(&path, &error))?.into())
         }
         _ => None,

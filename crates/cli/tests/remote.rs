@@ -56,7 +56,7 @@ fn a_hub_that_refuses() {
     run.says(&[
         "cannot open `hf:org/name`",
         "the server refuses access (status 401)",
-        "hint: set `HF_TOKEN`",
+        "hint: for a hub that knows you set `HF_TOKEN`",
     ]);
 }
 

@@ -37,6 +37,8 @@ pub struct Remote {
     pub hub_offline: bool,
     /// The folder in which the hub's client keeps what it has fetched (`HF_HUB_CACHE`), where one is known.
     pub hub_cache: Option<PathBuf>,
+    /// The object store that `s3:` asks.
+    pub store: ObjectStore,
     /// Root certificates in PEM form to trust instead of the built-in ones (`SSL_CERT_FILE`).
     pub certificates: Option<Arc<[u8]>>,
     /// How long to wait for a connection, for the answer to begin, and between two pieces of it.
@@ -50,10 +52,39 @@ impl Default for Remote {
             token: None,
             hub_offline: false,
             hub_cache: None,
+            store: ObjectStore::default(),
             certificates: None,
             patience: Duration::from_secs(30),
         }
     }
+}
+
+/// An object store that speaks the protocol of Amazon S3.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ObjectStore {
+    /// Its base URL (`AWS_ENDPOINT_URL`); none for Amazon's own in the region.
+    pub endpoint: Option<String>,
+    /// The region (`AWS_REGION`), which is a part of every signature.
+    pub region: String,
+    /// The user's key; none to ask without a signature.
+    pub key: Option<StoreKey>,
+}
+
+impl Default for ObjectStore {
+    fn default() -> Self {
+        Self { endpoint: None, region: "us-east-1".to_owned(), key: None }
+    }
+}
+
+/// A key to an object store.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StoreKey {
+    /// Its name (`AWS_ACCESS_KEY_ID`), which is no secret.
+    pub id: String,
+    /// The key (`AWS_SECRET_ACCESS_KEY`), which never leaves this machine.
+    pub secret: Secret,
+    /// A token that belongs to a key for some hours (`AWS_SESSION_TOKEN`).
+    pub session: Option<Secret>,
 }
 
 /// A text that must not be shown.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
 use weighbridge_check::policy::Policy;
-use weighbridge_core::context::{Context, Remote, Secret};
+use weighbridge_core::context::{Context, Remote, Secret, StoreKey};
 use weighbridge_core::coverage::Unread;
 use weighbridge_core::digest::{Claimed, Digest};
 use weighbridge_core::limits::Limits;
@@ -37,6 +37,8 @@ pub(crate) fn tests() -> Vec<Trial> {
         test("remote: a server that lies about parts", a_server_that_lies),
         test("remote: a redirect into the open is refused", a_redirect_into_the_open),
         test("remote: no more is fetched of a file than is allowed", no_more_than_is_allowed),
+        test("remote: a bucket of an object store", a_bucket),
+        test("remote: a bucket that lies", a_bucket_that_lies),
     ]
 }
 
@@ -579,4 +581,101 @@ fn no_more_than_is_allowed() {
     let report = weigh(&target, &online(&server)).unwrap();
     assert_eq!(report.artifacts[0].safety, Safety::Harmless);
     assert!(server.log().len() - before < 16, "requests grow with what is read");
+}
+
+/// A page of the list of a bucket.
+fn page(keys: &[(&str, u64)], next: Option<&str>) -> String {
+    let objects: String = keys
+        .iter()
+        .map(|(key, size)| {
+            format!("<Contents><Key>{key}</Key><ETag>&quot;x&quot;</ETag><Size>{size}</Size></Contents>")
+        })
+        .collect();
+    let next = next.map_or_else(String::new, |token| {
+        format!("<IsTruncated>true</IsTruncated><NextContinuationToken>{token}</NextContinuationToken>")
+    });
+    format!(
+        "<?xml version='1.0'?><ListBucketResult><EncodingType>url</EncodingType>{next}{objects}</ListBucketResult>"
+    )
+}
+
+fn a_bucket() {
+    let size = checkpoint(DANGEROUS, 5).size();
+    let server = Server::start(move |request: &Request| match request.path.as_str() {
+        "/models?encoding-type=url&list-type=2&prefix=" => {
+            Answer::text(page(&[("a/", 0), ("a/large.bin", size)], Some("t+1")))
+        }
+        "/models?continuation-token=t%2B1&encoding-type=url&list-type=2&prefix=" => {
+            Answer::text(page(&[("b%2F+x.pkl", HARMLESS.len() as u64)], None))
+        }
+        "/models?encoding-type=url&list-type=2&prefix=a" => {
+            Answer::text(page(&[("a/large.bin", size), ("ab.pkl", 4)], None))
+        }
+        "/models/a/large.bin" => Answer::part(request, checkpoint(DANGEROUS, 5), "\"v1\""),
+        "/models/b/%20x.pkl" => Answer::part(request, Arc::new(HARMLESS.to_vec()), "\"v1\""),
+        path => panic!("{path}"),
+    });
+    let mut context = online(&server);
+    context.remote.store.endpoint = Some(server.url());
+    let report = weigh("s3://models", &context).unwrap();
+    assert_eq!(gaps(&report), Vec::<String>::new());
+    let verdicts: Vec<(&str, Safety)> =
+        report.artifacts.iter().map(|artifact| (&*artifact.place.path, artifact.safety)).collect();
+    assert_eq!(verdicts, [("a/large.bin", Safety::Dangerous), ("b/ x.pkl", Safety::Harmless)]);
+    assert!(server.sent() < 1 << 20);
+    assert!(server.log().iter().all(|request| request.authorization.is_none()));
+    // With a key everything is signed, and the key itself stays here.
+    let secret = Secret::new("s3cr3t/key");
+    context.remote.store.key = Some(StoreKey { id: "AKID".to_owned(), secret, session: None });
+    let before = server.log().len();
+    let opened = weighbridge_net::open("s3://models/a/", &context).unwrap();
+    let paths: Vec<&str> = opened.entries.iter().map(|entry| &*entry.path).collect();
+    assert_eq!(paths, ["a/large.bin"]);
+    weigh("s3://models/a", &context).unwrap();
+    for request in &server.log()[before..] {
+        let shown = request.authorization.as_deref().unwrap();
+        assert!(
+            shown.starts_with("AWS4-HMAC-SHA256 Credential=AKID/") && !shown.contains("s3cr3t"),
+            "{shown}"
+        );
+        assert!(shown.contains("/us-east-1/s3/aws4_request,SignedHeaders=host;"), "{shown}");
+    }
+    assert!(!format!("{context:?}").contains("s3cr3t"));
+    let offline = Context { offline: true, ..context };
+    assert!(weigh("s3://models", &offline).unwrap_err().to_string().ends_with("`--offline` forbids it"));
+}
+
+fn a_bucket_that_lies() {
+    let asked = |list: String| {
+        let server = Server::start(move |request: &Request| {
+            let is_list = request.path.contains("list-type");
+            if is_list { Answer::text(list.clone()) } else { Answer::status(404) }
+        });
+        let mut context = online(&server);
+        context.remote.store.endpoint = Some(server.url());
+        weigh("s3://models", &context)
+    };
+    for (list, told) in [
+        ("<html></html>".to_owned(), "it is no list of a bucket"),
+        (page(&[("a", 1), ("a", 1)], None), "it lists one object twice"),
+        (page(&[("a", 1)], Some("again")), "it lists one object twice"),
+        (page(&[], Some("again")), "its list has no end"),
+        (
+            "<ListBucketResult><Contents><Key>a</Key></Contents></ListBucketResult>".to_owned(),
+            "without key or size",
+        ),
+        (
+            "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>".to_owned(),
+            "where it goes on",
+        ),
+    ] {
+        let error = asked(list).unwrap_err().to_string();
+        assert!(error.contains(told), "{error}");
+    }
+    let report = asked(page(&[("..%2F..%2Fevil.pkl", 4)], None)).unwrap();
+    assert!(gaps(&report)[0].contains("a path that no file can have"), "{:?}", gaps(&report));
+    assert_eq!(
+        asked(page(&[], None)).unwrap_err(),
+        ScanError::Open(OpenError::Missing("s3://models".to_owned()))
+    );
 }

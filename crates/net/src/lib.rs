@@ -21,6 +21,7 @@ pub static OPENERS: &[&dyn Opener] = &[
     &open::hub_cache::HubCache,
     &open::web::Web::HTTP,
     &open::web::Web::HTTPS,
+    &open::store::Store,
     &open::venv::Venv,
 ];
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use weighbridge_core::context::Context;
 use weighbridge_core::coverage::Unread;
+use weighbridge_core::digest::Claimed;
 use weighbridge_core::opener::{Entry, Handle, OpenError, Opened, Opener, Tree};
 use weighbridge_core::source::Source;
 
@@ -80,17 +81,25 @@ struct Files {
 
 impl Files {
     fn entry(&self, path: &Arc<str>, listed: &Listed) -> Entry {
-        let handle: Arc<dyn Handle> = match &listed.url {
-            Some(url) => Arc::new(Remote {
-                fetcher: Arc::clone(&self.fetcher),
-                url: url.clone(),
-                size: listed.size,
-                most_bytes: self.most_bytes,
-            }),
-            None => Arc::new(Unread::Malformed("the hub lists a path that no file can have".to_owned())),
-        };
-        Entry { path: Arc::clone(path), size: listed.size, handle, link_to: None, claimed: listed.claimed }
+        let Listed { size, claimed, url } = listed;
+        remote_entry(path, *size, url.as_ref(), *claimed, &self.fetcher, self.most_bytes)
     }
+}
+
+/// A file on a server, or one that cannot be there because of its path.
+pub(super) fn remote_entry(
+    path: &Arc<str>,
+    size: u64,
+    url: Option<&Url>,
+    claimed: Option<Claimed>,
+    fetcher: &Arc<Fetcher>,
+    most_bytes: u64,
+) -> Entry {
+    let handle: Arc<dyn Handle> = match url {
+        Some(url) => Arc::new(Remote { fetcher: Arc::clone(fetcher), url: url.clone(), size, most_bytes }),
+        None => Arc::new(Unread::Malformed("the server lists a path that no file can have".to_owned())),
+    };
+    Entry { path: Arc::clone(path), size, handle, link_to: None, claimed }
 }
 
 impl Tree for Files {

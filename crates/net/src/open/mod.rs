@@ -33,6 +33,7 @@ pub mod hub_cache;
 mod link;
 mod name;
 pub mod path;
+pub mod store;
 mod tree;
 pub mod venv;
 mod walk;

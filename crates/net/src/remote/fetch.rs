@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use ureq::Body;
 use ureq::http::Response;
-use weighbridge_core::context::{Remote, Secret};
+use weighbridge_core::context::{ObjectStore, Remote, Secret};
 use weighbridge_core::limits::Cancel;
 
 use super::RemoteError;
+use super::sign::{Asked, Signer};
 use super::url::Url;
 use crate::feed::client::tls;
 use crate::online::Online;
@@ -27,10 +28,19 @@ const BYTES_PER_SECOND: u64 = 16 << 10;
 /// Fetches from servers.
 pub(crate) struct Fetcher {
     agent: ureq::Agent,
-    /// Who may see the token.
-    token: Option<(String, Secret)>,
+    pass: Pass,
     patience: Duration,
     cancel: Cancel,
+}
+
+/// What is shown to whom, so that it lets us in.
+enum Pass {
+    /// Nothing to anybody.
+    None,
+    /// A token to this origin alone.
+    Token(String, Secret),
+    /// A signature to its own origin alone.
+    Signed(Signer),
 }
 
 /// An answer, and the address that gave it.
@@ -59,6 +69,29 @@ impl Fetcher {
         hub: Option<&Url>,
         cancel: &Cancel,
     ) -> Result<Self, RemoteError> {
+        let pass = match hub.zip(remote.token.clone()) {
+            Some((hub, token)) => Pass::Token(hub.origin(), token),
+            None => Pass::None,
+        };
+        Self::with(pass, remote, cancel)
+    }
+
+    /// A fetcher that signs what it asks the store at `base`, if the user has a key.
+    pub(crate) fn for_store(
+        _: Online,
+        remote: &Remote,
+        base: &Url,
+        cancel: &Cancel,
+    ) -> Result<Self, RemoteError> {
+        let ObjectStore { region, key, .. } = remote.store.clone();
+        let pass = match key {
+            Some(key) => Pass::Signed(Signer { origin: base.origin(), region, key }),
+            None => Pass::None,
+        };
+        Self::with(pass, remote, cancel)
+    }
+
+    fn with(pass: Pass, remote: &Remote, cancel: &Cancel) -> Result<Self, RemoteError> {
         let patience = Some(remote.patience);
         let tls = tls(remote.certificates.as_deref()).map_err(|_| RemoteError::Certificates)?;
         let config = ureq::Agent::config_builder()
@@ -74,8 +107,7 @@ impl Fetcher {
             .timeout_per_read(patience)
             .tls_config(tls)
             .build();
-        let token = hub.zip(remote.token.clone()).map(|(hub, token)| (hub.origin(), token));
-        Ok(Self { agent: config.new_agent(), token, patience: remote.patience, cancel: cancel.clone() })
+        Ok(Self { agent: config.new_agent(), pass, patience: remote.patience, cancel: cancel.clone() })
     }
 
     /// Asks for `wanted` at `url` and wherever that leads. The answer has the status 200, 206 or 416.
@@ -130,16 +162,25 @@ impl Fetcher {
         }
         let began = Instant::now();
         let mut request = self.agent.get(url.as_sent());
-        if let Some((first, last)) = wanted.range {
-            request = request.header("Range", format!("bytes={first}-{last}"));
+        let range = wanted.range.map(|(first, last)| format!("bytes={first}-{last}"));
+        if let Some(range) = &range {
+            request = request.header("Range", range);
         }
         if let Some(version) = wanted.version {
             request = request.header("If-Range", version);
         }
-        if let Some((hub, token)) = &self.token
-            && *hub == url.origin()
-        {
-            request = request.header("Authorization", format!("Bearer {}", token.reveal()));
+        match &self.pass {
+            Pass::Token(hub, token) if *hub == url.origin() => {
+                request = request.header("Authorization", format!("Bearer {}", token.reveal()));
+            }
+            Pass::Signed(signer) if signer.origin == url.origin() => {
+                let (host, path, query) = url.parts();
+                let asked = Asked { host, path, query, range: range.as_deref() };
+                for (name, value) in signer.headers(&asked) {
+                    request = request.header(name, value);
+                }
+            }
+            Pass::None | Pass::Token(..) | Pass::Signed(_) => {}
         }
         let response = request.call().map_err(|error| RemoteError::Connection {
             url: url.to_string(),

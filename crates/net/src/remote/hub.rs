@@ -82,7 +82,7 @@ fn is_name(text: &str) -> bool {
 }
 
 /// Whether a text is a path that stays where it is.
-fn is_path(text: &str) -> bool {
+pub(super) fn is_path(text: &str) -> bool {
     !text.contains('\\') && text.split('/').all(|name| !matches!(name, "" | "." | ".."))
 }
 

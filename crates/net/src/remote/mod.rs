@@ -1,13 +1,16 @@
 //! Files on servers: fetched in parts, within limits, and never through an open connection but on this machine.
 //!
 //! [`url`] says which addresses may be asked at all, [`fetch`] asks with patience and a bound on it, [`source`] turns
-//! ranges of a file into a [`Source`], and [`hub`] knows the routes of the Hugging Face hub.
+//! ranges of a file into a [`Source`], [`hub`] knows the routes of the Hugging Face hub, and [`store`] and [`sign`] those
+//! of object stores.
 //!
 //! [`Source`]: weighbridge_core::source::Source
 
 pub(crate) mod fetch;
 pub(crate) mod hub;
+mod sign;
 pub(crate) mod source;
+pub(crate) mod store;
 pub(crate) mod url;
 
 use weighbridge_core::coverage::{LimitKind, Unread};

@@ -82,14 +82,7 @@ impl Url {
         let mut path = self.path.trim_end_matches('/').to_owned();
         for name in names {
             path.push('/');
-            for byte in name.bytes() {
-                // Unreserved characters (RFC 3986, section 2.3).
-                if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-                    path.push(char::from(byte));
-                } else {
-                    escape(&mut path, byte);
-                }
-            }
+            path.push_str(&encode(name));
         }
         Self { path, ..self.clone() }
     }
@@ -102,6 +95,12 @@ impl Url {
     /// Scheme, host and port: who answers.
     pub(crate) fn origin(&self) -> String {
         format!("{}://{}", self.scheme(), self.authority)
+    }
+
+    /// Host and port, path, and query: what is signed.
+    pub(crate) fn parts(&self) -> (&str, &str, &str) {
+        let (path, query) = self.path.split_once('?').unwrap_or((&self.path, ""));
+        (&self.authority, path, query)
     }
 
     /// The last name of the path, decoded; empty if there is none.
@@ -134,6 +133,19 @@ fn without_query(text: &str) -> &str {
 fn escape(out: &mut String, byte: u8) {
     // Writing to a `String` cannot fail.
     let _ = write!(out, "%{byte:02X}");
+}
+
+/// A name with everything encoded but unreserved characters (RFC 3986, section 2.3).
+pub(crate) fn encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            encoded.push(char::from(byte));
+        } else {
+            escape(&mut encoded, byte);
+        }
+    }
+    encoded
 }
 
 /// Undoes the encoding of a name; what is none stays as it is.
