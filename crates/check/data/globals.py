@@ -208,6 +208,8 @@ OTHER = {
         "data": "CyAbsoluteError CyExponentialLoss CyHalfBinomialLoss CyHalfGammaLoss CyHalfMultinomialLoss "
         "CyHalfPoissonLoss CyHalfSquaredError CyHalfTweedieLoss CyHalfTweedieLossIdentity CyHuberLoss CyPinballLoss"
     },
+    # Pickles only name it, skops calls it; it takes nothing.
+    "sklearn._loss._loss": {"data": "CyHalfMultinomialLoss"},
     "cloudpickle": {"nested": "loads"},
     "cloudpickle.cloudpickle": {"nested": "loads"},
     "dateutil.relativedelta": {"object": "relativedelta"},

@@ -24,12 +24,17 @@
 pub mod archive;
 mod bytes;
 pub mod data;
+mod events;
 mod fault;
 pub mod fuzz;
+mod json;
 pub mod model;
 pub mod package;
 mod protobuf;
+mod tally;
 mod tree;
+mod ubjson;
+mod xml;
 mod yaml;
 
 use weighbridge_core::reader::Reader;
@@ -37,6 +42,7 @@ use weighbridge_core::reader::Reader;
 /// Every reader, sorted by id.
 #[rustfmt::skip] // one line a reader
 pub static READERS: &[&dyn Reader] = &[
+    &model::catboost::CatBoost,
     &model::cntk::Cntk,
     &archive::compressed::Compressed,
     &package::ConstraintsReader,
@@ -44,6 +50,7 @@ pub static READERS: &[&dyn Reader] = &[
     &data::dataset::Dataset,
     &package::DistributionReader,
     &model::executable::Executable,
+    &model::flax::Flax,
     &model::ggml::Ggml,
     &model::gguf::Gguf,
     &model::hdf5::Hdf5,
@@ -55,12 +62,18 @@ pub static READERS: &[&dyn Reader] = &[
     &model::tensorflow::keras_metadata::KerasMetadata,
     &model::known::Known,
     &package::KnownManifestsReader,
+    &model::lightgbm::LightGbm,
+    &model::matlab::Matlab,
+    &model::mxnet::MxNet,
     &model::npy::Npy,
     &model::onnx::Onnx,
+    &model::openvino::OpenVino,
+    &model::zarr::Orbax,
     &model::paddle::Paddle,
     &model::paddle::json::PaddleJson,
     &model::paddle::parameters::PaddleParameters,
     &model::pickle::Pickle,
+    &model::pmml::Pmml,
     &package::PoetryLockReader,
     &package::PthReader,
     &package::PylockReader,
@@ -72,13 +85,17 @@ pub static READERS: &[&dyn Reader] = &[
     &package::RequirementsReader,
     &model::safetensors::Safetensors,
     &archive::sevenz::SevenZip,
+    &model::skops::Skops,
     &archive::tar::Tar,
     &model::tensor_data::TensorData,
     &model::tensorflow::Tensorflow,
     &model::tensorflow::index::TensorflowIndex,
+    &model::torch7::Torch7,
     &model::torchserve::Torchserve,
     &package::UvLockReader,
+    &model::xgboost::XgBoost,
     &model::yaml_config::YamlConfig,
+    &model::zarr::Zarr,
     &archive::zip::Zip,
 ];
 

@@ -34,8 +34,9 @@ fn formats_are_claimed() {
 }
 
 fn formats_are_told() {
+    let title = "RKNN model, opaque: nobody can read it without the vendor's library";
     for (path, bytes, format, title) in
-        [("m.rknn", b"\x08\x07".as_slice(), "rknn", "RKNN"), ("m.dat", b"RKNN\x03", "rknn", "RKNN")]
+        [("m.rknn", b"\x08\x07".as_slice(), "rknn", title), ("m.dat", b"RKNN\x03", "rknn", title)]
     {
         let read = read_as("known", path, bytes);
         assert_eq!(
@@ -47,15 +48,11 @@ fn formats_are_told() {
 
 fn models_inside_zip_are_told() {
     use crate::zip_builder::Archive;
-    for (names, title) in [
-        (&["schema.json", "a.npy"][..], "skops model"),
-        (&["m/archive_format", "m/archive_version", "m/models/model.json"], "exported PyTorch program"),
-    ] {
-        let archive = names.iter().fold(Archive::default(), |archive, name| archive.stored(name, b"{}"));
-        let read = read_as("zip", "a.zip", &archive.bytes());
-        read.says(&format!("unread: {title}, not read by this version"));
-        assert_eq!(read.steps(), names);
-    }
+    let names = ["m/archive_format", "m/archive_version", "m/models/model.json"];
+    let archive = names.iter().fold(Archive::default(), |archive, name| archive.stored(name, b"{}"));
+    let read = read_as("zip", "a.zip", &archive.bytes());
+    read.says("unread: exported PyTorch program, not read by this version");
+    assert_eq!(read.steps(), names);
     let plain = Archive::default().stored("config.json", b"{}");
     assert_eq!(read_as("zip", "a.zip", &plain.bytes()).facts, ["format zip"]);
 }

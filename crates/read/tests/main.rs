@@ -17,6 +17,7 @@ macro_rules! trials {
     };
 }
 
+mod boosting;
 mod compressed;
 mod configuration;
 mod executable;
@@ -52,7 +53,9 @@ mod read;
 mod safetensors;
 mod sevenz;
 mod sevenz_builder;
+mod skops;
 mod small_builders;
+mod small_formats;
 mod smoke;
 mod tar;
 mod tensorflow;
@@ -63,6 +66,7 @@ mod zip_builder;
 fn main() {
     let arguments = Arguments::from_args();
     let trials: Vec<Trial> = [
+        boosting::trials(),
         compressed::trials(),
         configuration::trials(),
         executable::trials(),
@@ -89,6 +93,8 @@ fn main() {
         r_data::trials(),
         safetensors::trials(),
         sevenz::trials(),
+        skops::trials(),
+        small_formats::trials(),
         smoke::trials(),
         tar::trials(),
         tensorflow::trials(),

@@ -84,6 +84,43 @@ fn seeds(id: &str) -> Vec<Vec<u8>> {
             let magic = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.";
             seeds.push([&magic[..], b"\x80\x02}.\x80\x02}.\x80\x02].\x00\x00"].concat());
         }
+        "skops" => {
+            let node = crate::small_builders::skops_node;
+            let inner = node("FunctionNode", "os", "system", "");
+            seeds.push(node("ListNode", "builtins", "list", &format!("\"content\": [{inner}]")).into_bytes());
+        }
+        "xgboost" => {
+            seeds.push(
+                crate::small_builders::xgboost("[1,-1,-1]", "[2,-1,-1]", "[3,0,0]", "\"a\":\"b\"")
+                    .into_bytes(),
+            );
+            seeds.push(crate::small_builders::xgboost_ubj(&[1, -1, -1], &[2, -1, -1]));
+        }
+        "lightgbm" => seeds.push(crate::small_builders::lightgbm("1 -1", "-2 -3", "2 0").into_bytes()),
+        "catboost" => seeds.push(crate::small_builders::catboost("params", "{}")),
+        "mxnet" => {
+            seeds.push(crate::small_builders::mxnet_array(&[2, 3], 24));
+            seeds.push(crate::small_builders::mxnet_graph("Custom", "\"op_type\": \"a\"").into_bytes());
+        }
+        "openvino" => {
+            let layer = r#"<layer type="ReLU" version="opset1"><data offset="0" size="4"/></layer>"#;
+            seeds.push(crate::small_builders::openvino(layer).into_bytes());
+        }
+        "pmml" => {
+            let doctype =
+                "<!DOCTYPE PMML SYSTEM 'a' [<!ENTITY % x SYSTEM 'b'> %x; <!ENTITY y '&z;'> <!-- -->]>";
+            seeds.push(crate::small_builders::pmml(doctype, "<Apply function='&lt;'/>").into_bytes());
+        }
+        "flax" => seeds.push(crate::small_builders::flax(Some(42))),
+        "zarr" => {
+            seeds.push(b"{\"codecs\": [\"bytes\", {\"name\": \"pickle\"}], \"x\": [1.5e3, null]}".to_vec())
+        }
+        "orbax" => seeds.push(b"{\"tree_metadata\": {}}".to_vec()),
+        "torch7" => {
+            seeds.push(crate::small_builders::torch7("nn.Linear", b"\x06\0\0\0\x02\0\0\0ab\0\0\0\0"));
+            seeds.push(b"4\n1\n3\nV 1\n9\nnn.Linear\n3\n2\n1\n2\n1\nx\n1\n0.5\n".to_vec());
+        }
+        "matlab" => seeds.push(crate::small_builders::matlab(17, &["o", "MCOS", "Mine"])),
         "r-data" => {
             let list = crate::small_builders::Xdr::new().int(19 | 1 << 9).int(2).closure("paste", "a");
             seeds.push(list.promise("system", "id").variable("names").null().null().bytes());

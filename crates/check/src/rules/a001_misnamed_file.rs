@@ -55,6 +55,9 @@ struct Broken {
 const PYTHON_MODELS: [&str; 3] = ["pickle", "pytorch-legacy", "zip"];
 /// Many formats are packed inside without saying so in their names.
 const PACKED: &str = "compressed";
+/// Formats that have no names of their own: people save them as text, JSON, XML or under any name, as their libraries'
+/// manuals do, and all of them are told by what is inside.
+const UNNAMED: [&str; 5] = ["lightgbm", "mxnet", "openvino", "pmml", "xgboost"];
 const PYTHON_NAMES: [&str; 15] = [
     "bin",
     "ckpt",
@@ -90,7 +93,7 @@ fn judge(place: &Place, misnamed: &Misnamed) -> Option<Broken> {
     // `model.pth.tar` is a checkpoint by custom and no tar.
     let before = endings.next().filter(|_| extension == "tar");
     let python = PYTHON_NAMES.contains(&extension) || before.is_some_and(|it| PYTHON_NAMES.contains(&it));
-    let fits = |id: &&str| *id == PACKED || (python && PYTHON_MODELS.contains(id));
+    let fits = |id: &&str| *id == PACKED || UNNAMED.contains(id) || (python && PYTHON_MODELS.contains(id));
     if misnamed.by_content.iter().all(|id| fits(id) || misnamed.by_name.contains(id)) {
         return None;
     }
@@ -108,8 +111,8 @@ fn judge(place: &Place, misnamed: &Misnamed) -> Option<Broken> {
     if extension == "model" && misnamed.by_content == ["cntk"] {
         return None;
     }
-    // MATLAB has written its files as HDF5 since 7.3.
-    if extension == "mat" && misnamed.by_content == ["hdf5"] {
+    // MATLAB itself has saved HDF5 under its own name since version 7.3.
+    if extension == "mat" && misnamed.by_content.iter().all(|id| matches!(*id, "hdf5" | "known")) {
         return None;
     }
     // Joblib of old called its packed arrays `.npy.z`.

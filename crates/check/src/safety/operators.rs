@@ -18,11 +18,17 @@ static TABLES: &[(&str, &str)] = &[
     ("hub", include_str!("../../data/operators/hub.tsv")),
     ("jinja", include_str!("../../data/operators/jinja.tsv")),
     ("keras", include_str!("../../data/operators/keras.tsv")),
+    ("matlab", include_str!("../../data/operators/matlab.tsv")),
+    ("mxnet", include_str!("../../data/operators/mxnet.tsv")),
     ("omegaconf", include_str!("../../data/operators/omegaconf.tsv")),
     ("onnx", include_str!("../../data/operators/onnx.tsv")),
+    ("openvino", include_str!("../../data/operators/openvino.tsv")),
     ("paddle", include_str!("../../data/operators/paddle.tsv")),
+    ("pmml", include_str!("../../data/operators/pmml.tsv")),
     ("r", include_str!("../../data/operators/r.tsv")),
     ("tensorflow", include_str!("../../data/operators/tensorflow.tsv")),
+    ("torch7", include_str!("../../data/operators/torch7.tsv")),
+    ("zarr", include_str!("../../data/operators/zarr.tsv")),
 ];
 
 /// What a line says.

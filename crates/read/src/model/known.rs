@@ -25,7 +25,7 @@ impl Reader for Known {
             id: "known",
             title: "Formats known and not read yet",
             family: Family::Model,
-            names: &["*.tflite", "saved_model.pbtxt", "*.engine", "*.msgpack", "*.rar", "*.mat"],
+            names: &["*.tflite", "saved_model.pbtxt", "*.engine", "*.rar"],
             reads: "Which format it is, so that it is listed as not covered.",
         }
     }

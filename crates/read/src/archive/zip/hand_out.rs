@@ -41,7 +41,10 @@ pub(super) fn all(input: &Input, members: &[Found], faults: &mut Faults, sink: &
         (None, None) => "zip",
     };
     sink.observed(What::Format(format), None);
-    if let Some((_, title)) = known {
+    // What has a reader of its own is read by that, member by member.
+    if let Some((format, title)) = known
+        && crate::reader(format).is_none()
+    {
         sink.unread(Unread::Unsupported(title.to_owned()), None);
     }
     if let Some(layout) = &layout {

@@ -22,17 +22,11 @@ const OTHER: Format = Format { model: false, ..MODEL };
 /// Models first, sorted by id; then archives and data.
 #[rustfmt::skip] // one line a format
 pub(super) static FORMATS: &[Format] = &[
-    Format { id: "catboost", title: "CatBoost", extensions: &["cbm"], magic: &[(0, b"CBM1")], ..MODEL },
     Format { id: "executorch", title: "ExecuTorch", extensions: &["pte"], magic: &[(4, b"ET12")], ..MODEL },
-    Format { id: "flax", title: "Flax, MessagePack", extensions: &["msgpack"], ..MODEL },
-    Format { id: "pmml", title: "PMML", extensions: &["pmml"], ..MODEL },
-    Format { id: "rknn", title: "RKNN", extensions: &["rknn"], magic: &[(0, b"RKNN")], ..MODEL },
+    Format { id: "rknn", title: "RKNN model, opaque: nobody can read it without the vendor's library", extensions: &["rknn"], magic: &[(0, b"RKNN")], ..MODEL },
     Format { id: "tensorflow", title: "TensorFlow", names: &["saved_model.pbtxt"], ..MODEL },
-    Format { id: "tensorrt", title: "TensorRT", extensions: &["engine", "trt"], magic: &[(0, b"ptrt"), (0, b"ftrt")], ..MODEL },
+    Format { id: "tensorrt", title: "TensorRT engine, opaque: nobody can read it without the vendor's library", extensions: &["engine", "trt"], magic: &[(0, b"ptrt"), (0, b"ftrt")], ..MODEL },
     Format { id: "tflite", title: "TensorFlow Lite", extensions: &["tflite"], magic: &[(4, b"TFL3")], ..MODEL },
-    Format { id: "torch7", title: "Torch7", extensions: &["t7"], ..MODEL },
-    Format { id: "xgboost", title: "XGBoost", extensions: &["ubj"], ..MODEL },
-    Format { id: "matlab", title: "MATLAB data", extensions: &["mat"], magic: &[(0, b"MATLAB 5.0 MAT-file")], ..OTHER },
     Format { id: "rar", title: "RAR archive", extensions: &["rar"], magic: &[(0, b"Rar!\x1a\x07")], ..OTHER },
 ];
 
