@@ -1,5 +1,7 @@
 //! What the bytes say, without judgement. Facts outlive rules: a new rule judges stored facts again.
 
+use std::collections::BTreeMap;
+
 use crate::coverage::Unread;
 use crate::digest::{Claimed, Digest};
 use crate::name::PackageName;
@@ -33,6 +35,13 @@ pub enum What {
     Effect(Effect),
     /// The entry holds tensors.
     Tensors(Tensors),
+    /// The entry is an archive that holds storages of tensors: their sizes in bytes by the keys under which pickles in it
+    /// take them, and those by the folder that they lie in.
+    Storages(BTreeMap<String, BTreeMap<String, u64>>),
+    /// Loading the entry takes these storages out of the archive that it lies in.
+    Takes(Vec<Taken>),
+    /// Code in the entry defines these types, by the names that pickles beside it call them.
+    Defines(Vec<String>),
 
     /// A folder is a project of its own.
     Project(Project),
@@ -285,6 +294,17 @@ pub struct Tensors {
     pub bytes: u64,
     /// Data types that occur, sorted.
     pub types: Vec<String>,
+}
+
+/// A storage of a tensor, as the one who takes it describes it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Taken {
+    /// Its key in the archive.
+    pub key: String,
+    /// How many bytes it must have.
+    pub bytes: u64,
+    /// Where in the entry it is named.
+    pub offset: u64,
 }
 
 /// A folder that declares itself to be a project.

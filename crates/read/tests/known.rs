@@ -18,7 +18,6 @@ fn formats_are_claimed() {
         ("m.t", 100, b"RKNN".as_slice(), Claim::ByMagic),
         ("m.bin", 100, b"RKNN", Claim::ByMagic),
         ("m.rknn", 100, b"", Claim::ByName),
-        ("m.tflite", 100, b"\x1c\0\0\0TFL3", Claim::ByMagic),
         ("a/saved_model.pbtxt", 100, b"", Claim::ByName),
         // Ordinary files.
         ("m.rknn", 0, b"", Claim::No),
@@ -27,7 +26,7 @@ fn formats_are_claimed() {
         ("main.plan", 100, b"", Claim::No),
         ("lib/site-packages/scipy/io/tests/data/a.mat", 100, b"MATLAB 5.0 MAT-file", Claim::No),
         // Models inside packages are models.
-        ("lib/site-packages/voice/vad.tflite", 100, b"", Claim::ByName),
+        ("lib/site-packages/voice/vad.rknn", 100, b"", Claim::ByName),
     ] {
         assert_eq!(claim(path, size, head), expected, "{path}");
     }

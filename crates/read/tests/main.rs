@@ -21,6 +21,7 @@ mod boosting;
 mod compressed;
 mod configuration;
 mod executable;
+mod flatbuffer_builder;
 mod gguf;
 mod gguf_builder;
 mod hdf5;
@@ -60,6 +61,7 @@ mod smoke;
 mod tar;
 mod tensorflow;
 mod tensorflow_builder;
+mod tflite;
 mod zip;
 mod zip_builder;
 
@@ -98,6 +100,7 @@ fn main() {
         smoke::trials(),
         tar::trials(),
         tensorflow::trials(),
+        tflite::trials(),
         zip::trials(),
     ]
     .into_iter()

@@ -176,7 +176,12 @@ fn say(what: &What) -> String {
         }
         What::StartUpCode(code) => format!("code {code}"),
         What::SearchPath(path) => format!("path {path}"),
-        What::Format(_) | What::Effect(_) | What::Tensors(_) => panic!("no fact of a package: {what:?}"),
+        What::Format(_)
+        | What::Effect(_)
+        | What::Tensors(_)
+        | What::Storages(_)
+        | What::Takes(_)
+        | What::Defines(_) => panic!("no fact of a package: {what:?}"),
     }
 }
 

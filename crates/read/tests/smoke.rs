@@ -143,6 +143,26 @@ fn seeds(id: &str) -> Vec<Vec<u8>> {
             seeds.push(br#"{"chat_template": [{"name": "default", "template": "{{ x }}"}]}"#.to_vec());
         }
         "jinja" => seeds.push(crate::jinja::SEED.as_bytes().to_vec()),
+        "tflite" => {
+            let kinds = [crate::tflite::kind(0, ""), crate::tflite::kind(32, "FlexAbs")];
+            seeds.push(crate::tflite::model(&kinds, &[2, 3], &[0; 24]));
+        }
+        "executorch" => seeds.push(crate::tflite::program(&["aten::add"], &["XnnpackBackend"], (0, 64))),
+        "torch-distributed" => {
+            let item = crate::zip_builder::Archive::default().stored("archive/data.pkl", b"N.").bytes();
+            seeds.push([item.clone(), item].concat());
+        }
+        "torch-export" => {
+            let text = r#"{"nodes": [{"target": "torch.ops.aten.add.Tensor", "a": {"expr_str": "2*s0 + f(1)"}}],
+                "guards_code": ["L['x'].size()[0] == 1"]}"#;
+            seeds.push(text.as_bytes().to_vec());
+        }
+        "torchscript" => {
+            let code = "class A(Module):\n  w : Tensor\n  def f(s: __torch__.A) -> int:\n    # no\n    \
+                        return (torch.add(ops.x.y(s.w), 1.5e3)).save('''a\\n''', getattr(s, \"0\"))\n";
+            seeds.push(code.as_bytes().to_vec());
+        }
+        "torchscript-mobile" => seeds.push(b"(X\x0a\0\0\0aten::save\x8c\x03a::b(".to_vec()),
         "tar" => seeds.push(crate::tar::archive(&[crate::tar::Entry::file("a", b"b")])),
         _ => {}
     }

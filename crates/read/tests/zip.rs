@@ -341,7 +341,8 @@ fn a_checkpoint_is_its_pickles() {
         .stored("model/version", b"3\n");
     let read_it = read("zip", &archive.bytes());
     let tensors = format!("tensors: 2 of 0 elements, {} bytes, []", storage.len() + 8);
-    assert_eq!(read_it.facts, ["format pytorch-zip", &tensors]);
+    let storages = r#"Storages({"model/data": {"0": 37, "1": 8}})"#;
+    assert_eq!(read_it.facts, ["format pytorch-zip", &tensors, storages]);
     assert_eq!(read_it.steps(), ["model/data.pkl", "model/byteorder", "model/version"]);
     let readers: Vec<_> = read_it.children.iter().map(|(_, reader, _)| *reader).collect();
     assert_eq!(readers, [Some("pickle"), None, None]);

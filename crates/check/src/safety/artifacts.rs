@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use weighbridge_core::fact::{Effect, EffectKind, Fact, Target, Value, What};
-use weighbridge_core::place::Place;
+use weighbridge_core::place::{Place, Span};
 use weighbridge_core::report::{Artifact, JudgedEffect, Safety};
 use weighbridge_core::world::{File, Installed};
 
-use super::judge;
+use super::archives::Archives;
+use super::{HARMLESS, judge};
 
 /// Formats of model files; a container counts when one of them is inside.
 #[rustfmt::skip] // one line a format
@@ -17,6 +18,7 @@ const MODELS: &[&str] = &[
     "cntk",
     "coreml",
     "executable",
+    "executorch",
     "flax",
     "ggml",
     "gguf",
@@ -42,6 +44,7 @@ const MODELS: &[&str] = &[
     "paddle-parameters",
     "pickle",
     "pmml",
+    "pt2",
     "pytorch-legacy",
     "pytorch-zip",
     "r-data",
@@ -50,7 +53,11 @@ const MODELS: &[&str] = &[
     "tensor-data",
     "tensorflow",
     "tensorflow-index",
+    "tflite",
+    "torch-distributed",
+    "torch-package",
     "torch7",
+    "torchscript",
     "torchserve",
     "xgboost",
     "yaml-config",
@@ -96,33 +103,38 @@ fn judge_file(
 ) -> Option<Artifact> {
     let format = format(entries)?;
     let file = files.get(path);
+    let archives = Archives::of(entries);
     let mut safety = Safety::Harmless;
     let mut effects = Vec::new();
     for (place, facts) in entries {
+        let mut add = |span: Option<Span>, effect: &Effect| {
+            let (judged, reason) = match judge(effect) {
+                _ if archives.define(place, effect) => HARMLESS,
+                (Safety::Untrusted, _) if is_own_code(place, effect, files) => HARMLESS,
+                judgement => judgement,
+            };
+            safety = safety.max(judged);
+            let (place, effect) = ((*place).clone(), effect.clone());
+            effects.push(JudgedEffect { place, span, effect, safety: judged, reason });
+        };
         for fact in *facts {
             match &fact.what {
-                What::Unread(_) => safety = safety.max(Safety::Unread),
                 What::Effect(effect) => {
-                    let beyond = beyond_the_end(place, effect, files);
-                    for effect in std::iter::once(effect).chain(&beyond) {
-                        let (judged, reason) = match judge(effect) {
-                            (Safety::Untrusted, _) if is_own_code(place, effect, files) => {
-                                (Safety::Harmless, String::new())
-                            }
-                            judgement => judgement,
-                        };
-                        safety = safety.max(judged);
-                        effects.push(JudgedEffect {
-                            place: (*place).clone(),
-                            span: fact.evidence.span.clone(),
-                            effect: effect.clone(),
-                            safety: judged,
-                            reason,
-                        });
+                    add(fact.evidence.span.clone(), effect);
+                    if let Some(beyond) = beyond_the_end(place, effect, files) {
+                        add(fact.evidence.span.clone(), &beyond);
+                    }
+                }
+                What::Takes(taken) => {
+                    for (span, effect) in archives.lacking(place, taken) {
+                        add(Some(span), &effect);
                     }
                 }
                 _ => {}
             }
+        }
+        if facts.iter().any(|fact| matches!(fact.what, What::Unread(_))) {
+            safety = safety.max(Safety::Unread);
         }
     }
     Some(Artifact {

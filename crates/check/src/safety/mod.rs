@@ -5,6 +5,7 @@
 //! whole, only raise untrusted to dangerous and say why. Formats with operators or layers of their own are judged by the
 //! table of their set (`data/operators/`).
 
+mod archives;
 mod artifacts;
 mod named;
 mod operators;
@@ -183,9 +184,14 @@ fn judge_foreign(global: &Global) -> Judgement {
         "__main__" | "__mp_main__" => {
             untrusted(format!("`{global}` is of the program that loads the file, whichever that is"))
         }
-        // Names of TorchScript's own types; no Python module can be called so. The reader of TorchScript archives is
-        // the one to say where they are harmless.
-        "__torch__" => untrusted(format!("`{global}` is a type of TorchScript, which is not known here")),
+        // Names of TorchScript's own types; no Python module can be called so. Those that the archive defines itself are
+        // harmless, which only whoever sees all of it can tell.
+        "__torch__" => match archives::class(global) {
+            Some(class) => judge_operator(&class),
+            None => {
+                untrusted(format!("`{global}` is a type of TorchScript that the archive does not define"))
+            }
+        },
         "cloudpickle" | "dill" => untrusted(format!("the file carries code by value (`{global}`)")),
         _ => untrusted(format!("code of package `{}` runs, for which nobody here can vouch", Shown(package))),
     }
@@ -339,6 +345,12 @@ fn judge_persistent(arguments: &[Value]) -> Judgement {
     match arguments {
         [Value::Tuple(parts, _)] => match parts.first() {
             Some(Value::Text(kind, _)) if kind == "storage" || kind == "module" => HARMLESS,
+            // `torch.package` calls the function that the id names.
+            Some(Value::Text(kind, _)) if kind == "reduce_package" => match parts.get(2) {
+                Some(Value::Global(global)) => judge_import(global)
+                    .max(untrusted(format!("`{global}` is called with what the package holds"))),
+                _ => untrusted("a function is called with what the package holds"),
+            },
             _ => (Safety::Unread, "only the loading program knows what this id stands for".to_owned()),
         },
         _ => (Safety::Unread, "only the loading program knows what this id stands for".to_owned()),

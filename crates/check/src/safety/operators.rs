@@ -14,6 +14,7 @@ use weighbridge_core::report::Safety;
 static TABLES: &[(&str, &str)] = &[
     ("cntk", include_str!("../../data/operators/cntk.tsv")),
     ("coreml", include_str!("../../data/operators/coreml.tsv")),
+    ("executorch", include_str!("../../data/operators/executorch.tsv")),
     ("hdf5", include_str!("../../data/operators/hdf5.tsv")),
     ("hub", include_str!("../../data/operators/hub.tsv")),
     ("jinja", include_str!("../../data/operators/jinja.tsv")),
@@ -27,7 +28,9 @@ static TABLES: &[(&str, &str)] = &[
     ("pmml", include_str!("../../data/operators/pmml.tsv")),
     ("r", include_str!("../../data/operators/r.tsv")),
     ("tensorflow", include_str!("../../data/operators/tensorflow.tsv")),
+    ("tflite", include_str!("../../data/operators/tflite.tsv")),
     ("torch7", include_str!("../../data/operators/torch7.tsv")),
+    ("torchscript", include_str!("../../data/operators/torchscript.tsv")),
     ("zarr", include_str!("../../data/operators/zarr.tsv")),
 ];
 

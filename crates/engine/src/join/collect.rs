@@ -110,6 +110,9 @@ impl<'a> Collected<'a> {
             | What::Unread(_)
             | What::Effect(_)
             | What::Tensors(_)
+            | What::Storages(_)
+            | What::Takes(_)
+            | What::Defines(_)
             | What::StartUpCode(_)
             | What::SearchPath(_)
             | What::Altered(_) => {}

@@ -1,6 +1,9 @@
 //! What cases are built with: the assembler of pickles and the builder of zip archives that the tests of the readers
 //! use, and the shapes that occur again and again.
 
+#[allow(dead_code, reason = "the suite uses only a part of it")]
+#[path = "../../../read/tests/flatbuffer_builder.rs"]
+mod flatbuffer_builder;
 #[path = "../../../read/tests/gguf_builder.rs"]
 mod gguf_builder;
 #[allow(dead_code, reason = "the suite uses only a part of it")]
@@ -32,6 +35,7 @@ pub(crate) mod tensorflow;
 mod zip_builder;
 
 pub(crate) use crate::codecs::pack;
+pub(crate) use flatbuffer_builder::{Field, buffer};
 pub(crate) use gguf_builder::{Gguf, model as model_with_template};
 pub(crate) use pickle_assembler::Stream;
 pub(crate) use zip_builder::Archive;

@@ -101,8 +101,6 @@ pub(crate) fn archive(names: &[&str]) -> Option<(&'static str, &'static str)> {
     let ends = |ending: &str| names.iter().any(|name| name.ends_with(ending));
     if has("schema.json") && (names.len() == 1 || ends(".npy") || ends(".npz")) {
         Some(("skops", "skops model"))
-    } else if ends("/archive_format") && (ends("/archive_version") || ends("/version")) {
-        Some(("pt2", "exported PyTorch program"))
     } else {
         None
     }

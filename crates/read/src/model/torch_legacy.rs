@@ -87,9 +87,26 @@ static ELEMENTS: &[(&str, &str, u64)] = &[
 
 /// Bytes of a storage of this class with so many elements; none for an unknown class.
 pub(super) fn storage_bytes(class: &str, elements: u64) -> Option<u64> {
-    let (_, _, size) = ELEMENTS.iter().find(|(known, _, _)| *known == class)?;
-    elements.checked_mul(*size)
+    elements.checked_mul(element_bytes(class)?)
 }
+
+/// Bytes of an element of a storage of this class, or of this type.
+pub(super) fn element_bytes(class: &str) -> Option<u64> {
+    let stored = ELEMENTS.iter().find(|(known, _, _)| *known == class).map(|(_, _, size)| *size);
+    stored.or_else(|| TYPES.iter().find(|(known, _)| *known == class).map(|(_, size)| *size))
+}
+
+/// Bytes of an element of the types that have no class of storage (`torch/storage.py`).
+static TYPES: &[(&str, u64)] = &[
+    ("float8_e4m3fn", 1),
+    ("float8_e4m3fnuz", 1),
+    ("float8_e5m2", 1),
+    ("float8_e5m2fnuz", 1),
+    ("float8_e8m0fnu", 1),
+    ("uint16", 2),
+    ("uint32", 4),
+    ("uint64", 8),
+];
 
 fn checkpoint(input: &Input, streams: &mut Streams<'_>, tensors: &mut Tensors) -> Result<(), Unread> {
     let mut at = 0;

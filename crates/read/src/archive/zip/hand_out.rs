@@ -9,14 +9,12 @@ use weighbridge_core::input::Input;
 use weighbridge_core::place::Span;
 use weighbridge_core::sink::{Body, Child, Codec, Sink};
 
-use super::{Data, ENCRYPTED, Found, Member, View};
+use super::{DEFLATED, Data, ENCRYPTED, Found, Member, STORED, View};
 use crate::bytes::{length, offset};
 use crate::fault::Faults;
 use crate::model::pytorch_zip::{Layout, Treatment};
 use crate::model::{keras, known};
 
-const STORED: u16 = 0;
-const DEFLATED: u16 = 8;
 const BZIP2: u16 = 12;
 const ZSTD: u16 = 93;
 const XZ: u16 = 95;
@@ -26,7 +24,7 @@ const PROBE: u64 = 4 << 10;
 /// Says what the archive is, and hands every member out.
 pub(super) fn all(input: &Input, members: &[Found], faults: &mut Faults, sink: &mut Sink) {
     let names: Vec<&str> = members.iter().map(|found| found.member.name.as_str()).collect();
-    let layout = Layout::of(&names);
+    let mut layout = Layout::of(&names);
     let mut files = names.iter().filter(|name| !name.ends_with('/')).peekable();
     let arrays = files.peek().is_some() && files.all(|name| name.ends_with(".npy"));
     let path = sink.place().inner.last().unwrap_or(&sink.place().path).to_string();
@@ -47,7 +45,8 @@ pub(super) fn all(input: &Input, members: &[Found], faults: &mut Faults, sink: &
     {
         sink.unread(Unread::Unsupported(title.to_owned()), None);
     }
-    if let Some(layout) = &layout {
+    if let Some(layout) = &mut layout {
+        layout.find_pickled(input, members, sink);
         layout.describe(members, sink);
     }
     let mut seen: BTreeMap<(View, &str), u64> = BTreeMap::new();
@@ -64,16 +63,17 @@ pub(super) fn all(input: &Input, members: &[Found], faults: &mut Faults, sink: &
         if member.name.ends_with('/') && data.size == 0 {
             continue;
         }
-        let reader = match layout.as_ref().map(|layout| layout.treatment(&member.name)) {
-            Some(Treatment::Storage) => continue,
-            Some(Treatment::Pickle) => Some("pickle"),
-            Some(Treatment::Any) | None if !keras => None,
-            // The second name is the one that newer versions of Python go by.
-            Some(Treatment::Any) | None => [Some(&member.name), member.other_name.as_ref()]
-                .into_iter()
-                .flatten()
-                .find_map(|name| keras::reader_of(name)),
-        };
+        let treatment = layout.as_ref().map_or(Treatment::Any, |layout| layout.treatment(&member.name));
+        // The second name is the one that newer versions of Python go by.
+        let of_keras = [[Some(&member.name), member.other_name.as_ref()]
+            .into_iter()
+            .flatten()
+            .find_map(|name| keras::reader_of(name))];
+        let readers =
+            if keras && treatment == Treatment::Any { of_keras.as_slice() } else { treatment.readers() };
+        if readers.is_empty() {
+            continue;
+        }
         // The mark stands in front: the ending of a name tells what it is.
         let step = match (view, *count) {
             (View::Central, 1) => member.name.clone(),
@@ -84,7 +84,9 @@ pub(super) fn all(input: &Input, members: &[Found], faults: &mut Faults, sink: &
             (View::Hidden, count) => format!("#hidden {count}/{}", member.name),
         };
         if let Some(body) = body(input, member, *data, faults, sink) {
-            sink.child(Child { step: step.into(), body, reader });
+            for reader in readers {
+                sink.child(Child { step: step.as_str().into(), body: body.clone(), reader: *reader });
+            }
         }
     }
 }

@@ -9,6 +9,7 @@
 
 mod archive;
 mod end;
+mod extent;
 mod gap;
 mod hand_out;
 mod header;
@@ -20,6 +21,9 @@ use weighbridge_core::reader::{About, Claim, Family, Hint, Reader};
 use weighbridge_core::sink::Sink;
 
 use archive::Archive;
+pub(crate) use extent::extent;
+
+use crate::model::torch_distributed;
 
 /// Reads zip archives and what is built on them: PyTorch checkpoints, npz.
 pub struct Zip;
@@ -75,6 +79,10 @@ pub(crate) struct Found {
     pub(crate) view: View,
 }
 
+/// Compression method 0: none (APPNOTE 4.4.5).
+pub(crate) const STORED: u16 = 0;
+/// Compression method 8: DEFLATE.
+pub(crate) const DEFLATED: u16 = 8;
 /// General purpose flag 0: encrypted (APPNOTE 4.4.4).
 const ENCRYPTED: u16 = 1;
 /// General purpose flag 3: checksum and sizes follow the data.
@@ -113,6 +121,9 @@ impl Reader for Zip {
     /// zip archive, so that a checkpoint that no reader knows is told as unread; a reader that knows it by its content
     /// goes first.
     fn claims(&self, hint: &Hint<'_>) -> Claim {
+        if torch_distributed::is_named(hint) {
+            return Claim::No;
+        }
         // A spanned archive that fits on one volume begins with a marker (APPNOTE 8.5.3, 8.5.4).
         let body = [b"PK\x07\x08", b"PK00"]
             .iter()

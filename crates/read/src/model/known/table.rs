@@ -22,11 +22,9 @@ const OTHER: Format = Format { model: false, ..MODEL };
 /// Models first, sorted by id; then archives and data.
 #[rustfmt::skip] // one line a format
 pub(super) static FORMATS: &[Format] = &[
-    Format { id: "executorch", title: "ExecuTorch", extensions: &["pte"], magic: &[(4, b"ET12")], ..MODEL },
     Format { id: "rknn", title: "RKNN model, opaque: nobody can read it without the vendor's library", extensions: &["rknn"], magic: &[(0, b"RKNN")], ..MODEL },
     Format { id: "tensorflow", title: "TensorFlow", names: &["saved_model.pbtxt"], ..MODEL },
     Format { id: "tensorrt", title: "TensorRT engine, opaque: nobody can read it without the vendor's library", extensions: &["engine", "trt"], magic: &[(0, b"ptrt"), (0, b"ftrt")], ..MODEL },
-    Format { id: "tflite", title: "TensorFlow Lite", extensions: &["tflite"], magic: &[(4, b"TFL3")], ..MODEL },
     Format { id: "rar", title: "RAR archive", extensions: &["rar"], magic: &[(0, b"Rar!\x1a\x07")], ..OTHER },
 ];
 

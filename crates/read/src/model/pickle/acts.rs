@@ -165,6 +165,7 @@ impl Machine<'_> {
     pub(super) fn persistent(&mut self, id: Handle, opcode: u8) -> Result<(), Fail> {
         let key = Key::Unknown("persistent_load".to_owned());
         self.record(EffectKind::Persistent, key, opcode, Shown::One(id))?;
+        self.take_storage(id, opcode)?;
         if self.storages.is_some() {
             self.note_storage(id)?;
         }
@@ -265,11 +266,17 @@ impl Machine<'_> {
             View::Global(number) => self.result(number, arguments)?,
             _ => Handle::UNKNOWN,
         };
-        if let View::Global(number) = callee.view()
-            && self.heap.known(number) == Known::Unmarshal
-            && let Some(code) = self.unmarshal(arguments)?
-        {
-            self.record_code(&code, opcode)?;
+        if let View::Global(number) = callee.view() {
+            match self.heap.known(number) {
+                Known::Unmarshal => {
+                    if let Some(code) = self.unmarshal(arguments)? {
+                        self.record_code(&code, opcode)?;
+                    }
+                }
+                Known::Tensor => self.lay_tensor(number, arguments, opcode)?,
+                Known::WrappedTensor => self.lay_wrapped_tensor(arguments, opcode)?,
+                _ => {}
+            }
         }
         self.push(result)
     }
@@ -386,6 +393,8 @@ impl Machine<'_> {
             | Known::Unmarshal
             | Known::MakeCode
             | Known::TypeByName
+            | Known::Tensor
+            | Known::WrappedTensor
             | Known::Other => {}
         }
         Ok(self.heap.object(callee, arguments, &mut self.budget)?)

@@ -30,6 +30,10 @@ pub(super) enum Known {
     MakeCode,
     /// Gives the built-in type whose name is its argument; with `CodeType` it makes code.
     TypeByName,
+    /// Lays a tensor over a storage.
+    Tensor,
+    /// `torch._tensor._rebuild_from_type_v2`: calls its first argument with its third.
+    WrappedTensor,
     /// Anything else.
     Other,
 }
@@ -41,7 +45,9 @@ impl Known {
             Self::GetAttribute | Self::Reconstruct | Self::AddExtension | Self::Load(_) | Self::Caller => {
                 true
             }
+            Self::WrappedTensor => true,
             Self::Unmarshal
+            | Self::Tensor
             | Self::MakeCode
             | Self::TypeByName
             | Self::Encode
@@ -86,11 +92,15 @@ pub(super) fn known(global: &Global) -> Known {
         }
         ("collections", "defaultdict") => Known::Dictionary(1),
         ("functools", "partial" | "reduce")
-        | ("torch._tensor", "_rebuild_from_type_v2")
         | ("jax._src.array", "_reconstruct_array")
         | ("pandas.core.index" | "pandas.core.indexes.base" | "pandas.indexes.base", "_new_Index") => {
             Known::Caller
         }
+        (
+            "torch._utils",
+            "_rebuild_tensor" | "_rebuild_tensor_v2" | "_rebuild_tensor_v3" | "_rebuild_qtensor",
+        ) => Known::Tensor,
+        ("torch._tensor", "_rebuild_from_type_v2") => Known::WrappedTensor,
         ("joblib.numpy_pickle", "NumpyArrayWrapper") => Known::ArrayWrapper,
         _ => Known::Other,
     }

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use weighbridge_core::coverage::Unread;
+use weighbridge_core::fact::Taken;
 use weighbridge_core::input::Input;
 use weighbridge_core::sink::Child;
 
@@ -38,6 +39,8 @@ pub(super) struct Machine<'input> {
     pub(super) handed: BTreeSet<u64>,
     /// Storages of PyTorch by key, with their class and number of elements, where somebody wants to know.
     pub(super) storages: Option<BTreeMap<String, (String, u64)>>,
+    /// Storages that are taken out of the archive that the stream lies in, by key.
+    pub(super) taken: BTreeMap<String, Taken>,
     /// Where the first array of joblib lies that is no pickle itself.
     pub(super) arrays: Option<u64>,
     /// Where Python's own unpickler first does something that the one in C does not.
@@ -142,6 +145,7 @@ impl<'input> Machine<'input> {
             children: Vec::new(),
             handed: BTreeSet::new(),
             storages: None,
+            taken: BTreeMap::new(),
             arrays: None,
             differs: None,
             far: None,

@@ -21,6 +21,7 @@ mod packed;
 mod packed_handles;
 mod renames;
 mod source;
+mod storages;
 pub(super) mod streams;
 pub(super) mod tensors;
 mod text;

@@ -260,7 +260,7 @@ impl<'input> Streams<'input> {
 
     /// Puts everything into the sink.
     pub(in crate::model) fn finish(self, sink: &mut Sink) {
-        let Machine { effects, heap, children, far, .. } = self.machine;
+        let Machine { effects, heap, children, far, taken, .. } = self.machine;
         if let Some((at, index)) = far {
             // Eight bytes each, for twice the index (`_Unpickler_MemoPut` in Modules/_pickle.c).
             let bytes = u128::from(index).saturating_mul(16);
@@ -273,6 +273,9 @@ impl<'input> Streams<'input> {
         }
         for child in children {
             sink.child(child);
+        }
+        if !taken.is_empty() {
+            sink.observed(What::Takes(taken.into_values().collect()), None);
         }
         for (what, span) in self.notes {
             sink.observed(what, span);

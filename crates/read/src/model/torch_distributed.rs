@@ -1,0 +1,70 @@
+//! Files of a distributed checkpoint of PyTorch (`__0_0.distcp`): items of `torch.save`, one behind the other.
+//!
+//! Which item lies where stands in the `.metadata` beside them, which is a pickle. Each item is an archive with ends of
+//! its own, so that its headers say as much.
+//!
+//! Source: `torch/distributed/checkpoint/filesystem.py` (`_write_item`, `FileSystemReader.read_data`).
+
+use weighbridge_core::coverage::Unread;
+use weighbridge_core::fact::What;
+use weighbridge_core::input::Input;
+use weighbridge_core::place::Span;
+use weighbridge_core::reader::{About, Claim, Family, Hint, Reader};
+use weighbridge_core::sink::{Body, Child, Sink};
+
+use crate::archive::zip;
+
+/// Reads the files of distributed checkpoints.
+pub struct TorchDistributed;
+
+/// Whether a file is one of these, by its name.
+pub(crate) fn is_named(hint: &Hint<'_>) -> bool {
+    hint.has_extension("distcp")
+}
+
+impl Reader for TorchDistributed {
+    fn about(&self) -> &'static About {
+        &About {
+            id: "torch-distributed",
+            title: "PyTorch distributed checkpoint",
+            family: Family::Model,
+            names: &["*.distcp"],
+            reads: "every item as the checkpoint that it is",
+        }
+    }
+
+    /// The first item is a zip archive, but the file is not: its reader would take the last item for all of it.
+    fn claims(&self, hint: &Hint<'_>) -> Claim {
+        match is_named(hint) {
+            true if hint.head.starts_with(b"PK\x03\x04") => Claim::ByMagic,
+            true => Claim::ByName,
+            false => Claim::No,
+        }
+    }
+
+    fn read(&self, input: &Input, sink: &mut Sink) -> Result<(), Unread> {
+        sink.observed(What::Format("torch-distributed"), None);
+        let (mut at, mut number) = (0u64, 0u64);
+        while at < input.size() {
+            input.go_on()?;
+            let end = zip::extent(input, at)?;
+            let (size, reader) = match end {
+                Some(end) => (end.saturating_sub(at), Some("zip")),
+                None => (input.size().saturating_sub(at), None),
+            };
+            number = number.saturating_add(1);
+            let body = Body::Slice { offset: at, size };
+            sink.child(Child { step: format!("item {number}").into(), body, reader });
+            if end.is_none() {
+                let reason = "the bytes from here on are no item that PyTorch writes";
+                sink.unread(Unread::Malformed(reason.to_owned()), Some(Span::Offset(at)));
+                return Ok(());
+            }
+            if sink.is_full() {
+                return Ok(());
+            }
+            at = at.saturating_add(size);
+        }
+        Ok(())
+    }
+}
