@@ -369,9 +369,9 @@ fn program(kernel: &str, backend: &str) -> Vec<u8> {
 
 fn flatbuffers() -> Vec<Case> {
     vec![
-        untrusted(32, "tflite-custom-operator", "tflite.custom.Evil", "model.tflite", || lite(32, "Evil")),
+        untrusted(32, "tflite-custom-operator", "custom.Evil", "model.tflite", || lite(32, "Evil")),
         untrusted(32, "tflite-unknown-operator", "unknown.250", "model.tflite", || lite(250, "")),
-        dangerous(32, "tflite-operator-of-tensorflow", "ReadFile", "model.tflite", || {
+        untrusted(32, "tflite-operator-of-tensorflow", "reads whatever file", "model.tflite", || {
             lite(32, "FlexReadFile")
         }),
         dangerous(32, "tflite-offset-that-wraps", "the offset at", "model.tflite", || {
@@ -385,7 +385,9 @@ fn flatbuffers() -> Vec<Case> {
         dangerous(32, "tflite-with-an-attack-behind-it", "posix.system(\"id\")", "model.tflite", || {
             [lite(0, ""), Archive::default().stored("vocabulary.pkl", &attack()).bytes()].concat()
         }),
-        dangerous(32, "tflite-under-another-name", "ReadFile", "model.dat", || lite(32, "FlexReadFile")),
+        untrusted(32, "tflite-under-another-name", "reads whatever file", "model.dat", || {
+            lite(32, "FlexReadFile")
+        }),
         harmless(32, "tflite-model", "model.tflite", || lite(3, "")),
         harmless(32, "tflite-detection", "model.tflite", || lite(32, "TFLite_Detection_PostProcess")),
         harmless(32, "tflite-with-labels", "model.tflite", || {
