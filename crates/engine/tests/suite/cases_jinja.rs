@@ -101,6 +101,9 @@ fn attacks() -> Vec<Case> {
         untrusted(25, "object-of-a-framework", "variable.request", TEMPLATE, || {
             b"{{ request.headers }}".to_vec()
         }),
+        untrusted(25, "format-under-another-name", "computed.call", TEMPLATE, || {
+            b"{% set f = '{0.__globals__}'.format %}{{ f(lipsum) }}".to_vec()
+        }),
         untrusted(25, "unheard-of-filter", "filter.run_command", TEMPLATE, || {
             b"{{ 'echo x'|run_command }}".to_vec()
         }),
@@ -170,6 +173,21 @@ fn hidden_names() -> Vec<Case> {
         hides("loop-over-codes", object, "{% set n = namespace(s='') %}{% for c in [95, 95, 103, 108, 111, 98, 97, 108, 115, 95, 95] %}{% set n.s = n.s ~ '%c' % c %}{% endfor %}{{ KEY[n.s] }}"),
         hides("items", globals, "{% for k, v in {'a': '__globals__'}.items() %}{{ KEY[v] }}{% endfor %}"),
         hides("append", globals, "{% set l = [] %}{% set _ = l.append('__globals__') %}{{ KEY[l[0]] }}"),
+        hides(
+            "namespace-of-a-mapping",
+            globals,
+            "{% set n = namespace(**{'a': '__globals__'}) %}{{ KEY[n.a] }}",
+        ),
+        hides(
+            "call-back",
+            globals,
+            "{% macro m() %}{{ caller('__globals__') }}{% endmacro %}{% call(n) m() %}{{ KEY[n] }}{% endcall %}",
+        ),
+        hides(
+            "recursive-loop",
+            globals,
+            "{% for k in y recursive %}{{ KEY[k] }}{{ loop(['__globals__']) }}{% endfor %}",
+        ),
         hides("branch", globals, "{% set k = 'role' %}{% if x %}{% set k = '__globals__' %}{% endif %}{{ KEY[k] }}"),
     ]);
     cases

@@ -200,9 +200,11 @@ impl Effects<'_> {
             self.look_up(base, name, "subscript", at);
         }
         let object = base.object && !base.data;
-        if object && (key.built || key.data || key.many) {
+        // A key of which nothing is known was not followed.
+        let built = key.built || key.is_nothing();
+        if object && (built || key.data || key.many) {
             self.operate("computed", "item of an object", "subscript", at);
-        } else if key.built {
+        } else if built {
             self.operate("computed", "item", "subscript", at);
         }
     }

@@ -15,6 +15,8 @@ const ROUNDS: usize = 10;
 /// Rounds after that.
 const LAST_ROUNDS: usize = 6;
 
+/// How many values are kept of all expressions together.
+const HELD: usize = 1_500_000;
 /// How many values are worked out in all.
 const FUEL: usize = 20_000_000;
 
@@ -71,13 +73,17 @@ pub(super) struct Evaluation<'t> {
     template: &'t Template,
     nodes: Vec<Known>,
     names: BTreeMap<&'t str, Known>,
-    fields: BTreeMap<&'t str, Known>,
+    fields: BTreeMap<String, Known>,
     /// What gets the value of an expression, or of elements at this depth of it.
     targets: BTreeMap<Node, Vec<(Slot<'t>, u8)>>,
     /// Something is known in this round that was not in the one before.
     changed: bool,
+    /// Some namespace is made with more than named values.
+    loose_namespaces: bool,
     /// How much may still be worked out.
     fuel: usize,
+    /// How many values are kept.
+    held: usize,
 }
 
 /// What gets a value.
@@ -98,7 +104,9 @@ impl<'t> Evaluation<'t> {
             fields: BTreeMap::new(),
             targets: BTreeMap::new(),
             changed: false,
+            loose_namespaces: false,
             fuel: FUEL,
+            held: 0,
         };
         evaluation.start();
         for round in 0..ROUNDS.saturating_add(LAST_ROUNDS) {
@@ -214,15 +222,12 @@ impl<'t> Evaluation<'t> {
             let known = self.known(node).unpacked(depth);
             self.changed |= match slot {
                 Slot::Name(name) => grow(self.names.entry(name).or_default(), &known, last),
-                Slot::Field(name) => grow(self.fields.entry(name).or_default(), &known, last),
+                Slot::Field(name) => grow(self.fields.entry(name.to_owned()).or_default(), &known, last),
             };
         }
         let Some((Expression::Call(callee, arguments), _)) = template.nodes.get(node) else { return };
         if self.calls(*callee, "namespace") {
-            for (name, value) in &arguments.named {
-                let known = self.known(*value).clone();
-                self.changed |= grow(self.fields.entry(name).or_default(), &known, last);
-            }
+            self.fill_namespace(arguments, last);
         }
         self.pass(*callee, arguments, last);
         if let Some((Expression::Attribute(container, method), _)) = template.nodes.get(*callee)
@@ -263,7 +268,7 @@ impl<'t> Evaluation<'t> {
                     return;
                 }
                 Some(Expression::Attribute(_, field)) if self.fields.contains_key(field.as_str()) => {
-                    self.changed |= grow(self.fields.entry(field).or_default(), &inside, last);
+                    self.changed |= grow(self.fields.entry(field.clone()).or_default(), &inside, last);
                     return;
                 }
                 Some(
@@ -276,9 +281,48 @@ impl<'t> Evaluation<'t> {
         }
     }
 
+    /// The attributes that a namespace is made with.
+    fn fill_namespace(&mut self, arguments: &Arguments, last: bool) {
+        let mut given = self.given(arguments);
+        for known in &given.positional {
+            for value in &known.values {
+                let Value::Mapping(mapping) = value else { continue };
+                let named =
+                    mapping.held.iter().filter_map(|(key, value)| Some((key.only_text()?.to_owned(), value)));
+                given.named.extend(named.map(|(name, value)| (name, value.clone())));
+            }
+        }
+        for (name, known) in given.named {
+            self.changed |= grow(self.fields.entry(name).or_default(), &known, last);
+        }
+        self.loose_namespaces |= !arguments.positional.is_empty() || arguments.mapping.is_some();
+    }
+
     /// Hands arguments over to the parameters of the macros that may be called.
     fn pass(&mut self, callee: Node, arguments: &'t Arguments, last: bool) {
         let template = self.template;
+        if let Some((Expression::Name(name), _)) = template.nodes.get(callee) {
+            let given = self.given(arguments);
+            if matches!(name.as_str(), "caller" | "loop") {
+                self.fuel = self
+                    .fuel
+                    .saturating_sub(template.called_back.len())
+                    .saturating_sub(template.recursive.len());
+            }
+            if name == "caller" {
+                let any = given.all().fold(Known::default(), |any, known| any.joined(known));
+                for name in &template.called_back {
+                    self.changed |= grow(self.names.entry(name).or_default(), &any, last);
+                }
+            }
+            if name == "loop" {
+                for (name, depth) in &template.recursive {
+                    let known =
+                        given.get(0, "iterable").map(|known| known.unpacked(*depth)).unwrap_or_default();
+                    self.changed |= grow(self.names.entry(name).or_default(), &known, last);
+                }
+            }
+        }
         for value in self.known(callee).values.clone() {
             let Value::Macro(place) = value else { continue };
             let Some(called) = template.macros.get(place) else { continue };
@@ -342,6 +386,10 @@ impl<'t> Evaluation<'t> {
         let weights = parts.into_iter().map(|part| self.known(part).weight());
         let cost = weights.fold(known.weight(), usize::saturating_add);
         self.fuel = self.fuel.saturating_sub(cost);
+        self.held = self.held.saturating_add(known.weight()).saturating_sub(self.known(node).weight());
+        if self.held > HELD {
+            self.fuel = 0;
+        }
         known
     }
 
@@ -438,9 +486,13 @@ impl<'t> Evaluation<'t> {
         let mut found = Known::default();
         for value in &base.values {
             match value {
-                Value::Namespace => {
-                    found.join(self.fields.get(name).unwrap_or(&Known::default()));
-                }
+                Value::Namespace => match self.fields.get(name) {
+                    Some(known) => found.join(known),
+                    None => {
+                        found.data = true;
+                        found.built |= self.loose_namespaces;
+                    }
+                },
                 Value::Mapping(_) => {
                     found.join(&fold::item(&Known::of(value.clone()), &Known::text(name)));
                 }

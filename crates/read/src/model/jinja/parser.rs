@@ -224,7 +224,12 @@ impl<'a> Parser<'a> {
         if self.takes_name("if") {
             self.expression()?;
         }
-        self.takes_name("recursive");
+        if self.takes_name("recursive") {
+            for target in &targets {
+                let depth = target.depth.saturating_add(1);
+                self.template.recursive.push((target.name.to_owned(), depth));
+            }
+        }
         self.end_of_tag()?;
         let mut body = self.body(&["else", "endfor"])?;
         body.branches = true;
@@ -369,7 +374,8 @@ impl<'a> Parser<'a> {
 
     fn call_block(&mut self) -> Parsed<Body> {
         if self.is_operator("(") {
-            self.signature()?;
+            let mut parameters = self.signature()?;
+            self.template.called_back.append(&mut parameters);
         }
         let called = self.expression()?;
         let written = self.written_block("endcall")?;

@@ -17,6 +17,10 @@ pub(super) struct Template {
     pub(super) fields: BTreeMap<String, Vec<Binding>>,
     /// Macros by their place.
     pub(super) macros: Vec<Macro>,
+    /// Parameters of blocks that macros call back.
+    pub(super) called_back: Vec<String>,
+    /// What recursive loops give values to, and how deep they unpack for it.
+    pub(super) recursive: Vec<(String, u8)>,
     /// Other templates that it loads.
     pub(super) loads: Vec<Load>,
 }
