@@ -18,6 +18,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("what_cannot_be_converted_is_refused", what_cannot_be_converted_is_refused),
     ("a_lying_checkpoint_writes_nothing", a_lying_checkpoint_writes_nothing),
     ("a_module_gives_its_parameters", a_module_gives_its_parameters),
+    ("a_keras_lambda_is_named_and_refused", a_keras_lambda_is_named_and_refused),
 ];
 
 /// A pickle under construction, in the opcodes that `torch.save` uses.
@@ -283,4 +284,19 @@ fn a_module_gives_its_parameters() {
     let names: Vec<String> =
         read(&std::fs::read(world.path("net.safetensors")).unwrap()).into_keys().collect();
     assert_eq!(names, ["first.weight", "scale"]);
+}
+
+fn a_keras_lambda_is_named_and_refused() {
+    let world = World::new();
+    let mut zip = ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let config = r#"{"module": "keras", "class_name": "Sequential", "config": {"name": "m", "layers": [
+        {"module": "keras.layers", "class_name": "Lambda", "config": {"name": "halve", "function":
+            {"class_name": "__lambda__", "config": {"code": "AAAA", "defaults": null, "closure": null}}}}]}}"#;
+    for (name, text) in [("metadata.json", r#"{"keras_version": "3.7.0"}"#), ("config.json", config)] {
+        zip.start_file(name, SimpleFileOptions::default()).unwrap();
+        zip.write_all(text.as_bytes()).unwrap();
+    }
+    world.write("m.keras", zip.finish().unwrap().into_inner());
+    world.run("fix m.keras").ends(1).says(&["`halve`", "Python bytecode", "a class of your own package"]);
+    assert!(!world.path("m.safetensors").exists());
 }

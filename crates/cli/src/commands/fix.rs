@@ -103,7 +103,7 @@ fn foreign(shown: &str, artifact: Option<&Artifact>) -> Failure {
         .filter(|judged| judged.effect.kind == EffectKind::Run)
         .map(|judged| match &judged.effect.target {
             Target::Code { language, .. } if !judged.effect.pointer.is_empty() => {
-                format!("`{}` ({language})", Shown(&judged.effect.pointer))
+                format!("{} ({language})", Shown(&judged.effect.pointer))
             }
             target => target.to_string(),
         })
