@@ -23,8 +23,19 @@ const PEERS: &[&str] = &[
 ];
 
 /// What writes the files by which verdicts are compared (`crates/engine/tests/writers.py`).
-const WRITERS: &[&str] =
-    &["joblib==1.5.2", "numpy==2.3.4", "pandas==2.3.3", "safetensors==0.6.2", "scikit-learn==1.7.2"];
+const WRITERS: &[&str] = &[
+    "joblib==1.5.2",
+    "lightgbm==4.6.0",
+    "networkx==3.5",
+    "nltk==3.9.2",
+    "numpy==2.3.4",
+    "pandas==2.3.3",
+    "safetensors==0.6.2",
+    "scikit-learn==1.7.2",
+    "scipy==1.16.3",
+    "statsmodels==0.14.5",
+    "xgboost-cpu==3.2.0",
+];
 
 /// One measured command.
 struct Row {
@@ -400,7 +411,7 @@ fn page(
     }
     writeln!(
         page,
-        "## Verdicts\n\n{good} files that numpy, pandas, scikit-learn, joblib and safetensors wrote, and {attacks} \
+        "## Verdicts\n\n{good} files that numpy, scipy, pandas, scikit-learn, statsmodels, NLTK, XGBoost, LightGBM, joblib and safetensors wrote, and {attacks} \
          attacks on the same formats (`crates/engine/tests/writers.py` makes both); each tool asked about each file. \
          The attacks are ours, so a high score of ours proves little; what counts are those that others miss.\n\n\
          | tool | command | attacks flagged, of {attacks} | good files flagged, of {good} | no answer |\n\
