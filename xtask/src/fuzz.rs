@@ -1,6 +1,7 @@
 //! The verdict and the pickle machine against CPython, for as long as one likes: round after round of random streams,
 //! each round from another seed.
 
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -44,8 +45,9 @@ pub(crate) fn run(root: &Path, minutes: Option<&str>) -> anyhow::Result<()> {
         }
     }
     let (streams, minutes) = (u64::from(round) * u64::from(STREAMS), started.elapsed().as_secs() / 60);
-    println!(
+    writeln!(
+        io::stdout(),
         "{streams} streams in {minutes} minutes, {round} seeds: what was judged harmless fired no event"
-    );
+    )?;
     Ok(())
 }
