@@ -121,9 +121,9 @@ STORAGES = (
     "QUInt8Storage ShortStorage UntypedStorage"
 )
 TORCH_TYPES = (
-    "bfloat16 bool cdouble cfloat complex128 complex32 complex64 double float float16 float32 float64 float8_e4m3fn "
-    "float8_e4m3fnuz float8_e5m2 float8_e5m2fnuz float8_e8m0fnu half int int16 int32 int64 int8 long qint32 qint8 "
-    "quint2x4 quint4x2 quint8 short uint16 uint32 uint64 uint8"
+    "bfloat16 bool cdouble cfloat complex128 complex32 complex64 double float float16 float32 float64 "
+    "float8_e4m3fn float4_e2m1fn_x2 float8_e4m3fnuz float8_e5m2 float8_e5m2fnuz float8_e8m0fnu half int int16 "
+    "int32 int64 int8 long qint32 qint8 quint2x4 quint4x2 quint8 short uint16 uint32 uint64 uint8"
 )
 TORCH = {
     "torch": {
@@ -140,6 +140,7 @@ TORCH = {
         "attributes": "_rebuild_parameter_with_state",
     },
     "torch._tensor": {"proxy": "_rebuild_from_type_v2", "data": "Tensor"},
+    "torch.distributed.checkpoint.metadata": {"object": "BytesStorageMetadata"},
     "torch.jit._pickle": {
         "data": "build_boollist build_doublelist build_intlist build_tensor_from_id build_tensorlist restore_type_tag"
     },

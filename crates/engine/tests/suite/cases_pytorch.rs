@@ -410,6 +410,23 @@ fn flatbuffers() -> Vec<Case> {
     ]
 }
 
+/// A checkpoint as PyTorch streams it: the sizes stand behind the data alone.
+fn streamed(pickle: &[u8]) -> Vec<u8> {
+    let archive = Archive::default().stored("m/data.pkl", pickle).stored("m/data/0", &[0; 16]);
+    let follow = |archive: &mut Archive| {
+        for member in &mut archive.members {
+            let size = u32::try_from(member.data.len()).unwrap();
+            let checksum = member.central().checksum.to_le_bytes();
+            member.after =
+                [b"PK\x07\x08".as_slice(), &checksum, &size.to_le_bytes(), &size.to_le_bytes()].concat();
+            member.central().flags = 8;
+            let local = member.local();
+            (local.flags, local.checksum, local.packed, local.unpacked) = (8, 0, 0, 0);
+        }
+    };
+    archive.stored("m/version", b"3\n").but(follow).bytes()
+}
+
 fn distributed() -> Vec<Case> {
     let item = |pickle: &[u8]| checkpoint(pickle, 16);
     let tensor = || tensor("0", 4, 0, &[4], &[1]);
@@ -420,6 +437,16 @@ fn distributed() -> Vec<Case> {
             "posix.system(\"id\")",
             "__0_0.distcp",
             move || [item(&tensor()), item(&attack()), item(&tensor())].concat(),
+        ),
+        harmless(11, "distributed-checkpoint-with-sizes-that-follow", "__0_0.distcp", move || {
+            [streamed(&tensor()), streamed(&plain()), streamed(&tensor())].concat()
+        }),
+        dangerous(
+            11,
+            "second-item-with-sizes-that-follow",
+            "posix.system(\"id\")",
+            "__0_0.distcp",
+            move || [streamed(&tensor()), streamed(&attack()), streamed(&tensor())].concat(),
         ),
         incomplete(11, "bytes-behind-the-items", "no item that PyTorch writes", "__0_0.distcp", move || {
             [item(&tensor()), b"and something else".to_vec()].concat()
