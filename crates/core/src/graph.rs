@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::digest::Digest;
+use crate::ecosystem::Ecosystem;
 use crate::fact::Origin;
 use crate::name::PackageName;
 use crate::place::{Evidence, Place};
@@ -77,6 +78,8 @@ pub enum NodeKind {
 /// A package.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Component {
+    /// Whose rules it follows.
+    pub ecosystem: Ecosystem,
     /// Its name.
     pub name: PackageName,
     /// Its version; none where nothing says which one would be installed.
@@ -98,6 +101,10 @@ pub enum Relation {
     Contains,
     /// The first asks for the second.
     DependsOn,
+    /// The first brings a copy of the second along: a wheel and the library inside it.
+    Vendors,
+    /// The first is a program or library that the system's loader binds to the second when it starts (`DT_NEEDED`).
+    Links,
 }
 
 /// Under which condition the second came in through the first.
@@ -184,7 +191,7 @@ impl Graph {
 
 /// Answers by which ways a node came in. Built once per report: two passes over the edges.
 pub struct Routes<'graph> {
-    /// For each node, those that bring it in by `DependsOn` or `Contains`, without repetition, sorted.
+    /// For each node, those that bring it in, without repetition, sorted.
     requirers: BTreeMap<&'graph NodeId, Vec<&'graph NodeId>>,
     /// For each node that a root reaches, the number of steps from the nearest root.
     distance: BTreeMap<&'graph NodeId, usize>,
@@ -311,6 +318,7 @@ mod tests {
                 let kind = match name {
                     "P" => NodeKind::Project { name: "P".into(), version: None },
                     name => NodeKind::Component(Component {
+                        ecosystem: Ecosystem::PyPi,
                         name: PackageName::new(name).unwrap(),
                         version: Some("1".into()),
                         origins: BTreeSet::new(),

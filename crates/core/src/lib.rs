@@ -10,6 +10,7 @@ pub mod context;
 pub mod coverage;
 pub mod date;
 pub mod digest;
+pub mod ecosystem;
 pub mod fact;
 pub mod finding;
 pub mod graph;

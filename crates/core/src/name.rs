@@ -1,12 +1,15 @@
-//! Names of Python packages and extras, compared as the index compares them.
+//! Names of packages and extras, compared as their ecosystems compare them.
 
 use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
-/// A package or extra name, normalised (lower case, runs of `-`, `_` and `.` become one `-`).
+use crate::ecosystem::Ecosystem;
+
+/// A package or extra name, normalised by the rules of its ecosystem.
 ///
-/// Source: the name normalisation of the simple repository API (PEP 503) and of extras (PEP 685).
+/// For Python: lower case, runs of `-`, `_` and `.` become one `-` (simple repository API, PEP 503; extras, PEP 685).
+/// For the others, see [`PackageName::of`].
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PackageName(Arc<str>);
 
@@ -16,7 +19,7 @@ pub struct PackageName(Arc<str>);
 pub struct NameError(pub String);
 
 impl PackageName {
-    /// Normalises `text`.
+    /// Normalises `text` as the name of a Python package.
     ///
     /// # Errors
     /// When `text` holds anything but ASCII letters, digits, `-`, `_` and `.`, or does not begin and end with a
@@ -36,6 +39,25 @@ impl PackageName {
             }
         }
         Ok(Self(normalised.into()))
+    }
+
+    /// Normalises `text` as the name of a package of `ecosystem`: Python names as [`PackageName::new`] does, those of
+    /// conda, Debian, Alpine and of libraries in lower case (purl-spec, types), those of Red Hat and of crates as they are.
+    ///
+    /// # Errors
+    /// When `text` is empty, longer than 256 bytes, or holds anything but ASCII letters, digits, `-`, `_`, `.` and `+`.
+    pub fn of(ecosystem: Ecosystem, text: &str) -> Result<Self, NameError> {
+        if ecosystem == Ecosystem::PyPi {
+            return Self::new(text);
+        }
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.+".contains(&byte);
+        if text.is_empty() || text.len() > 256 || !text.bytes().all(allowed) {
+            return Err(NameError(text.to_owned()));
+        }
+        Ok(match ecosystem {
+            Ecosystem::Rpm | Ecosystem::Cargo => Self(text.into()),
+            _ => Self(text.to_ascii_lowercase().into()),
+        })
     }
 
     /// The normalised text.
@@ -65,6 +87,23 @@ impl Borrow<str> for PackageName {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_ecosystem_has_its_own_rules() {
+        for (ecosystem, text, name) in [
+            (Ecosystem::PyPi, "Ruamel_YAML", "ruamel-yaml"),
+            (Ecosystem::Conda, "_libgcc_mutex", "_libgcc_mutex"),
+            (Ecosystem::Rpm, "libstdc++", "libstdc++"),
+            (Ecosystem::Rpm, "ImageMagick", "ImageMagick"),
+            (Ecosystem::Cargo, "serde_json", "serde_json"),
+            (Ecosystem::Native, "OpenSSL", "openssl"),
+        ] {
+            assert_eq!(PackageName::of(ecosystem, text).unwrap().as_str(), name);
+        }
+        for text in ["", "a b", "a/b", "ä"] {
+            assert!(PackageName::of(Ecosystem::Native, text).is_err(), "{text:?}");
+        }
+    }
 
     #[test]
     fn names_are_normalised_or_refused() {

@@ -1,10 +1,11 @@
 //! Package URLs (purl-spec, ECMA-427): the identity of a component.
 //!
-//! Only `pkg:pypi` is built so far. A type whose rules cannot be met yields no purl rather than an invented one.
+//! A type whose rules cannot be met yields no purl rather than an invented one.
 
 use std::fmt;
 use std::sync::Arc;
 
+use crate::ecosystem::Ecosystem;
 use crate::name::PackageName;
 
 /// A canonical package URL. Orders and compares by its text.
@@ -18,7 +19,18 @@ pub struct Purl {
 impl Purl {
     /// `pkg:pypi/NAME@VERSION`; without a version the package itself, whichever version it will be.
     pub fn pypi(name: &PackageName, version: Option<&str>) -> Self {
-        let mut text = format!("pkg:pypi/{name}");
+        Self::new(Ecosystem::PyPi, "", name, version)
+    }
+
+    /// `pkg:TYPE/NAMESPACE/NAME@VERSION`. The namespace of a system package is its distribution (`almalinux`); the
+    /// others have none, which is empty.
+    pub fn new(ecosystem: Ecosystem, namespace: &str, name: &PackageName, version: Option<&str>) -> Self {
+        let mut text = format!("pkg:{ecosystem}/");
+        if !namespace.is_empty() {
+            percent_encode(namespace, &mut text);
+            text.push('/');
+        }
+        percent_encode(name.as_str(), &mut text);
         let version_at = version.map(|version| {
             text.push('@');
             let at = text.len();
@@ -26,6 +38,42 @@ impl Purl {
             at
         });
         Self { text: text.into(), version_at }
+    }
+
+    /// Reads a package URL that somebody else wrote: its ecosystem and name, and the canonical purl of these with its
+    /// namespace and version. Qualifiers and the subpath are left out. None if it is none, of a type that is not known
+    /// here, or breaks the rules of its type.
+    ///
+    /// Source: purl-spec, *How to parse a purl string in its components*.
+    pub fn parse(text: &str) -> Option<(Ecosystem, PackageName, Self)> {
+        let rest = text.strip_prefix("pkg:")?.trim_start_matches('/');
+        let rest = rest.split('#').next()?.split('?').next()?;
+        let (kind, rest) = rest.split_once('/')?;
+        let ecosystem = Ecosystem::of_purl_type(kind)?;
+        let (path, version) = match rest.rsplit_once('@') {
+            Some((path, version)) => (path, Some(percent_decode(version)?)),
+            None => (rest, None),
+        };
+        let (namespace, name) = match path.trim_end_matches('/').rsplit_once('/') {
+            Some((namespace, name)) => (percent_decode(namespace)?.to_ascii_lowercase(), name),
+            None => (String::new(), path),
+        };
+        let name = PackageName::of(ecosystem, &percent_decode(name)?).ok()?;
+        let version = version.filter(|version| !version.is_empty());
+        let purl = Self::new(ecosystem, &namespace, &name, version.as_deref());
+        Some((ecosystem, name, purl))
+    }
+
+    /// The ecosystem of its type.
+    pub fn ecosystem(&self) -> Option<Ecosystem> {
+        Ecosystem::of_purl_type(self.text.strip_prefix("pkg:")?.split('/').next()?)
+    }
+
+    /// The part between type and name, such as `almalinux`; empty if there is none.
+    pub fn namespace(&self) -> &str {
+        let path = self.without_version();
+        let path = path.split_once('/').map_or("", |(_, path)| path);
+        path.rsplit_once('/').map_or("", |(namespace, _)| namespace)
     }
 
     /// The canonical text.
@@ -61,6 +109,21 @@ fn percent_encode(component: &str, out: &mut String) {
     }
 }
 
+/// Undoes [`percent_encode`]; none where what comes out is no text.
+fn percent_decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let mut digit = || char::from(rest.next()?).to_digit(16);
+        bytes.push(u8::try_from(digit()? * 16 + digit()?).ok()?);
+    }
+    String::from_utf8(bytes).ok()
+}
+
 impl fmt::Display for Purl {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(&self.text)
@@ -76,6 +139,30 @@ impl fmt::Debug for Purl {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn foreign_purls_become_canonical_or_nothing() {
+        for (text, expected) in [
+            ("pkg:rpm/AlmaLinux/libxcb@1.13.1-1.el8?arch=x86_64", "pkg:rpm/almalinux/libxcb@1.13.1-1.el8"),
+            ("pkg:rpm/centos/libstdc%2B%2B@8.5.0", "pkg:rpm/centos/libstdc%2B%2B@8.5.0"),
+            ("pkg:pypi/Ruamel.YAML@1.0%2Bcu118#sub", "pkg:pypi/ruamel-yaml@1.0%2Bcu118"),
+            ("pkg:generic/openssl@1.1.1w", "pkg:generic/openssl@1.1.1w"),
+            ("pkg:cargo/serde_json@1.0.1", "pkg:cargo/serde_json@1.0.1"),
+            ("pkg://conda/numpy", "pkg:conda/numpy"),
+        ] {
+            assert_eq!(Purl::parse(text).unwrap().2.as_str(), expected);
+        }
+        for text in
+            ["", "pkg:", "pkg:pypi", "pkg:pypi/", "pkg:maven/a/b@1", "npm/a", "pkg:pypi/a%zz", "pkg:pypi/ä"]
+        {
+            assert!(Purl::parse(text).is_none(), "{text:?}");
+        }
+        let (ecosystem, _, purl) = Purl::parse("pkg:deb/debian/zlib1g@1:1.2.13").unwrap();
+        assert_eq!(
+            (ecosystem, purl.ecosystem(), purl.namespace()),
+            (Ecosystem::Deb, Some(Ecosystem::Deb), "debian")
+        );
+    }
 
     #[test]
     fn pypi_purls_are_canonical() {

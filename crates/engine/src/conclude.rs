@@ -153,6 +153,7 @@ mod tests {
     use weighbridge_core::context::{Python, Remote};
     use weighbridge_core::coverage::{Coverage, Gap, Unread};
     use weighbridge_core::date::Date;
+    use weighbridge_core::ecosystem::Ecosystem;
     use weighbridge_core::finding::{Confidence, Finding, Fingerprint, Severity, Status, Subject};
     use weighbridge_core::graph::{Component, Paths};
     use weighbridge_core::limits::{Cancel, Limits};
@@ -213,6 +214,7 @@ mod tests {
             let name = PackageName::new(name).unwrap();
             let id = NodeId::Component(Purl::pypi(&name, *version));
             let kind = NodeKind::Component(Component {
+                ecosystem: Ecosystem::PyPi,
                 name,
                 version: version.map(str::to_owned),
                 origins: BTreeSet::new(),

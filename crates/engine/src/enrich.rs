@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use weighbridge_advisory::Index;
 use weighbridge_advisory::pep440::Version;
+use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::graph::{Graph, NodeId};
 use weighbridge_core::knowledge::{AdvisoryData, Match};
 
@@ -25,6 +26,9 @@ pub fn enrich(graph: &Graph, index: &Index, source: &str) -> Known {
     let mut matches = Vec::new();
     let mut clear = BTreeMap::new();
     for (id, component) in graph.components() {
+        if component.ecosystem != Ecosystem::PyPi {
+            continue;
+        }
         let Some(version) = component.version.as_deref().and_then(|text| Version::parse(text).ok()) else {
             continue;
         };

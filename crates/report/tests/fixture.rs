@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use weighbridge_core::coverage::{Coverage, Gap, Unread};
 use weighbridge_core::date::Date;
 use weighbridge_core::digest::Digest;
+use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::{Effect, EffectKind, Global, Origin, Target, Value};
 use weighbridge_core::finding::{Confidence, Finding, Fingerprint, Remedy, Severity, Status, Subject};
 use weighbridge_core::graph::{Component, Condition, Edge, Graph, Node, NodeId, NodeKind, Paths, Relation};
@@ -97,6 +98,7 @@ pub(crate) fn graph(paths: &[&str]) -> Graph {
             line += 9;
             let (name, version) = label.split_once(' ').map_or((*label, None), |(name, it)| (name, Some(it)));
             let component = Component {
+                ecosystem: Ecosystem::PyPi,
                 name: PackageName::new(name).unwrap(),
                 version: version.map(str::to_owned),
                 origins: BTreeSet::from([Origin::Index]),

@@ -10,6 +10,7 @@ use weighbridge_core::context::{Context, Python, Remote};
 use weighbridge_core::coverage::Unread;
 use weighbridge_core::date::Date;
 use weighbridge_core::digest::Digest;
+use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::{Fact, Locked, Origin, Requirement, Requires, Role, What};
 use weighbridge_core::finding::Finding;
 use weighbridge_core::graph::{Component, Condition, Edge, Graph, Node, NodeId, NodeKind, Relation};
@@ -87,6 +88,7 @@ impl Built {
             let (name, version) =
                 text.split_once(' ').map_or((text, None), |(name, version)| (name, Some(version)));
             let kind = NodeKind::Component(Component {
+                ecosystem: Ecosystem::PyPi,
                 name: PackageName::new(name).unwrap(),
                 version: version.map(str::to_owned),
                 origins: [Origin::Index].into(),

@@ -122,6 +122,11 @@ fn conditions(graph: &Graph, from: &NodeId, to: &NodeId) -> String {
 fn describe(edge: &Edge) -> String {
     let Condition { specifier, extras, marker, through } = &edge.condition;
     let mut parts = Vec::new();
+    match edge.relation {
+        Relation::Vendors => parts.push("carried inside".to_owned()),
+        Relation::Links => parts.push("linked".to_owned()),
+        Relation::Contains | Relation::DependsOn => {}
+    }
     if edge.relation == Relation::DependsOn {
         let extras: Vec<&str> = extras.iter().map(PackageName::as_str).collect();
         let extras = if extras.is_empty() { String::new() } else { format!("[{}]", extras.join(",")) };

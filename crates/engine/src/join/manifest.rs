@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::{Origin, Requires, Role};
 use weighbridge_core::graph::{Component, Condition, NodeId};
 use weighbridge_core::name::PackageName;
@@ -161,6 +162,7 @@ impl Manifest<'_, '_> {
         let requirement = &requires.requirement;
         let id = NodeId::Component(weighbridge_core::purl::Purl::pypi(&requirement.name, version));
         let component = Component {
+            ecosystem: Ecosystem::PyPi,
             name: requirement.name.clone(),
             version: version.map(str::to_owned),
             origins: [requirement.origin.clone()].into(),

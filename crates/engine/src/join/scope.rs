@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 use weighbridge_core::digest::Digest;
+use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::{Locked, Origin, Requirement, Role};
 use weighbridge_core::graph::{Component, NodeId};
 use weighbridge_core::name::PackageName;
@@ -154,6 +155,7 @@ impl Package<'_> {
     /// What the graph says about it.
     pub(super) fn component(&self) -> Component {
         Component {
+            ecosystem: Ecosystem::PyPi,
             name: self.name.clone(),
             version: self.version.clone(),
             origins: self.origin.into_iter().cloned().collect(),

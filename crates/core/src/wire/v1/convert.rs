@@ -234,6 +234,8 @@ fn edge(edge: &graph::Edge, why: &BTreeSet<Evidence>) -> super::Edge {
         relation: match edge.relation {
             Relation::Contains => super::Relation::Contains,
             Relation::DependsOn => super::Relation::DependsOn,
+            Relation::Vendors => super::Relation::Vendors,
+            Relation::Links => super::Relation::Links,
         },
         specifier: edge.condition.specifier.clone(),
         extras: texts(&edge.condition.extras),

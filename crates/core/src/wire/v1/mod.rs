@@ -286,6 +286,10 @@ pub enum Relation {
     Contains,
     /// The first asks for the second.
     DependsOn,
+    /// The first brings a copy of the second along: a wheel and the library inside it.
+    Vendors,
+    /// The first is a program or library that the system's loader binds to the second when it starts.
+    Links,
 }
 
 /// How one node came in through another.
