@@ -71,7 +71,7 @@ pub enum Command {
     Explain(Explain),
     /// List all rules.
     Rules(Rules),
-    /// Show every way by which a package or advisory came in, shortest first.
+    /// Show every way by which a package, library, advisory or file came in, shortest first.
     Why(Why),
     /// Rescue the tensors of a PyTorch checkpoint as safetensors, without loading it.
     Fix(Fix),
@@ -166,15 +166,19 @@ pub enum ListFormat {
 /// Options of `why`.
 #[derive(Args, Debug)]
 pub struct Why {
-    /// A package, or an advisory such as `CVE-2024-12345`.
-    #[arg(value_name = "NAME|ADVISORY")]
+    /// A package or library (`NAME`, `NAME@VERSION` or a purl), an advisory such as `CVE-2024-12345`, a file of the target
+    /// by its path or the end of it, or `sha256:` and the beginning of a digest.
+    #[arg(value_name = "NAME|ADVISORY|FILE")]
     pub name: String,
     /// A folder, a file, `venv:PATH`, `hf:ORG/NAME@REVISION`, `hf-cache:`, `https://…`, or `s3://BUCKET/PREFIX`.
     #[arg(value_name = "TARGET", default_value = ".")]
     pub target: OsString,
-    /// Show this many ways, or `all`.
-    #[arg(long, value_name = "N", value_parser = show, default_value = "all")]
+    /// Show this many ways to each, or `all`.
+    #[arg(long, value_name = "N", value_parser = show, default_value = "10")]
     pub show: Show,
+    /// Show what stands on it instead: who brings it in, who brings these in, and so on.
+    #[arg(long)]
+    pub invert: bool,
     /// What is weighed, and how.
     #[command(flatten)]
     pub weighing: Weighing,

@@ -12,6 +12,9 @@ pub(crate) const TESTS: &[Test] = &[
     ("nothing_to_weigh_ends_with_3", nothing_to_weigh_ends_with_3),
     ("rules_can_be_listed_and_explained", rules_can_be_listed_and_explained),
     ("why_shows_every_way", why_shows_every_way),
+    ("why_names_the_step_that_ends_it", why_names_the_step_that_ends_it),
+    ("why_can_be_turned_round", why_can_be_turned_round),
+    ("why_knows_files_by_path_and_digest", why_knows_files_by_path_and_digest),
     ("why_finds_advisories_and_says_when_there_is_none", why_finds_advisories_and_says_when_there_is_none),
     ("completions_and_manual_are_printed", completions_and_manual_are_printed),
     ("misspelt_variables_are_told", misspelt_variables_are_told),
@@ -144,6 +147,50 @@ fn why_shows_every_way() {
     world.run("why pillow . --show 1").ends(0).shows(&["the 1 shortest of more ways"]);
     // A package without any finding has its ways as well.
     world.run("why a").ends(0).shows(&["1 way\n", "→ a 1.1   >=1"]);
+    world.run("why pillow@9.0.0").ends(0).shows(&["2 ways"]);
+    world.run("why pkg:pypi/pillow").ends(0).shows(&["2 ways"]);
+    world.run("why pillow@9.0.1").ends(3);
+}
+
+fn why_names_the_step_that_ends_it() {
+    let world = World::new();
+    world.write("uv.lock", LOCK);
+    world.run("why pillow").ends(0).shows(&["= without b 2.2 → pillow 9.0.0 it is gone"]);
+    world.run("why b").ends(0).shows(&["= no single step ends it: there are ways that share none"]);
+    let run = world.run("why a").ends(0);
+    assert!(!run.out.contains("= "), "{}", run.out);
+}
+
+fn why_can_be_turned_round() {
+    let world = World::new();
+    world.write("uv.lock", LOCK);
+    let run = world.run("why pillow --invert").ends(0);
+    assert_eq!(
+        run.out,
+        "\
+pillow 9.0.0  pkg:pypi/pillow@9.0.0
+  ← b 2.2   any version
+    ← app   >=2,<3
+    ← a 1.1   any version
+      ← app   >=1
+"
+    );
+}
+
+fn why_knows_files_by_path_and_digest() {
+    let world = World::new();
+    world.write("pyproject.toml", "[project]\nname = \"app\"\nversion = \"1\"\n");
+    world.write("models/a.json.pkl", "\u{80}\u{4}N.");
+    world.write("models/a.pkl", "I1\n.");
+    for name in ["a.pkl", "models/a.pkl", "./models/a.pkl"] {
+        let run = world.run(&format!("why {name}")).ends(0).shows(&["models/a.pkl  sha256:", "1 way\n"]);
+        assert!(!run.out.contains("json"), "{}", run.out);
+    }
+    world.run("why .pkl").ends(3);
+    let run = world.run("why a.pkl").ends(0);
+    let digest = run.out.split("sha256:").nth(1).unwrap().get(..12).unwrap().to_owned();
+    world.run(&format!("why sha256:{digest}")).ends(0).shows(&["models/a.pkl"]);
+    world.run("why sha256:00").ends(3);
 }
 
 fn why_finds_advisories_and_says_when_there_is_none() {

@@ -206,6 +206,19 @@ struct Reached<'graph> {
     distance: usize,
     /// The nodes that bring it in and that a root reaches, sorted.
     requirers: Vec<usize>,
+    /// The nodes that it brings in, sorted.
+    brings: Vec<usize>,
+}
+
+/// One step of the graph, and what no root reaches any more without it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Cut<'graph> {
+    /// The node that brings the other in.
+    pub from: &'graph NodeId,
+    /// The node that is brought in.
+    pub to: &'graph NodeId,
+    /// How many of the nodes that were asked about are gone.
+    pub gone: usize,
 }
 
 impl<'graph> Routes<'graph> {
@@ -243,7 +256,9 @@ impl<'graph> Routes<'graph> {
         let reached = |(id, distance): (&&'graph NodeId, &usize)| {
             let from = requirers.get(id).into_iter().flatten();
             let requirers = from.filter_map(|from| places.get(from).copied()).collect();
-            Reached { id, distance: *distance, requirers }
+            let to = required.get(id).into_iter().flatten();
+            let brings = to.filter_map(|to| places.get(to).copied()).collect();
+            Reached { id, distance: *distance, requirers, brings }
         };
         let reached = distance.iter().map(reached).collect();
         let requirers = requirers.into_iter().map(|(to, from)| (to, from.into_iter().collect())).collect();
@@ -258,6 +273,64 @@ impl<'graph> Routes<'graph> {
     /// The nodes that bring `id` in, sorted.
     pub fn requirers(&self, id: &NodeId) -> &[&'graph NodeId] {
         self.requirers.get(id).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The one step whose cut takes most of `targets` away: no root reaches them without it. Of equal ones the nearest
+    /// to a root, since that is the one that a project can change. None if every target can be reached by two ways that
+    /// share no step.
+    ///
+    /// Only steps of a shortest way to a target can take it away, so only those are tried: one pass over the edges each.
+    pub fn cut(&self, targets: &BTreeSet<NodeId>) -> Option<Cut<'graph>> {
+        /// Steps that are tried; those shared by most shortest ways first.
+        const MOST_TRIED: usize = 256;
+        let place = |id: &NodeId| self.reached.binary_search_by(|reached| reached.id.cmp(id)).ok();
+        let targets: Vec<usize> = targets.iter().filter_map(place).collect();
+        let mut shared: BTreeMap<(usize, usize), usize> = BTreeMap::new();
+        for target in &targets {
+            let mut to = *target;
+            while let Some(from) = self.nearest_requirer(to) {
+                let count = shared.entry((from, to)).or_default();
+                *count = count.saturating_add(1);
+                to = from;
+            }
+        }
+        let mut steps: Vec<((usize, usize), usize)> = shared.into_iter().collect();
+        steps.sort_by_key(|(step, count)| (Reverse(*count), *step));
+        let gone = |(step, _): &((usize, usize), usize)| {
+            let left = self.reached_without(*step);
+            let gone = targets.iter().filter(|target| left.get(**target) == Some(&false)).count();
+            (gone > 0).then_some((gone, *step))
+        };
+        let nearness = |from: usize| Reverse(self.reached.get(from).map_or(usize::MAX, |it| it.distance));
+        let best = steps.iter().take(MOST_TRIED).filter_map(gone);
+        let (gone, (from, to)) =
+            best.max_by_key(|(gone, (from, to))| (*gone, nearness(*from), Reverse((*from, *to))))?;
+        Some(Cut { from: self.reached.get(from)?.id, to: self.reached.get(to)?.id, gone })
+    }
+
+    /// The requirer that lies on a shortest way to a node; none for a root.
+    fn nearest_requirer(&self, to: usize) -> Option<usize> {
+        let to = self.reached.get(to).filter(|to| to.distance > 0)?;
+        let before = |from: &&usize| {
+            self.reached.get(**from).is_some_and(|from| from.distance.checked_add(1) == Some(to.distance))
+        };
+        to.requirers.iter().find(before).copied()
+    }
+
+    /// Which nodes a root still reaches when one step is gone.
+    fn reached_without(&self, gone: (usize, usize)) -> Vec<bool> {
+        let mut left = vec![false; self.reached.len()];
+        let roots = self.reached.iter().enumerate().filter(|(_, it)| it.distance == 0);
+        let mut open: Vec<usize> = roots.map(|(place, _)| place).collect();
+        while let Some(from) = open.pop() {
+            let Some(seen) = left.get_mut(from) else { continue };
+            if std::mem::replace(seen, true) {
+                continue;
+            }
+            let brings = self.reached.get(from).map(|it| it.brings.as_slice()).unwrap_or_default();
+            open.extend(brings.iter().filter(|to| (from, **to) != gone));
+        }
+        left
     }
 
     /// The first `most` ways from a root to `id`, shortest first, equal lengths in the order of identities. No way
@@ -365,6 +438,29 @@ mod tests {
         check("P>a a>b b>a b>c c>b", "c", 9, &["P>a>b>c"], false);
         check("P>a x>c c>x", "c", 9, &[], false);
         check("P>a a>a", "a", 9, &["P>a"], false);
+    }
+
+    #[test]
+    fn the_best_cut_takes_most_away_and_lies_nearest_to_a_root() {
+        for (edges, targets, expected) in [
+            ("P>a a>b b>c", "c", "P>a takes 1"),
+            ("P>a P>b a>c b>c", "c", "nothing"),
+            ("P>a P>b a>c b>c c>d", "d", "c>d takes 1"),
+            ("P>a P>b a>c a>d b>e", "c d e", "P>a takes 2"),
+            ("P>a P>b a>c a>d b>d", "c d", "P>a takes 1"),
+            ("P>a a>b b>a b>c", "c", "P>a takes 1"),
+            ("P>a x>c", "c", "nothing"),
+        ] {
+            let graph = graph(edges);
+            let id = |name: &str| NodeId::Component(Purl::pypi(&PackageName::new(name).unwrap(), Some("1")));
+            let targets: BTreeSet<NodeId> = targets.split_whitespace().map(id).collect();
+            let label = |id: &NodeId| graph.label(id).replace(" 1", "");
+            let found = match graph.routes().cut(&targets) {
+                Some(cut) => format!("{}>{} takes {}", label(cut.from), label(cut.to), cut.gone),
+                None => "nothing".to_owned(),
+            };
+            assert_eq!(found, expected, "{edges}");
+        }
     }
 
     #[test]

@@ -1,10 +1,13 @@
-//! `weighbridge why`: every way by which a package or an advisory came in, shortest first, with what each step asked for.
+//! `weighbridge why`: every way by which a package, library, advisory or file came in, shortest first, with what each
+//! step asked for and the one step without which most of it is gone; or what stands on it.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use weighbridge_core::graph::{Condition, Edge, Graph, NodeId, Relation};
+use weighbridge_core::finding::Subject;
+use weighbridge_core::graph::{Condition, Edge, Graph, Node, NodeId, NodeKind, Relation, Routes};
 use weighbridge_core::name::PackageName;
+use weighbridge_core::place::Place;
 use weighbridge_core::renderer::Show;
 use weighbridge_core::report::Report;
 
@@ -36,35 +39,63 @@ pub(super) fn run(global: &Global, why: &Why, setup: &Setup, printer: &Printer) 
         Show::First(most) => most,
         Show::All => usize::MAX,
     };
-    let text = printable(&tell(&report.graph, &found, most));
+    let text = if why.invert { invert(&report.graph, &found) } else { tell(&report.graph, &found, most) };
+    let text = printable(&text);
     printer.out(|out| out.write_all(text.as_bytes()))?;
     Ok(Exit::Pass)
 }
 
-/// The components that bear the name, or that have the vulnerability.
+/// The nodes that bear the name, lie at the path, or have the vulnerability.
 fn find(report: &Report, asked: &str) -> BTreeSet<NodeId> {
-    let mut found = BTreeSet::new();
-    if let Ok(name) = PackageName::new(asked) {
-        found.extend(
-            report
-                .graph
-                .components()
-                .filter(|(_, component)| component.name == name)
-                .map(|(id, _)| id.clone()),
-        );
-    }
+    let mut found: BTreeSet<NodeId> = report
+        .graph
+        .nodes
+        .iter()
+        .filter(|(id, node)| is_called(asked, id, node))
+        .map(|(id, _)| id.clone())
+        .collect();
     for finding in &report.findings {
         let Some(vulnerability) = &finding.vulnerability else { continue };
         let names = std::iter::once(&vulnerability.name)
             .chain(&vulnerability.aliases)
             .chain(vulnerability.records.iter().map(|record| &record.id));
         if names.into_iter().any(|name| name.eq_ignore_ascii_case(asked))
-            && let weighbridge_core::finding::Subject::Node(id) = &finding.subject
+            && let Subject::Node(id) = &finding.subject
         {
             found.insert(id.clone());
         }
     }
     found
+}
+
+/// Whether people may call the node so.
+fn is_called(asked: &str, id: &NodeId, node: &Node) -> bool {
+    match (id, &node.kind) {
+        (NodeId::Component(purl), NodeKind::Component(component)) => {
+            if asked.starts_with("pkg:") {
+                return asked == purl.as_str() || asked == purl.without_version();
+            }
+            let (name, version) = asked.split_once('@').map_or((asked, None), |(name, it)| (name, Some(it)));
+            PackageName::of(component.ecosystem, name).is_ok_and(|name| name == component.name)
+                && (version.is_none() || component.version.as_deref() == version)
+        }
+        (NodeId::Artifact(digest), NodeKind::Artifact { places, .. }) => {
+            let digest = digest.to_string();
+            let ends = |place: &Place| {
+                let text = place.to_string();
+                [&*place.path, &text].into_iter().any(|path| is_end(path, asked))
+            };
+            asked.strip_prefix("sha256:").is_some_and(|start| start.len() >= 6 && digest.starts_with(start))
+                || places.iter().any(ends)
+        }
+        _ => false,
+    }
+}
+
+/// Whether whole parts of the path end so; `./` before it says nothing.
+fn is_end(path: &str, asked: &str) -> bool {
+    let asked = asked.trim_start_matches("./");
+    !asked.is_empty() && path.strip_suffix(asked).is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
 }
 
 fn tell(graph: &Graph, found: &BTreeSet<NodeId>, most: usize) -> String {
@@ -82,7 +113,7 @@ fn tell(graph: &Graph, found: &BTreeSet<NodeId>, most: usize) -> String {
             (shown, true) => format!("the {shown} shortest of more ways (`--show`)"),
         };
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{}  {id}  {count}", graph.label(id));
+        let _ = writeln!(text, "{}  {count}", title(graph, id));
         for path in &paths.paths {
             text.push_str("\n  ");
             for (step, node) in path.iter().enumerate() {
@@ -94,6 +125,74 @@ fn tell(graph: &Graph, found: &BTreeSet<NodeId>, most: usize) -> String {
                 }
             }
             text.push('\n');
+        }
+    }
+    cut(graph, &routes, found, &mut text);
+    text
+}
+
+/// The label and the identity; of a digest what tells it from others.
+fn title(graph: &Graph, id: &NodeId) -> String {
+    let identity = match id {
+        NodeId::Artifact(digest) => format!("sha256:{}…", digest.to_string().get(..12).unwrap_or_default()),
+        other => other.to_string(),
+    };
+    format!("{}  {identity}", graph.label(id))
+}
+
+/// The one step that ends most, where there is a choice.
+fn cut(graph: &Graph, routes: &Routes<'_>, found: &BTreeSet<NodeId>, text: &mut String) {
+    let distances: Vec<usize> =
+        found.iter().filter_map(|id| routes.distance(id)).filter(|steps| *steps > 0).collect();
+    let reached = distances.len();
+    // Of what stands alone and is asked for directly there is nothing to choose.
+    if distances.iter().max().is_none_or(|steps| *steps == 1 && reached == 1) {
+        return;
+    }
+    let _ = match routes.cut(found) {
+        None => writeln!(text, "\n= no single step ends it: there are ways that share none"),
+        Some(cut) => {
+            let step = format!("{} → {}", graph.label(cut.from), graph.label(cut.to));
+            match (cut.gone, reached) {
+                (_, 1) => writeln!(text, "\n= without {step} it is gone"),
+                (gone, all) if gone == all => writeln!(text, "\n= without {step} all {all} are gone"),
+                (gone, all) => writeln!(text, "\n= without {step} most are gone: {gone} of {all}"),
+            }
+        }
+    };
+}
+
+/// Who brings each in, as a tree; what was told once is not told again.
+fn invert<'f>(graph: &'f Graph, found: &'f BTreeSet<NodeId>) -> String {
+    let routes = graph.routes();
+    let mut text = String::new();
+    for (number, id) in found.iter().enumerate() {
+        if number > 0 {
+            text.push('\n');
+        }
+        let _ = writeln!(text, "{}", title(graph, id));
+        let mut told = BTreeSet::from([id]);
+        // Who is told next, on whom it stands, and how deep.
+        let mut open: Vec<(&'f NodeId, &'f NodeId, usize)> = Vec::new();
+        let push = |open: &mut Vec<(&'f NodeId, &'f NodeId, usize)>, on: &'f NodeId, depth| {
+            open.extend(routes.requirers(on).iter().rev().map(|by| (*by, on, depth)));
+        };
+        push(&mut open, id, 1);
+        while let Some((by, on, depth)) = open.pop() {
+            let again = !told.insert(by);
+            let has_more = !routes.requirers(by).is_empty();
+            let above = if again && has_more { "  (above)" } else { "" };
+            let condition = conditions(graph, by, on);
+            let _ = writeln!(
+                text,
+                "{:indent$}← {}{condition}{above}",
+                "",
+                graph.label(by),
+                indent = 2 * depth.min(20)
+            );
+            if !again {
+                push(&mut open, by, depth.saturating_add(1));
+            }
         }
     }
     text
