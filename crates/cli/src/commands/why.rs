@@ -142,11 +142,11 @@ fn title(graph: &Graph, id: &NodeId) -> String {
 
 /// The one step that ends most, where there is a choice.
 fn cut(graph: &Graph, routes: &Routes<'_>, found: &BTreeSet<NodeId>, text: &mut String) {
-    let distances: Vec<usize> =
-        found.iter().filter_map(|id| routes.distance(id)).filter(|steps| *steps > 0).collect();
-    let reached = distances.len();
-    // Of what stands alone and is asked for directly there is nothing to choose.
-    if distances.iter().max().is_none_or(|steps| *steps == 1 && reached == 1) {
+    let mut ends = found.iter().filter(|id| routes.distance(id).is_some_and(|steps| steps > 0));
+    let reached = ends.clone().count();
+    // Of what one thing brings in, and that a root, there is nothing to choose.
+    let has_choice = |id: &NodeId| routes.distance(id) != Some(1) || routes.requirers(id).len() > 1;
+    if reached == 0 || (reached == 1 && !ends.any(has_choice)) {
         return;
     }
     let _ = match routes.cut(found) {
