@@ -34,7 +34,7 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
 }
 
 /// `shared/advisories` beside the project or above it, so that a work tree elsewhere finds it too.
-fn shared_dir(root: &Path) -> Option<PathBuf> {
+pub(crate) fn shared_dir(root: &Path) -> Option<PathBuf> {
     let root = root.canonicalize().ok()?;
     root.ancestors().map(|folder| folder.join("shared/advisories")).find(|folder| folder.is_dir())
 }
@@ -58,7 +58,8 @@ fn build(shared: &Path) -> anyhow::Result<Index> {
     Ok(builder.finish(AS_OF.parse()?, SOURCES.iter().map(ToString::to_string).collect()))
 }
 
-fn lines(path: &Path) -> anyhow::Result<Vec<u8>> {
+/// The lines of a file packed by Zstandard.
+pub(crate) fn lines(path: &Path) -> anyhow::Result<Vec<u8>> {
     let file = File::open(path).with_context(|| format!("no `{}`", path.display()))?;
     let mut bytes = Vec::new();
     ruzstd::decoding::StreamingDecoder::new(file)?.read_to_end(&mut bytes)?;

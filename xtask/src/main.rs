@@ -1,10 +1,11 @@
-//! Work on the project itself: `cargo xtask docs|example|advisories|bench|fuzz|score`.
+//! Work on the project itself: `cargo xtask docs|example|advisories|bench|fuzz|names|score`.
 
 mod advisories;
 mod bench;
 mod docs;
 mod example;
 mod fuzz;
+mod names;
 mod score;
 
 use std::path::Path;
@@ -19,11 +20,12 @@ fn main() -> anyhow::Result<()> {
         Some("example") => example::write(&root.join("examples/fraud-vision")),
         Some("advisories") => advisories::run(&root),
         Some("bench") => bench::run(&root),
+        Some("names") => names::run(&root),
         Some("fuzz") => fuzz::run(&root, std::env::args().nth(2).as_deref()),
         Some("score") if std::env::args().nth(2).as_deref() == Some("--peers") => score::peers(&root),
         Some("score") => score::write(&root),
         other => bail!(
-            "unknown task {other:?}: `cargo xtask advisories|bench|docs [--check]|example|fuzz [MINUTES]|score [--peers]`"
+            "unknown task {other:?}: `cargo xtask advisories|bench|docs [--check]|example|fuzz [MINUTES]|names|score [--peers]`"
         ),
     }
 }

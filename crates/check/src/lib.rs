@@ -5,6 +5,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may fail loudly"))]
 
+mod names;
 pub mod policy;
 pub mod rules;
 pub mod safety;
@@ -24,6 +25,8 @@ pub static CHECKS: &[&dyn Check] = &[
     &rules::d005_start_up_code::StartUpCode,
     &rules::d006_mutable_origin::MutableOrigin,
     &rules::d007_unassessable_requirement::UnassessableRequirement,
+    &rules::d010_look_alike_name::LookAlikeName,
+    &rules::d012_unknown_name::UnknownName,
     &rules::g001_dangerous_graph::DangerousGraph,
     &rules::g002_untrusted_graph::UntrustedGraph,
     &rules::k001_dangerous_keras_model::DangerousKeras,

@@ -77,6 +77,16 @@ const FIXTURES: &[Fixture] = &[
         |folder| folder.file("requirements.txt", "six==1.17.0\n"),
     ),
     (
+        "WB-D010",
+        |folder| folder.file("requirements.txt", "reqeusts==2.0\n"),
+        |folder| folder.file("requirements.txt", "requests==2.32.5\n"),
+    ),
+    (
+        "WB-D012",
+        |folder| folder.file("requirements.txt", "fastapi-llm-guardian\n"),
+        |folder| folder.file("requirements.txt", "fastapi-llm-guardian==1.0\n"),
+    ),
+    (
         "WB-G001",
         |folder| folder.file("model.onnx", beside("../../secret")),
         |folder| folder.file("model.onnx", beside("weights.bin")).file("weights.bin", [0; 16]),

@@ -14,6 +14,8 @@ pub mod d004_unrecorded_installed_file;
 pub mod d005_start_up_code;
 pub mod d006_mutable_origin;
 pub mod d007_unassessable_requirement;
+pub mod d010_look_alike_name;
+pub mod d012_unknown_name;
 pub mod g001_dangerous_graph;
 pub mod g002_untrusted_graph;
 pub mod k001_dangerous_keras_model;
