@@ -102,6 +102,9 @@ pub struct Scan {
     /// Earlier report in JSON: what it already found does not fail.
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
+    /// VEX document (OpenVEX or CycloneDX): what it says does not matter here does not fail; may be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub vex: Vec<PathBuf>,
     /// Show this many findings in full, or `all` [default: 4].
     #[arg(long, value_name = "N", value_parser = show)]
     pub show: Option<Show>,

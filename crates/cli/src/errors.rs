@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use weighbridge_advisory::SnapshotError;
-use weighbridge_check::policy::{BaselineError, ConfigError};
+use weighbridge_check::policy::{BaselineError, ConfigError, VexError};
 use weighbridge_core::opener::OpenError;
 use weighbridge_engine::flow::ScanError;
 use weighbridge_net::feed::{FeedError, StoreError};
@@ -99,6 +99,12 @@ impl From<(&Path, BaselineError)> for Failure {
         Self::usage(format!("`{}` is no baseline", path.display()))
             .because(&error)
             .hint("make one with `weighbridge scan TARGET -o baseline.json`")
+    }
+}
+
+impl From<(&Path, VexError)> for Failure {
+    fn from((path, error): (&Path, VexError)) -> Self {
+        Self::usage(format!("`{}` is no VEX document that can be used", path.display())).because(&error)
     }
 }
 

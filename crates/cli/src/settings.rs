@@ -7,7 +7,7 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use weighbridge_check::policy::{Policy, Settings, baseline_from_json};
+use weighbridge_check::policy::{Policy, Settings, Statement, baseline_from_json, vex_from_json};
 use weighbridge_core::context::{Context, ObjectStore, Python, Remote, Secret, StoreKey};
 use weighbridge_core::date::Date;
 use weighbridge_core::limits::{Cancel, Limits};
@@ -91,6 +91,7 @@ pub(crate) fn scan(
             .or(settings.fail_on)
             .unwrap_or(Policy::default().fail_on),
         ignores: settings.ignores.clone(),
+        vex: vex(&scan.vex, &settings, file.as_deref())?,
         baseline: baseline(scan.baseline.as_deref(), &settings, file.as_deref())?,
         max_age_days: (scan.max_age)
             .or(variable(setup, "WEIGHBRIDGE_MAX_AGE", number)?)
@@ -272,6 +273,19 @@ fn baseline(
     let Some(path) = typed.map(Path::to_owned).or(configured) else { return Ok(None) };
     let text = fs::read_to_string(&path).map_err(|error| Failure::unreadable(&path, &error))?;
     baseline_from_json(&text).map(Some).map_err(|error| Failure::from((path.as_path(), error)))
+}
+
+/// What the VEX documents say: those of the configuration file, whose paths count from it, then those that were typed.
+fn vex(typed: &[PathBuf], settings: &Settings, config: Option<&Path>) -> Result<Vec<Statement>, Failure> {
+    let folder = config.and_then(Path::parent).unwrap_or(Path::new(""));
+    let mut statements = Vec::new();
+    for path in settings.vex.iter().map(|path| folder.join(path)).chain(typed.iter().cloned()) {
+        let text = fs::read_to_string(&path).map_err(|error| Failure::unreadable(&path, &error))?;
+        let name = path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy());
+        let read = vex_from_json(&text, &name).map_err(|error| Failure::from((path.as_path(), error)))?;
+        statements.extend(read);
+    }
+    Ok(statements)
 }
 
 /// The day of the report: reproducible-builds.org, *SOURCE_DATE_EPOCH*, else the clock.

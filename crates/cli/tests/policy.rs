@@ -7,6 +7,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("verdicts_decide_the_exit_code", verdicts_decide_the_exit_code),
     ("findings_win_over_gaps", findings_win_over_gaps),
     ("a_baseline_forgives_what_it_knows", a_baseline_forgives_what_it_knows),
+    ("vex_that_we_wrote_can_be_answered_and_believed", vex_that_we_wrote_can_be_answered_and_believed),
     ("a_broken_baseline_is_told", a_broken_baseline_is_told),
     ("an_ignore_needs_a_reason_and_ends", an_ignore_needs_a_reason_and_ends),
     ("a_configuration_error_points_at_its_line", a_configuration_error_points_at_its_line),
@@ -35,6 +36,30 @@ fn verdicts_decide_the_exit_code() {
     world.write("medium/requirements.txt", "jinja2==3.1.5\n");
     world.run("medium --fail-on critical").ends(0);
     world.run("medium --fail-on low").ends(1);
+}
+
+fn vex_that_we_wrote_can_be_answered_and_believed() {
+    let world = bad();
+    world.run("project -o all.openvex.json").ends(1);
+    let written = std::fs::read_to_string(world.path("all.openvex.json")).unwrap();
+    // As written, every finding counts.
+    world.run("project --vex all.openvex.json").ends(1);
+    let mut document: serde_json::Value = serde_json::from_str(&written).unwrap();
+    for statement in document["statements"].as_array_mut().unwrap() {
+        statement["status"] = "not_affected".into();
+        statement["justification"] = "component_not_present".into();
+    }
+    world.write("answered.json", document.to_string());
+    world.run("project --vex answered.json").ends(0).shows(&["by VEX"]);
+    world.write("weighbridge.toml", "vex = ['answered.json']\n");
+    world.run("project").ends(0).shows(&["by VEX"]);
+    // A document that lies in the target is never believed.
+    world.write("weighbridge.toml", "");
+    world.write("project/answered.json", document.to_string());
+    world.run("project").ends(1);
+    world.write("broken.json", "{}");
+    world.run("project --vex broken.json").ends(2).says(&["broken.json", "neither OpenVEX nor CycloneDX"]);
+    world.run("project --vex none.json").ends(2).says(&["none.json"]);
 }
 
 fn findings_win_over_gaps() {

@@ -200,15 +200,30 @@ pub enum Status {
         /// Up to and including this day; none for ever.
         until: Option<Date>,
     },
+    /// A VEX document that the user named says that it does not matter here.
+    NotAffected {
+        /// Why, and who says so.
+        reason: String,
+    },
 }
 
 impl Status {
+    /// Why it does not count by somebody's decision, and until when; none for an open finding and one of the baseline.
+    pub fn decision(&self) -> Option<(&str, Option<Date>)> {
+        match self {
+            Self::Open | Self::Baseline => None,
+            Self::Ignored { reason, until } => Some((reason, *until)),
+            Self::NotAffected { reason } => Some((reason, None)),
+        }
+    }
+
     /// The word used in reports.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Open => "open",
             Self::Baseline => "baseline",
             Self::Ignored { .. } => "ignored",
+            Self::NotAffected { .. } => "not-affected",
         }
     }
 }

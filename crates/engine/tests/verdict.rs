@@ -3,7 +3,8 @@
 //! Thousands of random streams, half of them mutated: values, calls of what is on the allow-list and
 //! of what is not, attributes, state, streams inside of streams. `verdict_reference.py` loads each in a process of its
 //! own, under an audit hook that stops whatever would act, and says what that was. `WEIGHBRIDGE_TEST_STREAMS` sets how
-//! many, `WEIGHBRIDGE_TEST_SEED` which; `cargo xtask fuzz` runs it for an hour.
+//! many, `WEIGHBRIDGE_TEST_SEED` which; `cargo xtask fuzz` runs it for an hour. `WEIGHBRIDGE_TEST_PYTHON` names another
+//! Python than `python3`: names of the libraries that are installed there are tried as well as the standard library's.
 
 use std::env;
 use std::fmt::Write as _;
@@ -28,15 +29,21 @@ const STDLIB: &str = include_str!("../../check/data/globals-stdlib.tsv");
 const BATCH: usize = 500;
 
 pub(crate) fn tests() -> Vec<Trial> {
-    let python = Command::new("python3").args(["-c", "import _pickle, resource, os; os.fork"]).output();
+    let python = Command::new(python().0).args(["-c", "import _pickle, resource, os; os.fork"]).output();
     let missing = if python.is_ok_and(|output| output.status.success()) { None } else { Some("no Python") };
     let count =
         env::var("WEIGHBRIDGE_TEST_STREAMS").ok().and_then(|count| count.parse().ok()).unwrap_or(3000);
     vec![test_if(missing, "verdict::what_is_harmless_fires_no_event", move || compare(count))]
 }
 
-/// Names of the standard library on the allow-list.
-fn allowed() -> Vec<(&'static str, &'static str)> {
+/// The Python that says what happens, and whether it is another than the usual one.
+fn python() -> (String, bool) {
+    env::var("WEIGHBRIDGE_TEST_PYTHON")
+        .map_or_else(|_| ("python3".to_owned(), false), |python| (python, true))
+}
+
+/// Names on the allow-list: those of the standard library, or all.
+fn allowed(libraries: bool) -> Vec<(&'static str, &'static str)> {
     let is_standard = |module: &str| {
         let top = module.split('.').next().unwrap_or_default();
         STDLIB.lines().any(|line| line.split('\t').next() == Some(top))
@@ -45,18 +52,20 @@ fn allowed() -> Vec<(&'static str, &'static str)> {
         let mut fields = line.split('\t');
         Some((fields.next()?, fields.next()?))
     });
-    rows.filter(|(module, _)| is_standard(module)).collect()
+    rows.filter(|(module, _)| libraries || is_standard(module)).collect()
 }
 
 fn compare(count: usize) {
-    let allowed = allowed();
+    let (python, libraries) = python();
+    let mut allowed = allowed(libraries);
     assert!(allowed.len() > 100, "{}", allowed.len());
     let folder = Folder::new();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/verdict_reference.py");
-    let mut reference = Command::new("python3")
-        .arg("-I")
+    let mut reference = Command::new(python)
+        .args(["-I", "-W", "ignore"])
         .arg(script)
         .arg(folder.path())
+        .envs(["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"].map(|name| (name, "1")))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -74,6 +83,9 @@ fn compare(count: usize) {
         writeln!(list, "{module} {name}").unwrap();
     }
     send(list.as_bytes());
+    let missing: Vec<String> = serde_json::from_str(&output.next().unwrap().unwrap()).unwrap();
+    allowed.retain(|(module, _)| !missing.iter().any(|missing| missing == module));
+    assert!(allowed.len() > 100, "{}", allowed.len());
     let seed: u64 = env::var("WEIGHBRIDGE_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0);
     // Neighbouring seeds must not begin alike, and none may be zero.
     let mut random = Random(0x9e37_79b9_7f4a_7c15 ^ seed.wrapping_mul(0xd134_2543_de82_ef95));

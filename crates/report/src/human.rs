@@ -417,11 +417,12 @@ impl<'a> Teller<'a> {
     }
 
     fn ignored(&self, finding: &Finding) -> Option<Vec<Piece>> {
-        let Status::Ignored { reason, until } = &finding.status else { return None };
+        let (reason, until) = finding.status.decision()?;
+        let label = if matches!(finding.status, Status::Ignored { .. }) { "ignored:" } else { "VEX:" };
         let until = until.map(|date| format!(" (until {date})")).unwrap_or_default();
         let text = format!("{}: {}{until}", words::title(self.report, finding), escape(reason));
         Some(
-            Piece::words("ignored:", Look::Dim, 0)
+            Piece::words(label, Look::Dim, 0)
                 .into_iter()
                 .chain(Piece::words(&text, Look::Plain, 1))
                 .collect(),

@@ -11,6 +11,7 @@ mod group;
 mod human;
 mod json;
 mod markdown;
+mod openvex;
 mod sarif;
 mod short;
 mod text;
@@ -27,6 +28,7 @@ pub static RENDERERS: &[&dyn Renderer] = &[
     &human::Human,
     &json::Json,
     &markdown::Markdown,
+    &openvex::OpenVex,
     &sarif::Sarif,
     &short::Short,
 ];
@@ -68,6 +70,7 @@ mod tests {
         for (name, id) in [
             ("out/report.json", Some("json")),
             ("bom.cdx.json", Some("cyclonedx")),
+            ("a.vex.json", Some("openvex")),
             ("a.sarif", Some("sarif")),
             ("a.sarif.json", Some("sarif")),
             ("COMMENT.MD", Some("markdown")),

@@ -131,7 +131,7 @@ fn place(report: &Report, block: &Block<'_>, worst: &Finding) -> String {
 }
 
 fn ignored(report: &Report, finding: &Finding) -> Option<String> {
-    let Status::Ignored { reason, until } = &finding.status else { return None };
+    let (reason, until) = finding.status.decision()?;
     let until = until.map(|date| format!("until {date}")).unwrap_or("for ever".to_owned());
     Some(format!("{}: {} ({until})", prose(&words::title(report, finding)), prose(reason)))
 }

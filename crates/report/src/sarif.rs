@@ -201,11 +201,11 @@ fn physical(place: &Place, span: Option<&Span>) -> Tree {
 }
 
 fn suppression(finding: &Finding) -> Option<Tree> {
-    let Status::Ignored { reason, until } = &finding.status else { return None };
+    let (reason, until) = finding.status.decision()?;
     Some(object! {
         "kind": "external",
         "status": "accepted",
-        "justification": reason.as_str(),
+        "justification": reason,
         "properties": until.map(|until| object! { "until": until.to_string() }),
     })
 }

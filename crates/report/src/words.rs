@@ -192,7 +192,7 @@ pub(crate) fn by_severity<'a>(findings: impl Iterator<Item = &'a Finding>) -> St
     present.map(|(severity, count)| format!("{} {severity}", thousands(count))).collect::<Vec<_>>().join(", ")
 }
 
-/// `2 ignored, 1 expires in 6 days`, `40 in the baseline`; empty if there are none.
+/// `2 ignored, 1 expires in 6 days`, `3 by VEX`, `40 in the baseline`; empty if there are none.
 pub(crate) fn set_aside(report: &Report) -> Vec<String> {
     /// From how many days before its end an ignore is mentioned.
     const SOON_DAYS: i64 = 14;
@@ -200,10 +200,12 @@ pub(crate) fn set_aside(report: &Report) -> Vec<String> {
     let mut ignored = 0u64;
     let mut ends: Vec<i64> = Vec::new();
     let mut baseline = 0u64;
+    let mut unaffected = 0u64;
     for finding in &report.findings {
         match &finding.status {
             Status::Open => {}
             Status::Baseline => baseline = baseline.saturating_add(1),
+            Status::NotAffected { .. } => unaffected = unaffected.saturating_add(1),
             Status::Ignored { until, .. } => {
                 ignored = ignored.saturating_add(1);
                 let left =
@@ -226,6 +228,9 @@ pub(crate) fn set_aside(report: &Report) -> Vec<String> {
             });
         }
         parts.push(part);
+    }
+    if unaffected > 0 {
+        parts.push(format!("{} by VEX", thousands(unaffected)));
     }
     if baseline > 0 {
         parts.push(format!("{} in the baseline", thousands(baseline)));

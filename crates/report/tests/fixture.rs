@@ -369,6 +369,9 @@ pub(crate) fn several() -> Report {
     findings.push(Finding { status: ignored, ..urllib3 });
     let requests = vulnerability(&report, "requests 2.28.0", "CVE-2023-32681", 61, "2.31.0", false);
     findings.push(Finding { status: Status::Ignored { reason: reason(), until: None }, ..requests });
+    let excused = vulnerability(&report, "requests 2.28.0", "CVE-2024-35195", 56, "2.32.0", false);
+    let reason = "not affected: vulnerable code not in execute path (VEX by supplier in a.json)".to_owned();
+    findings.push(Finding { status: Status::NotAffected { reason }, ..excused });
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     report.findings = findings;
     report.coverage.unread = vec![

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use jsonschema::{Registry, Resource, Validator};
 use serde_json::Value;
 
-/// The validator for `sarif` or `cyclonedx`; none where the folder is not there.
+/// The validator for `sarif`, `openvex` or `cyclonedx`; none where the folder is not there.
 pub(crate) fn validator(format: &str) -> Option<Validator> {
     let (schema, others): (_, &[&str]) = match format {
         "sarif" => ("sarif-2.1.0/sarif-schema-2.1.0.json", &[]),
+        "openvex" => ("openvex-0.2.0/openvex_json_schema.json", &[]),
         _ => ("cyclonedx/bom-1.7.schema.json", &["spdx", "jsf-0.82", "cryptography-defs"]),
     };
     let folder = shared()?.join("schemas");

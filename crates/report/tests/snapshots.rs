@@ -62,6 +62,7 @@ pub(crate) fn trials() -> Vec<Trial> {
                 ("json", "json"),
                 ("sarif", "sarif"),
                 ("cyclonedx", "cdx.json"),
+                ("openvex", "vex.json"),
             ] {
                 snapshot(format!("{name}.{ending}"), format, &report, style.clone());
             }

@@ -18,7 +18,8 @@ pub enum BaselineError {
 
 /// The findings of a report in JSON, of any version of the wire.
 ///
-/// Those that were ignored are left out: they wait for their ignore to expire, and a baseline must not outlive it.
+/// Those that were ignored, or did not matter by a VEX document, are left out: they wait for their ignore to expire or for
+/// a later statement, and a baseline must not outlive it.
 ///
 /// # Errors
 /// When the text is no report.
@@ -38,7 +39,11 @@ pub fn baseline_from_json(text: &str) -> Result<BTreeSet<Fingerprint>, BaselineE
     if !report.schema.starts_with("weighbridge.report/") {
         return Err(BaselineError::Schema(report.schema));
     }
-    let ignored = Status::Ignored { reason: String::new(), until: None };
-    let counted = report.findings.iter().filter(|finding| finding.status != ignored.as_str());
+    let decided = [
+        Status::Ignored { reason: String::new(), until: None },
+        Status::NotAffected { reason: String::new() },
+    ];
+    let is_decided = |finding: &&Finding| decided.iter().any(|status| finding.status == status.as_str());
+    let counted = report.findings.iter().filter(|finding| !is_decided(finding));
     Ok(counted.map(|finding| Fingerprint::from_text(&finding.fingerprint)).collect())
 }

@@ -7,6 +7,7 @@ mod baseline;
 mod ignore;
 mod nearest;
 mod settings;
+mod vex;
 
 use std::collections::BTreeSet;
 
@@ -19,6 +20,7 @@ use weighbridge_core::report::{Artifact, Note, Verdict};
 pub use baseline::{BaselineError, baseline_from_json};
 pub use ignore::{DEFAULT_DAYS, Ignore, Until};
 pub use settings::{ConfigError, Settings, parse, parse_pyproject};
+pub use vex::{Statement, VexError, vex_from_json};
 
 /// An ignore that ends within this many days is told before it does.
 const SOON_DAYS: i32 = 14;
@@ -30,6 +32,8 @@ pub struct Policy {
     pub fail_on: Severity,
     /// Findings that do not count.
     pub ignores: Vec<Ignore>,
+    /// What VEX documents say of vulnerabilities, in the order in which the user named them.
+    pub vex: Vec<Statement>,
     /// Findings that were there before; only others count.
     pub baseline: Option<BTreeSet<Fingerprint>>,
     /// How old the advisories may be, in days; any age if none.
@@ -38,7 +42,13 @@ pub struct Policy {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { fail_on: Severity::High, ignores: Vec::new(), baseline: None, max_age_days: None }
+        Self {
+            fail_on: Severity::High,
+            ignores: Vec::new(),
+            vex: Vec::new(),
+            baseline: None,
+            max_age_days: None,
+        }
     }
 }
 
@@ -101,6 +111,8 @@ impl Policy {
                 }
             }
         }
+        let status =
+            status.or_else(|| vex::excuse(&self.vex, finding).map(|reason| Status::NotAffected { reason }));
         let known = self.baseline.as_ref().is_some_and(|known| known.contains(&finding.fingerprint));
         status.unwrap_or(if known { Status::Baseline } else { Status::Open })
     }

@@ -30,6 +30,8 @@ pub struct Settings {
     pub exclude: Vec<String>,
     /// `baseline`: path of an earlier JSON report, relative to the configuration file.
     pub baseline: Option<String>,
+    /// `vex`: paths of VEX documents, relative to the configuration file.
+    pub vex: Vec<String>,
     /// `max-age-days`: how old the advisories may be.
     pub max_age_days: Option<u32>,
     /// `show`: how many findings to show in full.
@@ -87,8 +89,8 @@ pub fn parse_pyproject(text: &str, file: &str) -> Result<Option<Settings>, Confi
     reader.settings(reader.table("tool.weighbridge", section)?).map(Some)
 }
 
-const KEYS: [&str; 8] =
-    ["baseline", "exclude", "fail-on", "ignore", "limits", "max-age-days", "offline", "show"];
+const KEYS: [&str; 9] =
+    ["baseline", "exclude", "fail-on", "ignore", "limits", "max-age-days", "offline", "show", "vex"];
 
 const IGNORE_KEYS: [&str; 9] =
     ["digest", "finding", "package", "path", "permanent", "reason", "rule", "since", "until"];
@@ -144,6 +146,11 @@ impl<'a> Reader<'a> {
                 }
                 "offline" => settings.offline = Some(self.flag("offline", value)?),
                 "show" => settings.show = Some(self.show(value)?),
+                "vex" => {
+                    let items = self.array("vex", value)?.into_iter();
+                    let paths = items.map(|item| self.text_of("vex", item).map(str::to_owned));
+                    settings.vex = paths.collect::<Result<_, _>>()?;
+                }
                 _ => return Err(self.unknown(key, "", KEYS)),
             }
         }

@@ -208,13 +208,14 @@ fn what_could_not_be_looked_at_is_no_pass() {
 #[test]
 fn a_configuration_is_read() {
     let text = "fail-on = 'medium'\nexclude = ['data/**', 'vendor/']\nbaseline = 'base.json'\nmax-age-days = 30\n\
-                show = 'all'\noffline = true\n[limits]\ndepth = 4\nunpacked-bytes = 1_000\n";
+                show = 'all'\noffline = true\nvex = ['a.json']\n[limits]\ndepth = 4\nunpacked-bytes = 1_000\n";
     let expected = Settings {
         fail_on: Some(Severity::Medium),
         ignores: Vec::new(),
         exclude: vec!["data/**".into(), "vendor".into()],
         baseline: Some("base.json".into()),
         max_age_days: Some(30),
+        vex: vec!["a.json".into()],
         show: Some(weighbridge_core::renderer::Show::All),
         offline: Some(true),
         limits: weighbridge_core::limits::Limits { depth: 4, unpacked_bytes: 1000, ..Default::default() },
@@ -247,7 +248,7 @@ fn errors_point_at_the_line_and_show_the_way_out() {
         "colour = 1\n",
         file,
         "weighbridge.toml:1: there is no setting `colour`\nhint: there are `baseline`, `exclude`, `fail-on`, \
-         `ignore`, `limits`, `max-age-days`, `offline`, `show`",
+         `ignore`, `limits`, `max-age-days`, `offline`, `show`, `vex`",
     );
     check_error(
         "[tool.weighbridge]\noffline = true\n",
@@ -356,5 +357,142 @@ fn a_baseline_is_any_report() {
     assert!(matches!(baseline_from_json(&report("other/1")), Err(BaselineError::Schema(_))));
     for text in ["", "[]", "{\"findings\": []}", "{\"schema\": \"weighbridge.report/1\"}"] {
         assert!(matches!(baseline_from_json(text), Err(BaselineError::Json(_))), "{text}");
+    }
+}
+
+/// What a document says of pillow 9.0.0 and CVE-2023-4863: the reason why it does not count.
+#[track_caller]
+fn check_vex(documents: &[&str], expected: Option<&str>) {
+    let mut vex = Vec::new();
+    for document in documents {
+        vex.extend(vex_from_json(document, "vex.json").unwrap());
+    }
+    let mut finding = vulnerable();
+    let app = NodeId::Component(Purl::pypi(&PackageName::new("app").unwrap(), Some("1")));
+    if let Subject::Node(id) = finding.subject.clone() {
+        finding.paths.paths = vec![vec![NodeId::Project("".into()), app, id]];
+    }
+    let decision = decide(&Policy { vex, ..Policy::default() }, vec![finding]);
+    let reason = match &decision.findings[0].status {
+        Status::NotAffected { reason } => Some(reason.as_str()),
+        _ => None,
+    };
+    assert_eq!(reason, expected, "{documents:?}");
+    assert_eq!(decision.verdict, if expected.is_some() { Verdict::Pass } else { Verdict::Fail });
+}
+
+/// An OpenVEX document of one statement by `maker`.
+fn open_vex(vulnerability: &str, products: &str, rest: &str) -> String {
+    format!(
+        r#"{{"@context": "https://openvex.dev/ns/v0.2.0", "@id": "urn:x", "author": "maker",
+            "timestamp": "2026-01-01T00:00:00Z", "version": 1, "statements": [
+            {{"vulnerability": {{"name": "{vulnerability}"}}, "products": [{products}], {rest}}}]}}"#
+    )
+}
+
+#[test]
+fn what_open_vex_excuses_does_not_count() {
+    let unreachable = r#""status": "not_affected", "justification": "vulnerable_code_not_in_execute_path""#;
+    let excused = Some("not affected: vulnerable code not in execute path (VEX by maker in vex.json)");
+    for (vulnerability, products, rest, expected) in [
+        ("CVE-2023-4863", r#"{"@id": "pkg:pypi/pillow@9.0.0"}"#, unreachable, excused),
+        ("cve-2023-4863", r#"{"@id": "pkg:pypi/Pillow"}"#, unreachable, excused),
+        (
+            "GHSA-j7hp-h8jx-5ppr",
+            r#"{"identifiers": {"purl": "pkg:pypi/pillow@9.0.0?x=y"}}"#,
+            unreachable,
+            excused,
+        ),
+        (
+            "PYSEC-2023-175",
+            r#"{"@id": "pkg:pypi/pillow"}"#,
+            r#""status": "fixed""#,
+            Some("fixed in this build (VEX by maker in vex.json)"),
+        ),
+        // A part of a product through which alone it came in.
+        (
+            "CVE-2023-4863",
+            r#"{"@id": "pkg:pypi/app@1", "subcomponents": [{"@id": "pkg:pypi/pillow"}]}"#,
+            unreachable,
+            excused,
+        ),
+        (
+            "CVE-2023-4863",
+            r#"{"@id": "pkg:pypi/other@1", "subcomponents": [{"@id": "pkg:pypi/pillow"}]}"#,
+            unreachable,
+            None,
+        ),
+        // Another vulnerability, version or package; a product as a whole says nothing of what it uses.
+        ("CVE-2023-4864", r#"{"@id": "pkg:pypi/pillow@9.0.0"}"#, unreachable, None),
+        ("CVE-2023-4863", r#"{"@id": "pkg:pypi/pillow@9.0.1"}"#, unreachable, None),
+        ("CVE-2023-4863", r#"{"@id": "pkg:npm/pillow@9.0.0"}"#, unreachable, None),
+        ("CVE-2023-4863", r#"{"@id": "pkg:pypi/app@1"}"#, unreachable, None),
+        ("CVE-2023-4863", "", unreachable, None),
+        ("CVE-2023-4863", r#"{"@id": "pkg:pypi/pillow"}"#, r#""status": "under_investigation""#, None),
+        (
+            "CVE-2023-4863",
+            r#"{"@id": "pkg:pypi/pillow"}"#,
+            r#""status": "affected", "action_statement": "x""#,
+            None,
+        ),
+    ] {
+        check_vex(&[&open_vex(vulnerability, products, rest)], expected);
+    }
+}
+
+#[test]
+fn the_latest_statement_counts() {
+    let pillow = r#"{"@id": "pkg:pypi/pillow"}"#;
+    let early =
+        open_vex("CVE-2023-4863", pillow, r#""status": "not_affected", "impact_statement": "no WebP here""#);
+    let late = open_vex(
+        "CVE-2023-4863",
+        pillow,
+        r#""timestamp": "2026-06-01T00:00:00Z", "status": "affected", "action_statement": "update""#,
+    );
+    check_vex(&[&early], Some("not affected: no WebP here (VEX by maker in vex.json)"));
+    check_vex(&[&early, &late], None);
+    check_vex(&[&late, &early], None);
+}
+
+#[test]
+fn what_cyclone_dx_excuses_does_not_count() {
+    for (analysis, affects, expected) in [
+        (
+            r#"{"state": "not_affected", "justification": "code_not_reachable", "detail": "no WebP here"}"#,
+            "pillow-ref",
+            Some("not affected: code not reachable: no WebP here (VEX by vex.json)"),
+        ),
+        (r#"{"state": "false_positive"}"#, "pkg:pypi/pillow@9.0.0", Some("false positive (VEX by vex.json)")),
+        (r#"{"state": "resolved"}"#, "urn:cdx:1/1#pillow-ref", Some("resolved (VEX by vex.json)")),
+        (r#"{"state": "exploitable"}"#, "pillow-ref", None),
+        (r#"{"state": "in_triage"}"#, "pillow-ref", None),
+        (r#"{"state": "not_affected"}"#, "other-ref", None),
+    ] {
+        let document = format!(
+            r#"{{"bomFormat": "CycloneDX", "specVersion": "1.7",
+                "components": [{{"name": "a", "components": [
+                    {{"bom-ref": "pillow-ref", "name": "pillow", "purl": "pkg:pypi/pillow@9.0.0"}}]}}],
+                "vulnerabilities": [{{"id": "CVE-2023-4863", "analysis": {analysis}, "affects": [{{"ref": "{affects}"}}]}}]}}"#
+        );
+        check_vex(&[&document], expected);
+    }
+}
+
+#[test]
+fn what_is_no_vex_document_is_refused_whole() {
+    let pillow = r#"{"@id": "pkg:pypi/pillow"}"#;
+    for (document, expected) in [
+        ("{", "not JSON: EOF while parsing an object at line 1 column 1"),
+        ("{}", "neither OpenVEX nor CycloneDX with analyses"),
+        (
+            r#"{"bomFormat": "CycloneDX", "vulnerabilities": []}"#,
+            "neither OpenVEX nor CycloneDX with analyses",
+        ),
+        (&open_vex("CVE-1", pillow, r#""status": "safe""#), "statement 1: no status that OpenVEX knows"),
+        (&open_vex("CVE-1", pillow, r#""status": "not_affected""#), "statement 1: not affected, and not why"),
+        (&open_vex("", pillow, r#""status": "fixed""#), "statement 1: no vulnerability"),
+    ] {
+        assert_eq!(vex_from_json(document, "a").unwrap_err().to_string(), expected);
     }
 }

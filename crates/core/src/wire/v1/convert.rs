@@ -266,13 +266,12 @@ fn finding(report: &Report, finding: &Finding) -> super::Finding {
             Status::Open => super::Status::Open,
             Status::Baseline => super::Status::Baseline,
             Status::Ignored { .. } => super::Status::Ignored,
+            Status::NotAffected { .. } => super::Status::NotAffected,
         },
-        ignored: match &finding.status {
-            Status::Ignored { reason, until } => {
-                Some(super::Ignored { reason: reason.clone(), until: until.as_ref().map(Date::to_string) })
-            }
-            Status::Open | Status::Baseline => None,
-        },
+        ignored: finding.status.decision().map(|(reason, until)| super::Ignored {
+            reason: reason.to_owned(),
+            until: until.as_ref().map(Date::to_string),
+        }),
     }
 }
 

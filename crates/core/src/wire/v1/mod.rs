@@ -346,6 +346,8 @@ pub enum Status {
     Baseline,
     /// The policy ignores it.
     Ignored,
+    /// A VEX document that the user named says that it does not matter here.
+    NotAffected,
 }
 
 /// Something that is wrong.
@@ -376,7 +378,7 @@ pub struct Finding {
     pub fingerprint: String,
     /// Whether it counts.
     pub status: Status,
-    /// Why and how long it is ignored; `null` unless it is.
+    /// Why and how long it is ignored, or why it does not matter; `null` where it counts or stands in the baseline.
     pub ignored: Option<Ignored>,
 }
 
