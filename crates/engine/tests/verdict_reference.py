@@ -133,7 +133,10 @@ def main():
             missing.add(module)
     print(json.dumps(sorted(missing)), flush=True)
     # What allowed functions import when they are first used.
-    for module in ("_strptime", "decimal", "fractions", "numbers", "zoneinfo", "encodings.latin_1", "copyreg", "warnings"):
+    for module in (
+        "_strptime", "copyreg", "decimal", "encodings.ascii", "encodings.latin_1", "encodings.raw_unicode_escape",
+        "encodings.unicode_escape", "fractions", "numbers", "warnings", "zoneinfo",
+    ):
         importlib.import_module(module)
     # What a library compiles out of its own source when it is first used.
     if "networkx" in PACKAGES - missing:
