@@ -134,6 +134,9 @@ pub struct Weighing {
     /// Compute no digest of files above 1 MiB, but where a record names one: a large model is judged at once.
     #[arg(long)]
     pub no_digests: bool,
+    /// Hash every file anew, instead of believing the digests that earlier scans kept of files that did not change.
+    #[arg(long)]
+    pub no_cache: bool,
     /// Number of threads [default: all processors].
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,

@@ -78,7 +78,7 @@ pub static VARIABLES: &[Variable] = &[
                built-in ones.",
     },
     Variable { name: "TERM", does: "`dumb`: no colour, no links and no progress bar." },
-    Variable { name: "WEIGHBRIDGE_CACHE_DIR", does: "Folder of the updated advisories." },
+    Variable { name: "WEIGHBRIDGE_CACHE_DIR", does: "Folder of the updated advisories and of kept digests." },
     Variable {
         name: "WEIGHBRIDGE_CONFIG",
         does: "Configuration file to use instead of looking for one; like `--config`.",
@@ -162,7 +162,7 @@ impl Environment {
         self.text(name).is_some_and(|value| value != "0" && !value.eq_ignore_ascii_case("false"))
     }
 
-    /// The folder for the updated advisories; none where neither a cache nor a home is known.
+    /// The folder for the updated advisories and for digests; none where neither a cache nor a home is known.
     pub fn cache_dir(&self) -> Option<PathBuf> {
         self.get("WEIGHBRIDGE_CACHE_DIR")
             .map(PathBuf::from)

@@ -50,6 +50,8 @@ pub(crate) struct Weigh {
     pub(crate) policy: Policy,
     /// The configuration file in use.
     pub(crate) config: Option<PathBuf>,
+    /// The file that keeps the digests of files; none to believe no earlier one and to keep none.
+    pub(crate) digests: Option<PathBuf>,
 }
 
 /// What `scan` needs.
@@ -142,6 +144,7 @@ pub(crate) fn context(global: &Global, setup: &Setup) -> Result<Context, Failure
         offline: global.offline || setup.environment.flag("WEIGHBRIDGE_OFFLINE"),
         python: python(PYTHON),
         remote: remote(setup)?,
+        cache: None,
     })
 }
 
@@ -198,6 +201,11 @@ fn weigh(
         },
         policy,
         config,
+        digests: setup
+            .environment
+            .cache_dir()
+            .filter(|_| !weighing.no_cache)
+            .map(|folder| folder.join("digests")),
     })
 }
 

@@ -18,6 +18,8 @@ pub(crate) struct Setup {
     pub(crate) folder: Option<PathBuf>,
     /// The day by the clock.
     pub(crate) clock: Date,
+    /// The time by the clock, in nanoseconds since 1970.
+    pub(crate) now: i64,
     /// Standard output is a terminal.
     pub(crate) out_is_terminal: bool,
     /// Standard error is a terminal.
@@ -31,12 +33,14 @@ pub(crate) struct Setup {
 impl Setup {
     /// Asks the machine.
     pub(crate) fn read() -> Self {
-        let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let seconds = now.as_secs();
         let size = terminal_size::terminal_size_of(std::io::stdout());
         Self {
             environment: Environment::read(),
             folder: std::env::current_dir().ok(),
             clock: Date::from_unix_seconds(i64::try_from(seconds).unwrap_or(i64::MAX)),
+            now: i64::try_from(now.as_nanos()).unwrap_or(i64::MAX),
             out_is_terminal: std::io::stdout().is_terminal(),
             err_is_terminal: std::io::stderr().is_terminal(),
             columns: size.map(|(width, _)| usize::from(width.0)),
@@ -55,6 +59,7 @@ impl Setup {
             ),
             folder: None,
             clock: Date::from_ymd(2026, 7, 23).unwrap(),
+            now: 0,
             out_is_terminal: false,
             err_is_terminal: false,
             columns: None,

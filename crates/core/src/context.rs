@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::cache::Cache;
 use crate::date::Date;
 use crate::limits::{Cancel, Limits};
 
@@ -24,6 +25,8 @@ pub struct Context {
     pub python: Python,
     /// Where targets that are no files of this machine come from, and how.
     pub remote: Remote,
+    /// What earlier scans found out, if it may be believed.
+    pub cache: Option<Arc<dyn Cache>>,
 }
 
 /// How to reach models that lie elsewhere, and where a hub's client keeps what it has fetched.

@@ -6,6 +6,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may fail loudly"))]
 
+pub mod cache;
 pub mod context;
 pub mod coverage;
 pub mod date;

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use crate::cache::Stamp;
 use crate::digest::Digest;
 
 /// Bytes that can be read at any offset: a file, a slice of one, unpacked bytes, an HTTP range.
@@ -18,6 +19,11 @@ pub trait Source: Send + Sync {
 
     /// The digest, where it is known without reading everything.
     fn digest(&self) -> Option<Digest> {
+        None
+    }
+
+    /// What tells this version of the file from any other, where the file system says.
+    fn stamp(&self) -> Option<Stamp> {
         None
     }
 

@@ -262,6 +262,7 @@ mod tests {
             offline: true,
             python: Python { version: "3.12.0".into(), platform: BTreeMap::new() },
             remote: Remote::default(),
+            cache: None,
         };
         let report = conclude_with(&[&Unversioned], evidence, &Policy::default(), &context);
         let titles: Vec<&str> = report.findings.iter().map(|finding| finding.title.as_str()).collect();

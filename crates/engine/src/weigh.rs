@@ -279,8 +279,12 @@ impl<'scan> Scale<'scan> {
         let asked = !chosen.is_empty() || is_record || is_claimed;
         let left_alone = source.is_remote() && source.size() > REMOTE_DIGEST_BYTES && !is_record;
         let too_large = source.size() > self.context.limits.digest_bytes && !is_record && !is_claimed;
+        // What is compared with a digest of another form has to be read.
+        let stamp = source.stamp().filter(|_| item.claimed.is_none());
+        let cache = self.context.cache.as_deref().zip(stamp);
+        let remembered = || cache.and_then(|(cache, stamp)| cache.digest(&stamp));
         if weighed.file.digest == Err(Unread::NotAsked) {
-            weighed.file.digest = match source.digest() {
+            weighed.file.digest = match source.digest().or_else(|| if asked { remembered() } else { None }) {
                 Some(digest) => Ok(digest),
                 // Nothing is left to read for the digest.
                 None if length(&head) == source.size() => {
@@ -293,6 +297,9 @@ impl<'scan> Scale<'scan> {
                 None if asked => self.digest(&input, &place, item.claimed, weighed),
                 None => Err(Unread::NotAsked),
             };
+            if let (Some((cache, stamp)), Ok(digest)) = (cache, &weighed.file.digest) {
+                cache.learn(&stamp, *digest);
+            }
             if let Err(reason) = &weighed.file.digest
                 && reason.is_gap()
             {

@@ -1,10 +1,16 @@
 //! What a walk meets, and what becomes of it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use libtest_mimic::Trial;
+use weighbridge_core::cache::{Cache, Stamp};
+use weighbridge_core::context::Context;
+use weighbridge_core::digest::Digest;
 use weighbridge_core::limits::Limits;
 use weighbridge_core::opener::OpenError;
 use weighbridge_engine::flow::ScanError;
@@ -21,6 +27,7 @@ pub(crate) fn tests() -> Vec<Trial> {
         test("open::environments_are_known_by_what_they_hold", environments),
         test("open::too_many_files_are_a_gap", too_many),
         test("open::patterns_leave_out_what_they_match", excluded),
+        test("open::a_digest_is_believed_as_long_as_the_file_is_the_same", remembered),
         test("open::several_targets_keep_their_paths_apart", several),
     ];
     #[cfg(unix)]
@@ -39,6 +46,47 @@ pub(crate) fn tests() -> Vec<Trial> {
         test_if(child::no_nobody(), "open::what_the_system_refuses_is_told", permission),
     ]);
     tests
+}
+
+/// Keeps digests, and how many times it was believed.
+#[derive(Debug, Default)]
+struct Memory {
+    kept: Mutex<BTreeMap<Stamp, Digest>>,
+    believed: AtomicUsize,
+}
+
+impl Cache for Memory {
+    fn digest(&self, stamp: &Stamp) -> Option<Digest> {
+        let found = self.kept.lock().unwrap().get(stamp).copied();
+        self.believed.fetch_add(usize::from(found.is_some()), Ordering::Relaxed);
+        found
+    }
+
+    fn learn(&self, stamp: &Stamp, digest: Digest) {
+        self.kept.lock().unwrap().insert(*stamp, digest);
+    }
+}
+
+/// The digest of the one file, and how many times an earlier one was believed so far.
+fn remembered() {
+    let memory = Arc::new(Memory::default());
+    let context = Context { cache: Some(Arc::clone(&memory) as Arc<dyn Cache>), ..context() };
+    let folder = Folder::new().file("table.lines", "say a\n".repeat(5_000));
+    let path = folder.path().join("table.lines");
+    let weighed = || {
+        let readings = weigh(&folder, &context).unwrap();
+        (readings.files["table.lines"].digest.clone().unwrap(), memory.believed.load(Ordering::Relaxed))
+    };
+    let first = Digest::of("say a\n".repeat(5_000).as_bytes());
+    assert_eq!(weighed(), (first, 0));
+    assert_eq!(weighed(), (first, usize::from(cfg!(unix))));
+    // Other bytes of the same number, and the time of the last change set back.
+    let modified = fs::metadata(&path).unwrap().modified().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    fs::write(&path, "say b\n".repeat(5_000)).unwrap();
+    fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
+    let second = Digest::of("say b\n".repeat(5_000).as_bytes());
+    assert_eq!(weighed(), (second, usize::from(cfg!(unix))));
 }
 
 fn paths(target: &str) -> Vec<String> {

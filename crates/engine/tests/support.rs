@@ -48,6 +48,7 @@ pub(crate) fn context() -> Context {
         offline: true,
         python: Python { version: "3.12.0".into(), platform: BTreeMap::new() },
         remote: Remote::default(),
+        cache: None,
     }
 }
 

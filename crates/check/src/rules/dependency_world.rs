@@ -236,6 +236,7 @@ impl Built {
             offline: true,
             python: Python { version: "3.12.0".into(), platform: BTreeMap::new() },
             remote: Remote::default(),
+            cache: None,
         };
         let routes = self.graph.routes();
         let mut artifacts = judge_artifacts(&self.facts, &self.files);

@@ -1,10 +1,14 @@
 //! `weighbridge scan`: weigh, tell, and end as the policy says.
 
+use std::sync::Arc;
 use std::time::Instant;
 
+use weighbridge_core::cache::Cache;
+use weighbridge_core::context::Context;
 use weighbridge_core::renderer::Style;
 use weighbridge_core::report::Report;
 use weighbridge_engine::flow::{self, Request};
+use weighbridge_net::digests::Digests;
 use weighbridge_read::READERS;
 
 use super::end_on_interrupt;
@@ -55,5 +59,15 @@ pub(super) fn weigh(weigh: &Weigh, setup: &Setup, printer: &Printer) -> Result<R
         policy: &weigh.policy,
     };
     let bar = Bar::new(printer.progress);
-    Ok(flow::scan(&request, &index, &source, &weigh.context, &bar)?)
+    let digests =
+        weigh.digests.as_ref().map(|path| (path, Arc::new(Digests::open(path, setup.clock, setup.now))));
+    let cache = digests.as_ref().map(|(_, digests)| Arc::clone(digests) as Arc<dyn Cache>);
+    let context = Context { cache, ..weigh.context.clone() };
+    let report = flow::scan(&request, &index, &source, &context, &bar)?;
+    if let Some((path, digests)) = digests
+        && let Err(error) = digests.save(path)
+    {
+        printer.detail(&format!("digests are not kept in `{}`: {error}", path.display()));
+    }
+    Ok(report)
 }

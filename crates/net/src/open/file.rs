@@ -6,6 +6,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use weighbridge_core::cache::Stamp;
 use weighbridge_core::coverage::Unread;
 use weighbridge_core::opener::Handle;
 use weighbridge_core::source::Source;
@@ -15,12 +16,13 @@ use weighbridge_core::source::Source;
 pub struct FileSource {
     file: File,
     size: u64,
+    stamp: Option<Stamp>,
 }
 
 impl FileSource {
     /// A source of the first `size` bytes of `file`.
     pub fn new(file: File, size: u64) -> Self {
-        Self { file, size }
+        Self { file, size, stamp: None }
     }
 
     /// Opens the regular file at `path` without following a link in its last name and without ever waiting.
@@ -40,7 +42,7 @@ impl FileSource {
         let metadata = file.metadata().map_err(unread)?;
         match special(metadata.file_type()) {
             Some(kind) => Err(Unread::Special(kind)),
-            None => Ok(Self { file, size: metadata.len() }),
+            None => Ok(Self { file, size: metadata.len(), stamp: stamp(&metadata) }),
         }
     }
 }
@@ -48,6 +50,10 @@ impl FileSource {
 impl Source for FileSource {
     fn size(&self) -> u64 {
         self.size
+    }
+
+    fn stamp(&self) -> Option<Stamp> {
+        self.stamp
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
@@ -59,6 +65,25 @@ impl Source for FileSource {
         #[cfg(windows)]
         return std::os::windows::fs::FileExt::seek_read(&self.file, part, offset);
     }
+}
+
+/// The stamp of a file; none where the system keeps no change time.
+#[cfg(unix)]
+fn stamp(metadata: &fs::Metadata) -> Option<Stamp> {
+    use std::os::unix::fs::MetadataExt as _;
+    let time = |seconds: i64, nanoseconds: i64| seconds.checked_mul(1_000_000_000)?.checked_add(nanoseconds);
+    Some(Stamp {
+        device: metadata.dev(),
+        inode: metadata.ino(),
+        size: metadata.len(),
+        modified: time(metadata.mtime(), metadata.mtime_nsec())?,
+        changed: time(metadata.ctime(), metadata.ctime_nsec())?,
+    })
+}
+
+#[cfg(not(unix))]
+fn stamp(_: &fs::Metadata) -> Option<Stamp> {
+    None
 }
 
 /// Opens a file below a root. Holds the path only once, as most files are never opened twice.

@@ -67,6 +67,7 @@ fn judge_installed(
         offline: true,
         python: Python { version: "3.12.0".to_owned(), platform: BTreeMap::new() },
         remote: Remote::default(),
+        cache: None,
     };
     let routes = graph.routes();
     let world = World {

@@ -60,6 +60,7 @@ pub(super) fn join(facts: &Facts) -> Joined {
         offline: true,
         python: Python { version: "3.12.4".into(), platform },
         remote: Remote::default(),
+        cache: None,
     };
     let files = facts.keys().map(|place| {
         let digest = Ok(Digest::of(place.name().as_bytes()));

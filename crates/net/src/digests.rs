@@ -1,0 +1,204 @@
+//! Digests of files, kept from scan to scan in one file of the cache folder.
+//!
+//! The file: eight bytes that name its form, records sorted by stamp, and the SHA-256 of all before it. A record is five
+//! numbers of the stamp, the day of its last use and the digest, all little-endian. What is damaged, of another form or
+//! missing is an empty memory: nothing but time is lost.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use weighbridge_core::cache::{Cache, Stamp};
+use weighbridge_core::date::Date;
+use weighbridge_core::digest::{Digest, Hasher};
+
+use crate::feed::atomic::replace_file;
+
+const MAGIC: &[u8; 8] = b"WBDIG\0\0\x01";
+const RECORD: usize = 5 * 8 + 4 + 32;
+const DIGEST: usize = 32;
+/// Most records that are kept: 76 MB. Those that were not used for longest go first.
+const MOST: usize = 1_000_000;
+/// A record that was not used for so many days goes.
+const DAYS: i32 = 90;
+/// A smaller file is hashed sooner than looked up, in bytes.
+const SMALLEST: u64 = 32 << 10;
+/// A file that changed less long ago may change again without a new time: its digest is not kept, in nanoseconds.
+const SETTLED: i64 = 2_000_000_000;
+
+/// Digests of files by their stamps.
+#[derive(Debug)]
+pub struct Digests {
+    known: BTreeMap<Stamp, (Digest, i32)>,
+    /// Found out or used by this scan.
+    used: Mutex<BTreeMap<Stamp, Digest>>,
+    today: i32,
+    /// The time at which the scan began, in nanoseconds since 1970.
+    now: i64,
+}
+
+impl Digests {
+    /// Reads the memory at `path`; an empty one where there is none that can be used. `now` is in nanoseconds since 1970.
+    pub fn open(path: &Path, today: Date, now: i64) -> Self {
+        let known = fs::read(path).ok().and_then(|bytes| read(&bytes)).unwrap_or_default();
+        Self { known, used: Mutex::default(), today: today.days(), now }
+    }
+
+    /// Writes the memory back, if this scan has learnt anything.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn save(&self, path: &Path) -> io::Result<()> {
+        let today = self.today;
+        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = |(stamp, digest): (&Stamp, &Digest)| self.known.get(stamp) != Some(&(*digest, today));
+        if !used.iter().any(is_news) {
+            return Ok(());
+        }
+        let mut known = self.known.clone();
+        known.extend(used.iter().map(|(stamp, digest)| (*stamp, (*digest, today))));
+        known.retain(|_, (_, day)| today.saturating_sub(*day) <= DAYS);
+        if known.len() > MOST {
+            let mut days: Vec<i32> = known.values().map(|(_, day)| *day).collect();
+            days.sort_unstable();
+            let oldest = days.get(days.len().saturating_sub(MOST)).copied().unwrap_or(today);
+            known.retain(|_, (_, day)| *day >= oldest);
+        }
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        replace_file(path, |out| out.write_all(&written(&known)))
+    }
+}
+
+impl Cache for Digests {
+    fn digest(&self, stamp: &Stamp) -> Option<Digest> {
+        let (digest, _) = self.known.get(stamp)?;
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(*stamp, *digest);
+        Some(*digest)
+    }
+
+    fn learn(&self, stamp: &Stamp, digest: Digest) {
+        if stamp.size >= SMALLEST && self.now.saturating_sub(stamp.changed) >= SETTLED {
+            self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(*stamp, digest);
+        }
+    }
+}
+
+fn written(known: &BTreeMap<Stamp, (Digest, i32)>) -> Vec<u8> {
+    let mut bytes = MAGIC.to_vec();
+    for (Stamp { device, inode, size, modified, changed }, (digest, day)) in known {
+        for number in [device, inode, size] {
+            bytes.extend(number.to_le_bytes());
+        }
+        for number in [modified, changed] {
+            bytes.extend(number.to_le_bytes());
+        }
+        bytes.extend(day.to_le_bytes());
+        bytes.extend(digest.as_bytes());
+    }
+    let mut hasher = Hasher::default();
+    hasher.update(&bytes);
+    bytes.extend(hasher.finish().as_bytes());
+    bytes
+}
+
+fn read(bytes: &[u8]) -> Option<BTreeMap<Stamp, (Digest, i32)>> {
+    let (body, seal) = bytes.split_at_checked(bytes.len().checked_sub(DIGEST)?)?;
+    if Digest::of(body).as_bytes() != seal {
+        return None;
+    }
+    let records = body.strip_prefix(MAGIC)?.chunks_exact(RECORD);
+    records.remainder().is_empty().then(|| records.filter_map(record).collect())
+}
+
+fn record(bytes: &[u8]) -> Option<(Stamp, (Digest, i32))> {
+    let number = |at: usize| Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?));
+    let time = |at: usize| Some(i64::from_le_bytes(*bytes.get(at..)?.first_chunk()?));
+    let stamp = Stamp {
+        device: number(0)?,
+        inode: number(8)?,
+        size: number(16)?,
+        modified: time(24)?,
+        changed: time(32)?,
+    };
+    let day = i32::from_le_bytes(*bytes.get(40..)?.first_chunk()?);
+    Some((stamp, (Digest::from_bytes(*bytes.get(44..)?.first_chunk()?), day)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day() -> Date {
+        Date::from_days(20_000)
+    }
+
+    fn stamp(inode: u64, size: u64, changed: i64) -> Stamp {
+        Stamp { device: 1, inode, size, modified: changed, changed }
+    }
+
+    #[test]
+    fn what_was_learnt_is_known_next_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new/digests");
+        let now = 10 * SETTLED;
+        let memory = Digests::open(&path, day(), now);
+        let (large, small, young) =
+            (stamp(1, SMALLEST, 0), stamp(2, SMALLEST - 1, 0), stamp(3, SMALLEST, now - 1));
+        for known in [large, small, young] {
+            memory.learn(&known, Digest::of(b"x"));
+        }
+        memory.save(&path).unwrap();
+        let memory = Digests::open(&path, day(), now);
+        assert_eq!(memory.digest(&large), Some(Digest::of(b"x")));
+        // Small files are not worth it, and what has just changed may change again.
+        assert_eq!((memory.digest(&small), memory.digest(&young)), (None, None));
+        for other in [stamp(9, SMALLEST, 0), stamp(1, SMALLEST + 1, 0), stamp(1, SMALLEST, 1)] {
+            assert_eq!(memory.digest(&other), None);
+        }
+    }
+
+    #[test]
+    fn what_is_not_used_for_long_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("digests");
+        let now = 10 * SETTLED;
+        let memory = Digests::open(&path, day(), now);
+        (1..=2).for_each(|inode| memory.learn(&stamp(inode, SMALLEST, 0), Digest::of(b"x")));
+        memory.save(&path).unwrap();
+        let later = Date::from_days(day().days() + DAYS);
+        let memory = Digests::open(&path, later, now);
+        assert!(memory.digest(&stamp(1, SMALLEST, 0)).is_some());
+        memory.save(&path).unwrap();
+        let memory = Digests::open(&path, Date::from_days(later.days() + 1), now);
+        memory.learn(&stamp(3, SMALLEST, 0), Digest::of(b"y"));
+        memory.save(&path).unwrap();
+        let memory = Digests::open(&path, later, now);
+        let known: Vec<bool> =
+            (1..=3).map(|inode| memory.digest(&stamp(inode, SMALLEST, 0)).is_some()).collect();
+        assert_eq!(known, [true, false, true]);
+    }
+
+    #[test]
+    fn a_damaged_memory_is_an_empty_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("digests");
+        let memory = Digests::open(&path, day(), 10 * SETTLED);
+        memory.learn(&stamp(1, SMALLEST, 0), Digest::of(b"x"));
+        memory.save(&path).unwrap();
+        let whole = fs::read(&path).unwrap();
+        for at in [0, 8, 30, 60, whole.len() - 1] {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1;
+            fs::write(&path, bytes).unwrap();
+            assert!(Digests::open(&path, day(), 0).known.is_empty());
+        }
+        fs::write(&path, &whole[..50]).unwrap();
+        assert!(Digests::open(&path, day(), 0).known.is_empty());
+        fs::write(&path, whole).unwrap();
+        assert_eq!(Digests::open(&path, day(), 0).known.len(), 1);
+    }
+}
