@@ -204,6 +204,13 @@ PANDAS = {
 }
 
 OTHER = {
+    # Functions that models hold and nobody calls while they load.
+    "gensim.matutils": {"value": "unitvec"},
+    "gensim.models.ensemblelda": {"value": "mass_masking rank_masking"},
+    "gensim.models.ldaseqmodel": {"object": "sslm"},
+    "gensim.models.tfidfmodel": {"value": "smartirs_normalize smartirs_wglobal smartirs_wlocal"},
+    # A dictionary up to statsmodels 0.10 that empties other items when one is set.
+    "statsmodels.tools.decorators": {"data": "ResettableCache"},
     # What scikit-learn 1.4 to 1.8 call their module `sklearn._loss._loss` in pickles.
     "_loss": {
         "data": "CyAbsoluteError CyExponentialLoss CyHalfBinomialLoss CyHalfGammaLoss CyHalfMultinomialLoss "
@@ -309,12 +316,14 @@ def moved(entries):
 def kind(name, why):
     last = name.rsplit(".", 1)[-1].lstrip("_")
     is_class = last[:1].isupper() or name in CLASSES or last.endswith(("_matrix", "_array", "_gen", "_frozen", "_kde"))
+    if name.endswith("_ctor"):
+        return "function"
     return "class" if is_class or why.startswith("class of") else "function"
 
 
 CLASSES = set(STDLIB["builtins"]["data"].split()) | set(NUMPY_TYPES.split()) | set(
     "array date datetime time timedelta timezone defaultdict deque dtype device matrix memmap ndarray partial poly1d "
-    "recarray record struct_time type interp1d property staticmethod".split()
+    "recarray record sslm struct_time type interp1d property staticmethod".split()
 )
 
 

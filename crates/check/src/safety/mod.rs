@@ -217,10 +217,22 @@ fn judge_call(effect: &Effect, global: &Global) -> Judgement {
     match shape::fits(entry, effect) {
         Ok(()) => HARMLESS,
         Err(why) => match entry.rule {
+            Rule::Partial => judge_partial(global, effect.arguments.first(), why),
             // A call that the rule does not know of is what these are used for in attacks.
-            Rule::Getattr | Rule::Partial | Rule::Proxy => dangerous(format!("`{global}`: {why}")),
+            Rule::Getattr | Rule::Proxy => dangerous(format!("`{global}`: {why}")),
             _ => untrusted(format!("`{global}`: {why}")),
         },
+    }
+}
+
+/// A partial function is only a value; whoever calls it in the stream is judged there. It is as bad as the function that
+/// it holds, if that is code for which merely nobody can vouch, and an attack if it is anything else.
+fn judge_partial(partial: &Global, function: Option<&Value>, why: &str) -> Judgement {
+    match function {
+        Some(Value::Global(function)) if table::allowed(function).is_none() => {
+            judge_method(function).max(untrusted(format!("`{partial}`: {why}")))
+        }
+        _ => dangerous(format!("`{partial}`: {why}")),
     }
 }
 
@@ -263,8 +275,12 @@ fn judge_state(origin: &Global, arguments: &[Value]) -> Judgement {
     let Some(entry) = table::allowed(origin) else { return judge_unknown(origin) };
     let [state] = arguments else { return untrusted("its state is not known") };
     if entry.rule == Rule::Partial {
+        let function = match state {
+            Value::Tuple(parts, _) => parts.first(),
+            _ => None,
+        };
         return shape::partial_state(state)
-            .map_or_else(|why| dangerous(format!("`{origin}`: {why}")), |()| HARMLESS);
+            .map_or_else(|why| judge_partial(origin, function, why), |()| HARMLESS);
     }
     if matches!(entry.rule, Rule::Getattr | Rule::Proxy | Rule::Nested(_) | Rule::TypeOf) {
         return untrusted(format!(

@@ -116,6 +116,9 @@ fn calls_are_judged_by_their_shape() {
         ("copyreg:_reconstructor", vec![named("shop:Scaler"), named("builtins:object"), none()], Untrusted),
         ("functools:partial", vec![named("numpy:mean")], Harmless),
         ("functools:partial", vec![named("os:system"), text("id")], Dangerous),
+        ("functools:partial", vec![named("builtins:getattr")], Dangerous),
+        ("functools:partial", vec![named("shop:scale")], Untrusted),
+        ("functools:partial", vec![Value::Unknown], Dangerous),
         ("collections:defaultdict", vec![named("builtins:int")], Harmless),
         ("collections:defaultdict", vec![named("os:getcwd")], Untrusted),
         ("torch.storage:_load_from_bytes", vec![bytes()], Harmless),
@@ -181,6 +184,7 @@ fn state_may_be_data_and_nothing_special() {
     let made_partial = || Target::ResultOf(global("functools:partial"));
     check(EffectKind::State, made_partial(), vec![partial("numpy:mean")], Harmless);
     check(EffectKind::State, made_partial(), vec![partial("os:system")], Dangerous);
+    check(EffectKind::State, made_partial(), vec![partial("shop:scale")], Untrusted);
     check(EffectKind::State, Target::Global(global("numpy:size")), vec![state(&[])], Dangerous);
     check(EffectKind::State, Target::ResultOf(global("shop:Scaler")), vec![state(&[])], Untrusted);
     check(EffectKind::SetItem, Target::ResultOf(global("collections:OrderedDict")), vec![], Harmless);
