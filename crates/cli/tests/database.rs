@@ -133,7 +133,7 @@ fn in_use(world: &World, day: &str) {
 fn an_update_replaces_the_advisories() {
     let world = world();
     world.run(". --fail-on low").ends(0);
-    world.run("db status").ends(0).shows(&["embedded", "in use", "fetched   none"]);
+    world.run("db status").ends(0).shows(&["embedded", "in use", "fetched   none", "tables    20"]);
     let server = serve(Server::Whole(good()));
     update(&world, &server, "").ends(0).shows(&["advisories of 2026-08-01, 4000 records", "before: of "]);
     in_use(&world, "2026-08-01");

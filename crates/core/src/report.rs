@@ -18,6 +18,8 @@ pub struct Report {
     pub today: Date,
     /// The advisories that were known.
     pub advisories: AdvisoryData,
+    /// The version of the tables by which model files are judged.
+    pub tables: &'static str,
     /// What there is.
     pub graph: Graph,
     /// Model files, each with the verdict of what loading it would do; ordered by path.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use weighbridge_check::CHECKS;
 use weighbridge_check::policy::{Decision, Policy};
-use weighbridge_check::safety::find_owners;
+use weighbridge_check::safety::{self, find_owners};
 use weighbridge_core::context::Context;
 use weighbridge_core::coverage::Unread;
 use weighbridge_core::graph::{Graph, Node, NodeId, NodeKind};
@@ -83,6 +83,7 @@ fn conclude_with(checks: &[&dyn Check], evidence: Evidence, policy: &Policy, con
         subject,
         today: context.today,
         advisories,
+        tables: safety::version(),
         graph,
         artifacts,
         findings,

@@ -67,6 +67,7 @@ impl Renderer for Sarif {
                 "verdict": report.verdict.as_str(),
                 "today": report.today.to_string(),
                 "advisories": report.advisories.as_of.to_string(),
+                "tables": report.tables.to_owned(),
             },
         };
         let log = object! {

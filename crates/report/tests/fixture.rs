@@ -152,6 +152,7 @@ pub(crate) fn clean(graph: Graph) -> Report {
         subject: vec![".".into()],
         today: day("2026-08-01"),
         advisories: AdvisoryData { as_of: day("2026-07-23"), records: 24_118, source: "embedded".into() },
+        tables: "2026-07-20.1",
         totals: Totals {
             packages: 214,
             unresolved: 0,

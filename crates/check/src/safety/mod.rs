@@ -12,8 +12,10 @@ mod operators;
 mod program;
 mod shape;
 mod table;
+mod version;
 
 pub use artifacts::{find_owners, judge_artifacts};
+pub use version::version;
 
 use weighbridge_core::fact::{Effect, EffectKind, Global, Operator, Target, Value};
 use weighbridge_core::report::Safety;

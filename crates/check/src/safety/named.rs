@@ -11,7 +11,7 @@ use weighbridge_core::report::Safety;
 use super::table::{self, Rule};
 use super::{HARMLESS, Judgement, dangerous, judge_unknown, untrusted};
 
-static PACKAGES_TEXT: &str = include_str!("../../data/packages.tsv");
+pub(super) static PACKAGES_TEXT: &str = include_str!("../../data/packages.tsv");
 
 /// What of a package is harmless.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

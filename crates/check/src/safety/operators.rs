@@ -11,7 +11,7 @@ use weighbridge_core::report::Safety;
 
 /// The tables, sorted by set.
 #[rustfmt::skip] // one line a set
-static TABLES: &[(&str, &str)] = &[
+pub(super) static TABLES: &[(&str, &str)] = &[
     ("cntk", include_str!("../../data/operators/cntk.tsv")),
     ("coreml", include_str!("../../data/operators/coreml.tsv")),
     ("executorch", include_str!("../../data/operators/executorch.tsv")),

@@ -8,6 +8,10 @@ static ALLOWED_TEXT: &str = include_str!("../../data/globals.tsv");
 static DANGEROUS_TEXT: &str = include_str!("../../data/globals-dangerous.tsv");
 static STDLIB_TEXT: &str = include_str!("../../data/globals-stdlib.tsv");
 
+/// All of them, as the version names them.
+#[cfg(test)]
+pub(super) static TEXTS: [&str; 3] = [ALLOWED_TEXT, DANGEROUS_TEXT, STDLIB_TEXT];
+
 /// What kind of thing an allowed global is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Kind {

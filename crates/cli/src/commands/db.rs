@@ -1,8 +1,9 @@
-//! `weighbridge db`: the advisories, where they are and how old.
+//! `weighbridge db`: the advisories, where they are and how old; the version of the tables by which models are judged.
 
 use std::io::Write;
 
 use weighbridge_advisory::Index;
+use weighbridge_check::safety;
 use weighbridge_core::date::Date;
 use weighbridge_net::feed::atomic::replace_file;
 use weighbridge_net::feed::store;
@@ -81,6 +82,7 @@ fn status(today: Date, setup: &Setup, printer: &Printer) -> Result<Exit, Failure
             )?,
             Fetched::Unreadable(error) => writeln!(out, "fetched   {error}")?,
         }
+        writeln!(out, "tables    {}, inside the program: what models may name", safety::version())?;
         Ok(())
     })?;
     let sound = matches!(fetched, Fetched::None | Fetched::Valid(..));

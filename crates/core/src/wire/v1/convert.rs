@@ -32,6 +32,7 @@ impl From<&Report> for super::Report {
                 advisories: report.advisories.as_of.to_string(),
                 source: report.advisories.source.clone(),
                 records: report.advisories.records,
+                tables: report.tables.to_owned(),
             },
             artifacts: report.artifacts.iter().map(artifact).collect(),
             roots: report.graph.nodes.iter().filter_map(|(id, node)| root(id, &node.kind)).collect(),

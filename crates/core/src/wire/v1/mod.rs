@@ -126,6 +126,9 @@ pub struct AsOf {
     pub source: String,
     /// How many advisory records can match.
     pub records: u64,
+    /// The version of the tables by which model files are judged: the day on which they last changed, and which state of
+    /// that day (`YYYY-MM-DD.N`).
+    pub tables: String,
 }
 
 /// What loading a model file would do.
