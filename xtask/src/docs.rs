@@ -105,6 +105,7 @@ fn formats() -> anyhow::Result<String> {
         (Family::Model, "Models and arrays"),
         (Family::Data, "Data"),
         (Family::Archive, "Containers"),
+        (Family::Code, "Source code"),
     ] {
         writeln!(page, "\n## {title}\n\n| id | format | known by | what is read |\n|---|---|---|---|")?;
         for about in READERS.iter().map(|reader| reader.about()).filter(|about| about.family == family) {

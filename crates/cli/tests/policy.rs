@@ -8,6 +8,10 @@ pub(crate) const TESTS: &[Test] = &[
     ("findings_win_over_gaps", findings_win_over_gaps),
     ("a_baseline_forgives_what_it_knows", a_baseline_forgives_what_it_knows),
     ("vex_that_we_wrote_can_be_answered_and_believed", vex_that_we_wrote_can_be_answered_and_believed),
+    (
+        "a_finding_says_whether_own_code_imports_the_package",
+        a_finding_says_whether_own_code_imports_the_package,
+    ),
     ("a_broken_baseline_is_told", a_broken_baseline_is_told),
     ("an_ignore_needs_a_reason_and_ends", an_ignore_needs_a_reason_and_ends),
     ("a_configuration_error_points_at_its_line", a_configuration_error_points_at_its_line),
@@ -60,6 +64,28 @@ fn vex_that_we_wrote_can_be_answered_and_believed() {
     world.write("broken.json", "{}");
     world.run("project --vex broken.json").ends(2).says(&["broken.json", "neither OpenVEX nor CycloneDX"]);
     world.run("project --vex none.json").ends(2).says(&["none.json"]);
+}
+
+fn a_finding_says_whether_own_code_imports_the_package() {
+    let world = bad();
+    let details = |world: &World| {
+        let run = world.run("project --format json").ends(1);
+        let report: serde_json::Value = serde_json::from_str(&run.out).unwrap();
+        let of = report["findings"].as_array().unwrap().iter().find(|it| it["rule"] == "WB-D001").unwrap();
+        of["details"].to_string()
+    };
+    assert!(!details(&world).contains("import"), "{}", details(&world));
+    world.write("project/train.py", "import torch\n");
+    assert!(details(&world).contains("no code of the target imports it"), "{}", details(&world));
+    let notebook =
+        r#"{"cells": [{"cell_type": "markdown"}, {"cell_type": "code", "source": "from PIL import Image"}]}"#;
+    world.write("project/b.ipynb", notebook);
+    assert!(details(&world).contains("imported by b.ipynb cell 2"), "{}", details(&world));
+    world.write("project/a.py", "import os\nimport PIL.Image\n");
+    assert!(details(&world).contains("imported by a.py:2 and 1 more"), "{}", details(&world));
+    // Code alone is nothing to weigh.
+    world.write("code/train.py", "import PIL\n");
+    world.run("code").ends(3);
 }
 
 fn findings_win_over_gaps() {

@@ -43,6 +43,9 @@ pub enum What {
     /// Code in the entry defines these types, by the names that pickles beside it call them.
     Defines(Vec<String>),
 
+    /// Code of the target imports these modules, by their names.
+    Imports(Vec<Import>),
+
     /// A folder is a project of its own.
     Project(Project),
     /// A project's manifest asks for a package.
@@ -305,6 +308,15 @@ pub struct Taken {
     pub bytes: u64,
     /// Where in the entry it is named.
     pub offset: u64,
+}
+
+/// An import of a module.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Import {
+    /// The module with those above it, such as `os.path`.
+    pub module: String,
+    /// The line of the first statement that imports it, or of a notebook the cell, from 1.
+    pub at: u32,
 }
 
 /// A folder that declares itself to be a project.

@@ -45,6 +45,8 @@ pub enum Family {
     Data,
     /// Containers of other files.
     Archive,
+    /// Source code. A target that holds nothing else is none.
+    Code,
 }
 
 /// What is known of an entry before it is read.

@@ -14,7 +14,7 @@ use weighbridge_core::coverage::{Coverage, Gap, Unread};
 use weighbridge_core::fact::{Fact, What};
 use weighbridge_core::opener::Opened;
 use weighbridge_core::place::Place;
-use weighbridge_core::reader::Reader;
+use weighbridge_core::reader::{Family, Reader};
 use weighbridge_core::world::File;
 
 use crate::exclude::Exclude;
@@ -247,7 +247,10 @@ impl Reading<'_> {
         });
         let unread: BTreeSet<Gap> = unread.collect();
         readings.coverage.unread = unread.into_iter().collect();
-        if ran.is_empty() && readings.coverage.unread.is_empty() {
+        let is_code = |id: &&str| {
+            weighbridge_read::reader(id).is_some_and(|reader| reader.about().family == Family::Code)
+        };
+        if ran.values().flatten().all(is_code) && readings.coverage.unread.is_empty() {
             return Err(ScanError::NothingToWeigh);
         }
         Ok(readings)

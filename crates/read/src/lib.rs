@@ -23,6 +23,7 @@
 
 pub mod archive;
 mod bytes;
+pub mod code;
 pub mod data;
 mod events;
 mod fault;
@@ -79,6 +80,7 @@ pub static READERS: &[&dyn Reader] = &[
     &package::PthReader,
     &package::PylockReader,
     &package::PyprojectReader,
+    &code::python::Python,
     &model::torch_legacy::TorchLegacy,
     &package::PyvenvReader,
     &model::r_data::RData,

@@ -181,7 +181,8 @@ fn say(what: &What) -> String {
         | What::Tensors(_)
         | What::Storages(_)
         | What::Takes(_)
-        | What::Defines(_) => panic!("no fact of a package: {what:?}"),
+        | What::Defines(_)
+        | What::Imports(_) => panic!("no fact of a package: {what:?}"),
     }
 }
 

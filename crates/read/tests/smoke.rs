@@ -53,6 +53,10 @@ fn seeds(id: &str) -> Vec<Vec<u8>> {
         "yaml-config" => seeds.push(
             b"%TAG !p! tag:yaml.org,2002:python/\n--- &a\nb: !p!object/apply:os.system [id]\n_target_: x.y\nc: *a\n".to_vec(),
         ),
+        "python" => {
+            seeds.push(b"import a.b as c, d\nfrom e import (f,\n  g)\nx = \"\"\"from h import i\"\"\"  # import j\n".to_vec());
+            seeds.push(br#"{"cells": [{"cell_type": "code", "source": ["import k\n", "%pip install l"]}]}"#.to_vec());
+        }
         "npy" => seeds.push(file("data/labels.npy")),
         "onnx" => seeds.push(crate::onnx::seed()),
         "cntk" => seeds.push(crate::protobuf_formats::cntk_seed()),

@@ -18,6 +18,7 @@ pub mod d010_look_alike_name;
 pub mod d012_unknown_name;
 pub mod g001_dangerous_graph;
 pub mod g002_untrusted_graph;
+mod imported;
 pub mod k001_dangerous_keras_model;
 pub mod k002_untrusted_keras_model;
 mod model_family;

@@ -115,6 +115,7 @@ impl<'a> Collected<'a> {
             | What::Defines(_)
             | What::StartUpCode(_)
             | What::SearchPath(_)
+            | What::Imports(_)
             | What::Altered(_) => {}
         }
     }
