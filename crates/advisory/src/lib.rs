@@ -12,6 +12,7 @@ pub mod advisory;
 mod builder;
 mod group;
 mod index;
+pub mod order;
 mod osv;
 pub mod pep440;
 pub mod pep508;
