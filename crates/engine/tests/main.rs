@@ -13,6 +13,7 @@ mod follow;
 mod hostile;
 #[cfg(unix)]
 mod hub_cache;
+mod index;
 mod inside;
 mod open;
 mod real;
@@ -21,6 +22,7 @@ mod rules;
 mod same;
 mod scan;
 mod server;
+mod shelf;
 mod suite;
 mod support;
 mod verdict;
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         hostile::tests(),
         #[cfg(unix)]
         hub_cache::tests(),
+        index::tests(),
         inside::tests(),
         open::tests(),
         real::tests(),

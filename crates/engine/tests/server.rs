@@ -16,6 +16,8 @@ pub(crate) struct Request {
     pub(crate) range: Option<(u64, u64)>,
     pub(crate) authorization: Option<String>,
     pub(crate) if_range: Option<String>,
+    pub(crate) if_none_match: Option<String>,
+    pub(crate) accept: Option<String>,
 }
 
 /// What it gets.
@@ -220,7 +222,8 @@ fn read(stream: &TcpStream) -> Option<Request> {
     let mut lines = BufReader::new(stream).lines();
     let first = lines.next()?.ok()?;
     let path = first.strip_prefix("GET ")?.strip_suffix(" HTTP/1.1")?.to_owned();
-    let mut request = Request { path, range: None, authorization: None, if_range: None };
+    let mut request =
+        Request { path, range: None, authorization: None, if_range: None, if_none_match: None, accept: None };
     loop {
         let line = lines.next()?.ok()?;
         let Some((name, value)) = line.split_once(": ") else { return Some(request) };
@@ -230,6 +233,8 @@ fn read(stream: &TcpStream) -> Option<Request> {
                 request.range = Some((first.parse().ok()?, last.parse().ok()?));
             }
             "authorization" => request.authorization = Some(value.to_owned()),
+            "accept" => request.accept = Some(value.to_owned()),
+            "if-none-match" => request.if_none_match = Some(value.to_owned()),
             "if-range" => request.if_range = Some(value.to_owned()),
             _ => {}
         }

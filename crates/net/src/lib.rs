@@ -1,5 +1,5 @@
 //! The world outside: openers of targets in [`mod@open`], files on servers in `remote`, the client of advisory feeds
-//! in [`feed`].
+//! in [`feed`], and the one of package indexes in [`index`].
 //!
 //! Only this crate touches foreign disks and networks, and only as its caller allows. To add a kind of target is to
 //! add one file in `open/` and one line in [`OPENERS`].
@@ -8,6 +8,7 @@
 
 pub mod digests;
 pub mod feed;
+pub mod index;
 mod online;
 pub mod open;
 pub mod remote;

@@ -1,5 +1,6 @@
 //! One GET, followed to where it leads, with patience and a bound on it.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -41,6 +42,8 @@ enum Pass {
     Token(String, Secret),
     /// A signature to its own origin alone.
     Signed(Signer),
+    /// To each of these origins a user's name and password, as the header `Authorization` holds them (RFC 7617).
+    Users(BTreeMap<String, Secret>),
 }
 
 /// An answer, and the address that gave it.
@@ -59,6 +62,10 @@ pub(crate) struct Wanted<'a> {
     pub(crate) range: Option<(u64, u64)>,
     /// The version of the file of which the range is wanted.
     pub(crate) version: Option<&'a str>,
+    /// The types of content that are understood (RFC 9110, section 12.5.1).
+    pub(crate) accept: Option<&'a str>,
+    /// The version that is there already: an answer may be that it still holds (RFC 9110, section 13.1.2).
+    pub(crate) unlike: Option<&'a str>,
 }
 
 impl Fetcher {
@@ -91,6 +98,16 @@ impl Fetcher {
         Self::with(pass, remote, cancel)
     }
 
+    /// A fetcher that shows each origin of `users` the user that belongs to it, and nobody anything else.
+    pub(crate) fn for_users(
+        _: Online,
+        remote: &Remote,
+        users: BTreeMap<String, Secret>,
+        cancel: &Cancel,
+    ) -> Result<Self, RemoteError> {
+        Self::with(Pass::Users(users), remote, cancel)
+    }
+
     fn with(pass: Pass, remote: &Remote, cancel: &Cancel) -> Result<Self, RemoteError> {
         let patience = Some(remote.patience);
         let tls = tls(remote.certificates.as_deref()).map_err(|_| RemoteError::Certificates)?;
@@ -110,7 +127,8 @@ impl Fetcher {
         Ok(Self { agent: config.new_agent(), pass, patience: remote.patience, cancel: cancel.clone() })
     }
 
-    /// Asks for `wanted` at `url` and wherever that leads. The answer has the status 200, 206 or 416.
+    /// Asks for `wanted` at `url` and wherever that leads. The answer has the status 200, 206 or 416, or 304 where a
+    /// version was named that is there already.
     pub(crate) fn get(&self, url: &Url, wanted: Wanted<'_>) -> Result<Answer, RemoteError> {
         let mut url = url.clone();
         for _ in 0..=REDIRECTS {
@@ -118,6 +136,7 @@ impl Fetcher {
             let status = answer.response.status().as_u16();
             match status {
                 200 | 206 | 416 => return Ok(answer),
+                304 if wanted.unlike.is_some() => return Ok(answer),
                 301 | 302 | 303 | 307 | 308 => {
                     let location =
                         answer.header("location").ok_or_else(|| answer.wrong("it leads nowhere"))?;
@@ -169,7 +188,18 @@ impl Fetcher {
         if let Some(version) = wanted.version {
             request = request.header("If-Range", version);
         }
+        if let Some(accept) = wanted.accept {
+            request = request.header("Accept", accept);
+        }
+        if let Some(version) = wanted.unlike {
+            request = request.header("If-None-Match", version);
+        }
         match &self.pass {
+            Pass::Users(users) => {
+                if let Some(user) = users.get(&url.origin()) {
+                    request = request.header("Authorization", user.reveal());
+                }
+            }
             Pass::Token(hub, token) if *hub == url.origin() => {
                 request = request.header("Authorization", format!("Bearer {}", token.reveal()));
             }

@@ -105,7 +105,7 @@ impl RangeSource {
     /// The file at `url`, whose size the server must tell.
     pub(crate) fn ask(fetcher: Arc<Fetcher>, url: Url, most_bytes: u64) -> Result<Self, RemoteError> {
         let mut state = State::default();
-        let mut answer = fetcher.get(&url, Wanted { range: Some((0, BLOCK - 1)), version: None })?;
+        let mut answer = fetcher.get(&url, Wanted { range: Some((0, BLOCK - 1)), ..Wanted::default() })?;
         let size = match answer.response.status().as_u16() {
             206 => {
                 let stated =
@@ -163,7 +163,7 @@ impl RangeSource {
         let range = Some((first, last));
         let known = state.known.clone();
         let version = known.as_ref().and_then(|known| known.version.condition());
-        let wanted = Wanted { range, version };
+        let wanted = Wanted { range, version, ..Wanted::default() };
         let asked = match &known {
             Some(known) => match self.fetcher.get(&known.url, wanted) {
                 // The signature of an address in a store expires; the place that leads there makes a new one.

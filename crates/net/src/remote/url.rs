@@ -66,7 +66,7 @@ impl Url {
         } else {
             let path = self.path.split('?').next().unwrap_or_default();
             let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-            Self::parse(&format!("{}{folder}/{location}", self.origin()))?
+            Self::parse(&format!("{}{}", self.origin(), without_dots(&format!("{folder}/{location}"))))?
         };
         if self.secure && !joined.secure {
             return Err(RemoteError::Address {
@@ -85,6 +85,14 @@ impl Url {
             path.push_str(&encode(name));
         }
         Self { path, ..self.clone() }
+    }
+
+    /// This address with more at the end of its path.
+    pub(crate) fn with_suffix(&self, suffix: &str) -> Self {
+        let (path, query) =
+            self.path.split_once('?').map_or((self.path.as_str(), None), |(path, query)| (path, Some(query)));
+        let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+        Self { path: format!("{path}{suffix}{query}"), ..self.clone() }
     }
 
     /// This address with a query.
@@ -124,6 +132,26 @@ impl fmt::Display for Url {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}{}", self.origin(), without_query(&self.path))
     }
+}
+
+/// A path without the steps `.` and `..`, which a browser would take before it asks (RFC 3986, section 5.2.4).
+fn without_dots(path: &str) -> String {
+    let end = path.find(['?', '#']).unwrap_or(path.len());
+    let (path, rest) = path.split_at(end);
+    let mut steps: Vec<&str> = Vec::new();
+    for step in path.split('/').skip(1) {
+        match step {
+            "." => {}
+            ".." => {
+                steps.pop();
+            }
+            step => steps.push(step),
+        }
+    }
+    if path.ends_with("/.") || path.ends_with("/..") {
+        steps.push("");
+    }
+    format!("/{}{rest}", steps.join("/"))
 }
 
 fn without_query(text: &str) -> &str {
@@ -243,6 +271,8 @@ mod tests {
         assert_eq!(sent("//cdn.example/a").unwrap(), "https://cdn.example/a");
         assert_eq!(sent("/b").unwrap(), "https://hub.example/b");
         assert_eq!(sent("c").unwrap(), "https://hub.example/org/name/c");
+        assert_eq!(sent("../../d/./e?f=../g#h").unwrap(), "https://hub.example/d/e?f=../g");
+        assert_eq!(sent("../../../../d/..").unwrap(), "https://hub.example/");
         for location in ["http://127.0.0.1/a", "http://cdn.example/a", "ftp://cdn.example/a"] {
             assert!(sent(location).is_err(), "{location}");
         }

@@ -1,0 +1,97 @@
+//! Asks the installed pip or uv which index is built into it. This is the one place that starts a program, and never
+//! one out of the target: a Python that takes no module from the folder it runs in, or uv.
+
+use std::io::Read;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::{IndexError, Named};
+
+/// How long a program may take to answer.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// Most bytes of its answer.
+const MOST_BYTES: u64 = 1 << 20;
+
+/// Prints the version of pip and the address of the index in its own constants.
+const QUESTION: &str =
+    "import pip; from pip._internal.models.index import PyPI; print(pip.__version__, PyPI.simple_url)";
+
+/// The default of the first installer that answers.
+///
+/// # Errors
+/// [`IndexError::NoIndex`] if none does.
+pub(super) fn for_default(may_ask: bool, uv_first: bool) -> Result<Named, IndexError> {
+    if !may_ask {
+        return Err(IndexError::NoIndex("nothing names one; name it with `--index-url`".to_owned()));
+    }
+    let found = if uv_first { uv().or_else(pip) } else { pip().or_else(uv) };
+    found.ok_or_else(|| {
+        let reason = "nothing names one, and neither pip nor uv answers; name it with `--index-url`";
+        IndexError::NoIndex(reason.to_owned())
+    })
+}
+
+fn pip() -> Option<Named> {
+    ["python3", "python"].into_iter().find_map(|python| {
+        // `-I`: neither the folder nor the variables of Python decide which pip this is.
+        let answer = run(Command::new(python).args(["-I", "-c", QUESTION]))?;
+        let (version, url) = answer.trim().split_once(' ')?;
+        url.contains("://").then(|| Named::new(url, format!("the default of pip {version}")))
+    })
+}
+
+fn uv() -> Option<Named> {
+    let help = run(Command::new("uv").args(["pip", "install", "--help", "--no-config"]))?;
+    let version = run(Command::new("uv").arg("--version"))?;
+    let url = default_in_help(&help)?;
+    Some(Named::new(url, format!("the default of {}", version.lines().next()?.split(" (").next()?.trim())))
+}
+
+/// The address that uv's help gives for `--default-index`: `(by default: <URL>)`.
+fn default_in_help(help: &str) -> Option<&str> {
+    let (_, after) = help.split_once("--default-index")?;
+    let (_, after) = after.split_once("by default: ")?;
+    let url = after.trim_start().trim_start_matches('<');
+    let url = url.split(|letter: char| letter.is_whitespace() || matches!(letter, '>' | ')')).next()?;
+    url.contains("://").then_some(url)
+}
+
+/// What a program prints that ends well and in time. It stands in the root folder, so that no file of a project changes
+/// what it does.
+fn run(command: &mut Command) -> Option<String> {
+    let command = command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().ok()?;
+    let mut pipe = child.stdout.take()?;
+    let reader = thread::spawn(move || {
+        let mut text = Vec::new();
+        pipe.by_ref().take(MOST_BYTES).read_to_end(&mut text).ok().map(|_| text)
+    });
+    let began = Instant::now();
+    let status = loop {
+        match child.try_wait() {
+            Ok(Some(status)) => break status,
+            Ok(None) if began.elapsed() < PATIENCE => thread::sleep(Duration::from_millis(5)),
+            _ => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return None;
+            }
+        }
+    };
+    let text = reader.join().ok().flatten()?;
+    status.success().then(|| String::from_utf8_lossy(&text).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_stands_in_the_help() {
+        let help = "      --default-index <DEFAULT_INDEX>\n          The default package index (by default: \
+                    <https://index.example/simple>) [env: X]\n";
+        assert_eq!(default_in_help(help), Some("https://index.example/simple"));
+        assert_eq!(default_in_help("--index (by default: <https://no.example>)"), None);
+    }
+}
