@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::coverage::Unread;
 use crate::digest::{Claimed, Digest};
+use crate::ecosystem::Ecosystem;
 use crate::name::PackageName;
 use crate::place::Evidence;
 
@@ -72,6 +73,12 @@ pub enum What {
     StartUpCode(String),
     /// A `.pth` line that adds a folder to the module search path.
     SearchPath(String),
+    /// A conda package that lies installed (`conda-meta/*.json`).
+    CondaPackage(CondaPackage),
+    /// Where installers are told to look for packages.
+    Index(PackageIndex),
+    /// Code that runs when a package is installed.
+    InstallCode(InstallCode),
 }
 
 /// What is stated of the bytes of an entry, and what they are.
@@ -330,14 +337,17 @@ pub struct Project {
     pub requires_python: Option<String>,
 }
 
-/// A requirement for a package (PEP 508), parsed and put in canonical form by the reader.
+/// A requirement for a package (PEP 508, or a *MatchSpec* of conda), parsed and put in canonical form by the reader.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Requirement {
+    /// Whose rules name and specifier follow.
+    pub ecosystem: Ecosystem,
     /// The package.
     pub name: PackageName,
     /// Extras asked for, sorted.
     pub extras: Vec<PackageName>,
-    /// Version specifiers in canonical form, empty for any version.
+    /// Version specifiers in canonical form, empty for any version. Those of conda may name a build behind a space:
+    /// `==1.26.4 py311h64a7726_0`.
     pub specifier: String,
     /// Environment marker in canonical form.
     pub marker: Option<String>,
@@ -406,6 +416,8 @@ pub enum Role {
 /// A package as a lock file fixes it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Locked {
+    /// Whose rules name and version follow.
+    pub ecosystem: Ecosystem,
     /// The package.
     pub name: PackageName,
     /// Its version; a source tree may have none.
@@ -459,4 +471,62 @@ pub struct Recorded {
     pub digest: Option<Digest>,
     /// Size in bytes, where one is stated.
     pub size: Option<u64>,
+}
+
+/// A conda package that lies installed in an environment.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct CondaPackage {
+    /// The package.
+    pub name: PackageName,
+    /// Its version as stated.
+    pub version: String,
+    /// The build: one version is built anew for other Pythons and libraries.
+    pub build: String,
+    /// The channel that it came from, without credentials.
+    pub channel: Option<String>,
+    /// SHA-256 of the package file, where stated.
+    pub digest: Option<Digest>,
+    /// What it asks for.
+    pub requires: Vec<Requirement>,
+    /// What the user asked for by hand that brought it in, as it was written.
+    pub requested: Option<String>,
+    /// Stated licence.
+    pub licence: Option<String>,
+    /// Its files; paths are relative to the folder of the environment.
+    pub files: Vec<Recorded>,
+}
+
+/// A place where an installer is told to look for packages, by an option, a channel or a setting.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct PackageIndex {
+    /// What part it plays.
+    pub kind: IndexKind,
+    /// URL without credentials, host, path or name of a channel as it is written; empty for [`IndexKind::Without`].
+    pub location: String,
+}
+
+/// The part that an index plays.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum IndexKind {
+    /// It takes the place of the usual one (`--index-url`).
+    Main,
+    /// It is asked beside the others without priority (`--extra-index-url`).
+    Extra,
+    /// A page or folder with links to files (`--find-links`).
+    Links,
+    /// A host whose certificate is not checked (`--trusted-host`).
+    Trusted,
+    /// A channel of conda.
+    Channel,
+    /// No index is asked (`--no-index`).
+    Without,
+}
+
+/// Code that an installer runs.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct InstallCode {
+    /// What makes it run: `conda post-link script`, `setup.py command`.
+    pub kind: &'static str,
+    /// Its first line that does something.
+    pub beginning: String,
 }

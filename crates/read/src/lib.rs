@@ -46,6 +46,7 @@ pub static READERS: &[&dyn Reader] = &[
     &model::catboost::CatBoost,
     &model::cntk::Cntk,
     &archive::compressed::Compressed,
+    &package::CondaEnvironmentReader,
     &package::ConstraintsReader,
     &model::coreml::CoreMl,
     &data::dataset::Dataset,

@@ -32,6 +32,7 @@ mod known;
 mod npy;
 mod onnx;
 mod onnx_builder;
+mod package_conda;
 mod package_corpus;
 mod package_facts;
 mod package_hostile;
@@ -79,6 +80,7 @@ fn main() {
         known::trials(),
         npy::trials(),
         onnx::trials(),
+        package_conda::trials(),
         package_corpus::trials(),
         package_hostile::trials(),
         package_installed::trials(),

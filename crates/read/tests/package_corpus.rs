@@ -71,6 +71,7 @@ fn every_file_is_understood(files: &[(PathBuf, &'static str)]) {
     }
     assert!(problems.is_empty(), "{problems:#?}");
     let expected = [
+        ("conda-environment", 9),
         ("constraints", 1),
         ("poetry-lock", 4),
         ("pylock", 2),
@@ -88,7 +89,27 @@ import re, sys, tomllib
 path, kind = sys.argv[1:]
 name = lambda text: re.sub(r"[-_.]+", "-", text).lower()
 out = []
-if kind in ("requirements", "constraints"):
+if kind == "conda-environment":
+    # The files are plain lists: items of `dependencies` by their indentation, and those of `pip` deeper.
+    inside, pip, conda_count, pip_count, channel = False, None, 0, 0, False
+    for line in open(path, encoding="utf-8"):
+        line = line.split(" #")[0].rstrip()
+        if re.match(r"[a-z_-]+:", line):
+            inside, pip = line.startswith("dependencies:"), None
+            continue
+        item = re.match(r"( *)- +(.*)", line)
+        if not inside or not item:
+            continue
+        depth = len(item[1])
+        if item[2] == "pip:":
+            pip = depth
+        elif pip is not None and depth > pip:
+            pip_count += not item[2].startswith("-")
+        else:
+            pip = None
+            conda_count += 1
+    out = [str(conda_count), str(pip_count)]
+elif kind in ("requirements", "constraints"):
     text = open(path, encoding="utf-8-sig").read()
     text = re.sub(r"\\\n", " ", text)
     lines = [re.sub(r"(^|\s)#.*", "", line).strip() for line in text.splitlines()]
@@ -157,6 +178,7 @@ fn nothing_is_lost(files: &[(PathBuf, &'static str)]) {
 }
 
 fn ours(reading: &Reading, id: &str) -> Vec<String> {
+    use weighbridge_core::ecosystem::Ecosystem;
     use weighbridge_core::fact::{Origin, Role};
     let count =
         |test: &dyn Fn(&Role) -> bool| reading.requires().filter(|requires| test(&requires.role)).count();
@@ -172,6 +194,13 @@ fn ours(reading: &Reading, id: &str) -> Vec<String> {
             let editable = reading.requires().filter(editable).count();
             let digests = reading.requires().map(|requires| requires.requirement.digests.len()).sum();
             numbers(&[reading.requires().count() - editable, editable, reading.follows.len(), digests])
+        }
+        "conda-environment" => {
+            let of = |ecosystem| {
+                let requires = reading.requires();
+                requires.filter(|requires| requires.requirement.ecosystem == ecosystem).count()
+            };
+            numbers(&[of(Ecosystem::Conda), of(Ecosystem::PyPi)])
         }
         "pyproject" => numbers(&[
             count(&|role| matches!(role, Role::Runtime | Role::Constraint)),

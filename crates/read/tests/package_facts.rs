@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use weighbridge_core::coverage::Unread;
-use weighbridge_core::fact::{Fact, Locked, Origin, Requirement, Requires, Role, What};
+use weighbridge_core::ecosystem::Ecosystem;
+use weighbridge_core::fact::{CondaPackage, Fact, Locked, Origin, Requirement, Requires, Role, What};
 use weighbridge_core::input::Input;
 use weighbridge_core::limits::{Cancel, Limits};
 use weighbridge_core::place::{Class, Place, Span};
@@ -124,7 +125,9 @@ fn say(what: &What) -> String {
         ),
         What::Requires(requires) => say_requires(requires),
         What::Locked(locked) => {
-            let mut text = format!("locked {} {}", locked.name, locked.version.as_deref().unwrap_or("-"));
+            let kind = if locked.ecosystem == Ecosystem::Conda { "conda:" } else { "" };
+            let version = locked.version.as_deref().unwrap_or("-");
+            let mut text = format!("locked {kind}{} {version}", locked.name);
             text.push_str(&say_origin(&locked.origin));
             text.push_str(&say_digests(locked.digests.iter().map(ToString::to_string).collect()));
             if let Some(marker) = &locked.marker {
@@ -176,6 +179,9 @@ fn say(what: &What) -> String {
         }
         What::StartUpCode(code) => format!("code {code}"),
         What::SearchPath(path) => format!("path {path}"),
+        What::CondaPackage(package) => say_conda(package),
+        What::Index(index) => format!("index {:?} {}", index.kind, index.location).trim_end().to_owned(),
+        What::InstallCode(code) => format!("{}: {}", code.kind, code.beginning),
         What::Format(_)
         | What::Effect(_)
         | What::Tensors(_)
@@ -184,6 +190,20 @@ fn say(what: &What) -> String {
         | What::Defines(_)
         | What::Imports(_) => panic!("no fact of a package: {what:?}"),
     }
+}
+
+fn say_conda(package: &CondaPackage) -> String {
+    let mut text = format!("conda {} {} {}", package.name, package.version, package.build);
+    text.extend(package.channel.iter().map(|channel| format!(" from {channel}")));
+    text.push_str(&say_digests(package.digest.iter().map(ToString::to_string).collect()));
+    text.extend(package.requested.iter().map(|asked| format!(" requested `{asked}`")));
+    text.extend(package.licence.iter().map(|licence| format!(" licence {licence}")));
+    text.extend(package.requires.iter().map(|it| format!(" | {}", say_requirement(it))));
+    text.extend(package.files.iter().map(|file| {
+        let digest = file.digest.map_or("-".to_owned(), |digest| digest.to_string()[..4].to_owned());
+        format!(" + {} {digest}", file.path)
+    }));
+    text
 }
 
 fn say_requires(requires: &Requires) -> String {
@@ -199,7 +219,10 @@ fn say_requires(requires: &Requires) -> String {
 }
 
 fn say_requirement(requirement: &Requirement) -> String {
-    let mut text = requirement.name.to_string();
+    let mut text = match requirement.ecosystem {
+        Ecosystem::PyPi => requirement.name.to_string(),
+        other => format!("{other}:{}", requirement.name),
+    };
     if !requirement.extras.is_empty() {
         let extras: Vec<&str> = requirement.extras.iter().map(|extra| extra.as_str()).collect();
         text.push_str(&format!("[{}]", extras.join(",")));

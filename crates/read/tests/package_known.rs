@@ -14,11 +14,6 @@ fn what_asks_for_packages_is_told() {
         |path: &str, content: &str, expected: &[&str]| check("known-manifests", path, content, expected);
     told("Pipfile.lock", "{}", &["ended: Pipfile lock, not read by this version"]);
     told(
-        "environment.yml",
-        "name: a\ndependencies:\n  - numpy\n",
-        &["ended: conda environment, not read by this version"],
-    );
-    told(
         "setup.py",
         "setup(install_requires=['numpy'])",
         &["ended: requirements in `setup.py`, not read by this version"],
@@ -26,15 +21,12 @@ fn what_asks_for_packages_is_told() {
     // Nothing is missed here.
     told("setup.py", "from setuptools import setup\nsetup()\n", &[]);
     told("setup.cfg", "[flake8]\nmax-line-length = 100\n", &[]);
-    told("docker/environment.yml", "services:\n  web: {}\n", &[]);
 }
 
 fn names_are_claimed() {
     for (path, expected) in [
         ("a/Pipfile", Claim::ByName),
-        ("dev-environment.yaml", Claim::ByName),
         ("gpu.conda-lock.yml", Claim::ByName),
-        ("conda.yaml", Claim::ByName),
         ("settings.yml", Claim::No),
         ("lib/site-packages/a/setup.py", Claim::No),
     ] {

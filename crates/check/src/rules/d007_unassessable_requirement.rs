@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use weighbridge_advisory::pep440::Version;
+use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::Origin;
 use weighbridge_core::finding::{Finding, Remedy, Severity};
 use weighbridge_core::graph::{NodeId, Relation};
@@ -50,6 +51,9 @@ impl Check for UnassessableRequirement {
         for (place, lines) in versions_out_of_order(world) {
             findings.push(unreadable(place, &lines));
         }
+        for (place, lines) in packages_of_conda(world) {
+            findings.push(unmatched(place, &lines));
+        }
     }
 }
 
@@ -89,7 +93,7 @@ fn unreadable(place: &Place, lines: &BTreeSet<Line>) -> Finding {
 /// Components whose version is none by PEP 440, by the first place that names them.
 fn versions_out_of_order<'w>(world: &'w World<'_>) -> BTreeMap<&'w Place, BTreeSet<Line>> {
     let mut found: BTreeMap<&Place, BTreeSet<Line>> = BTreeMap::new();
-    for (id, component) in world.graph.components() {
+    for (id, component) in world.graph.components().filter(|(_, it)| it.ecosystem == Ecosystem::PyPi) {
         let Some(version) = component.version.as_deref().filter(|text| Version::parse(text).is_err()) else {
             continue;
         };
@@ -101,6 +105,32 @@ fn versions_out_of_order<'w>(world: &'w World<'_>) -> BTreeMap<&'w Place, BTreeS
         }
     }
     found
+}
+
+/// Packages of conda with a version, by the first place that names them: no advisory is written for them.
+fn packages_of_conda<'w>(world: &'w World<'_>) -> BTreeMap<&'w Place, BTreeSet<Line>> {
+    let mut found: BTreeMap<&Place, BTreeSet<Line>> = BTreeMap::new();
+    for (id, component) in world.graph.components().filter(|(_, it)| it.ecosystem == Ecosystem::Conda) {
+        let evidence = world.graph.nodes.get(id).and_then(|node| node.evidence.first());
+        let matched = world.matches.iter().any(|matched| matched.component == *id);
+        if let (Some(version), Some(evidence), false) = (&component.version, evidence, matched) {
+            let line = (evidence.span.clone(), format!("{} {version}", component.name));
+            found.entry(&evidence.place).or_default().insert(line);
+        }
+    }
+    found
+}
+
+fn unmatched(place: &Place, lines: &BTreeSet<Line>) -> Finding {
+    let count = counted(lines.len(), "conda package has", "conda packages have");
+    Finding {
+        title: format!("{count} no advisories to be compared with"),
+        details: shortened(lines.iter().map(told)),
+        remedy: Some(Remedy::Manual(
+            "scan the environment that is made of them: the Python packages in it are compared".to_owned(),
+        )),
+        ..about_place(&RULE, place, first_line(lines), &["unmatched", &place.path])
+    }
 }
 
 fn told((span, text): &Line) -> String {

@@ -50,6 +50,7 @@ pub(super) fn check(check: &dyn Check, built: Built, expected: &str) {
 /// A requirement of a manifest.
 pub(super) fn requires(name: &str, origin: Origin) -> What {
     let requirement = Requirement {
+        ecosystem: Ecosystem::PyPi,
         name: PackageName::new(name).unwrap(),
         extras: vec![],
         specifier: String::new(),
@@ -216,6 +217,7 @@ impl Built {
 
     pub(super) fn locked(self, name: &str, origin: Origin) -> Self {
         let locked = Locked {
+            ecosystem: Ecosystem::PyPi,
             name: PackageName::new(name).unwrap(),
             version: Some("1".into()),
             origin,

@@ -116,6 +116,9 @@ impl<'a> Collected<'a> {
             | What::StartUpCode(_)
             | What::SearchPath(_)
             | What::Imports(_)
+            | What::CondaPackage(_)
+            | What::Index(_)
+            | What::InstallCode(_)
             | What::Altered(_) => {}
         }
     }

@@ -7,6 +7,7 @@ use weighbridge_core::fact::{Origin, Requires, Role};
 use weighbridge_core::graph::{Component, Condition, NodeId};
 use weighbridge_core::name::PackageName;
 use weighbridge_core::place::{Class, Evidence, Place};
+use weighbridge_core::purl::Purl;
 
 use super::collect::{Collected, Said};
 use super::draw::{Drawing, at_best};
@@ -60,7 +61,7 @@ impl Manifest<'_, '_> {
         drawing: &mut Drawing,
     ) {
         let requirement = &requires.requirement;
-        self.resolver.mention(&requirement.name, scopes);
+        self.resolver.mention(requirement, scopes);
         let holds = self.project.markers.holds(requirement.marker.as_deref(), extra_of(&requires.role));
         if requires.role == Role::Constraint || !holds || self.is_own(requires) {
             return;
@@ -68,7 +69,7 @@ impl Manifest<'_, '_> {
         if let Some(other) = self.project_meant(&requirement.origin) {
             let condition = condition_of(requires);
             drawing.depends(&self.project.id, &other, condition, evidence.clone());
-            asked.insert((self.project.id.clone(), requirement.name.clone()));
+            asked.insert((self.project.id.clone(), requirement.ecosystem, requirement.name.clone()));
             return;
         }
         let answers = self.resolver.answer(self.place, requires, scopes);
@@ -88,7 +89,7 @@ impl Manifest<'_, '_> {
             if requires.via.is_empty() || self.is_via_project(requires) {
                 let evidence = at_best(evidence, class);
                 drawing.depends(&self.project.id, &id, condition_of(requires), evidence);
-                asked.insert((self.project.id.clone(), requirement.name.clone()));
+                asked.insert((self.project.id.clone(), requirement.ecosystem, requirement.name.clone()));
             }
         }
     }
@@ -131,7 +132,8 @@ impl Manifest<'_, '_> {
 
     /// A project that asks for itself only asks for more of its own extras, all of which count anyway.
     fn is_own(&self, requires: &Requires) -> bool {
-        self.project.package == Some(&requires.requirement.name)
+        let requirement = &requires.requirement;
+        requirement.ecosystem == Ecosystem::PyPi && self.project.package == Some(&requirement.name)
     }
 
     fn is_via_project(&self, requires: &Requires) -> bool {
@@ -160,9 +162,9 @@ impl Manifest<'_, '_> {
         drawing: &mut Drawing,
     ) -> NodeId {
         let requirement = &requires.requirement;
-        let id = NodeId::Component(weighbridge_core::purl::Purl::pypi(&requirement.name, version));
+        let id = NodeId::Component(Purl::new(requirement.ecosystem, "", &requirement.name, version));
         let component = Component {
-            ecosystem: Ecosystem::PyPi,
+            ecosystem: requirement.ecosystem,
             name: requirement.name.clone(),
             version: version.map(str::to_owned),
             origins: [requirement.origin.clone()].into(),

@@ -1,6 +1,7 @@
 //! Requirements that leave no choice: exact versions and wheels named by their file name.
 
 use weighbridge_advisory::pep440::{Specifiers, Version};
+use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::{Origin, Requirement};
 use weighbridge_core::name::PackageName;
 
@@ -9,16 +10,43 @@ pub(super) fn canonical(version: &str) -> String {
     Version::parse(version).map_or_else(|_| version.trim().to_owned(), |version| version.to_string())
 }
 
+/// The version in the form in which its ecosystem compares it as text.
+pub(super) fn canonical_in(ecosystem: Ecosystem, version: &str) -> String {
+    match ecosystem {
+        Ecosystem::PyPi => canonical(version),
+        _ => version.trim().to_owned(),
+    }
+}
+
 /// The one version that the requirement allows, if it names it.
 pub(super) fn pinned(requirement: &Requirement) -> Option<String> {
-    exact(&requirement.specifier).or_else(|| match &requirement.origin {
-        Origin::Url { url, .. } => wheel_version(url, &requirement.name),
+    exact(requirement).or_else(|| match &requirement.origin {
+        Origin::Url { url, .. } if requirement.ecosystem == Ecosystem::PyPi => {
+            wheel_version(url, &requirement.name)
+        }
         _ => None,
     })
 }
 
-/// The version in a clause `==X` or `===X` of a specifier.
-pub(super) fn exact(specifier: &str) -> Option<String> {
+/// The version in a clause `==X` or `===X` of the specifier.
+pub(super) fn exact(requirement: &Requirement) -> Option<String> {
+    match requirement.ecosystem {
+        Ecosystem::PyPi => exact_python(&requirement.specifier),
+        Ecosystem::Conda => exact_conda(&requirement.specifier),
+        _ => None,
+    }
+}
+
+/// The same for a specifier of conda, which may name a build behind a space. What is between `|` is a choice.
+fn exact_conda(specifier: &str) -> Option<String> {
+    let version = specifier.split(' ').next().filter(|version| !version.contains('|'))?;
+    version.split(',').find_map(|clause| {
+        let version = clause.strip_prefix("==")?;
+        (!version.is_empty() && !version.contains('*')).then(|| version.to_owned())
+    })
+}
+
+fn exact_python(specifier: &str) -> Option<String> {
     specifier.split(',').find_map(|clause| {
         let clause = clause.trim();
         let version = clause.strip_prefix("===").or_else(|| clause.strip_prefix("=="))?.trim();
@@ -27,13 +55,32 @@ pub(super) fn exact(specifier: &str) -> Option<String> {
 }
 
 /// Whether the specifier allows the version. What cannot be read allows everything: it must not hide a package.
-pub(super) fn allows(specifier: &str, version: &str) -> bool {
+pub(super) fn allows(requirement: &Requirement, version: &str) -> bool {
+    match requirement.ecosystem {
+        Ecosystem::PyPi => allows_python(&requirement.specifier, version),
+        _ => match (exact(requirement), begins_like(&requirement.specifier)) {
+            (Some(exact), _) => exact == version,
+            (None, Some(beginning)) => {
+                version.strip_prefix(beginning).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            }
+            (None, None) => true,
+        },
+    }
+}
+
+/// `1.2` where a specifier of conda is `1.2.*` and nothing else.
+fn begins_like(specifier: &str) -> Option<&str> {
+    let beginning = specifier.split(' ').next()?.strip_suffix(".*")?;
+    beginning.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.').then_some(beginning)
+}
+
+fn allows_python(specifier: &str, version: &str) -> bool {
     if specifier.is_empty() {
         return true;
     }
     match (Specifiers::parse_lenient(specifier), Version::parse(version)) {
         (Ok(specifiers), Ok(version)) => specifiers.allows(&version),
-        (Ok(_), Err(_)) => exact(specifier).is_none_or(|exact| exact == version),
+        (Ok(_), Err(_)) => exact_python(specifier).is_none_or(|exact| exact == version),
         (Err(_), _) => true,
     }
 }
@@ -74,7 +121,29 @@ mod tests {
             (">=1.0", None),
             ("", None),
         ] {
-            assert_eq!(exact(specifier).as_deref(), version, "{specifier}");
+            assert_eq!(exact_python(specifier).as_deref(), version, "{specifier}");
+        }
+    }
+
+    #[test]
+    fn exact_versions_of_conda_are_found() {
+        for (specifier, version) in [
+            ("==1.26.4 py311h64a7726_0", Some("1.26.4")),
+            ("==1.26.4", Some("1.26.4")),
+            (">=1,==1.26.4", Some("1.26.4")),
+            ("1.26.*", None),
+            ("==1|==2", None),
+            ("", None),
+        ] {
+            assert_eq!(exact_conda(specifier).as_deref(), version, "{specifier}");
+        }
+    }
+
+    #[test]
+    fn versions_of_conda_that_begin_like_another_are_told_from_others() {
+        assert_eq!(begins_like("1.2.* py311_0"), Some("1.2"));
+        for other in ["", ">=1.2.*", "1.2.*|1.3.*", "==1.2"] {
+            assert_eq!(begins_like(other), None, "{other}");
         }
     }
 
@@ -104,10 +173,10 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_hides_nothing() {
-        assert!(allows("", "1"));
-        assert!(allows(">=1", "1.5"));
-        assert!(!allows("<1", "1.5"));
-        assert!(allows("nonsense", "1"));
-        assert!(allows(">=1", "unknown"));
+        assert!(allows_python("", "1"));
+        assert!(allows_python(">=1", "1.5"));
+        assert!(!allows_python("<1", "1.5"));
+        assert!(allows_python("nonsense", "1"));
+        assert!(allows_python(">=1", "unknown"));
     }
 }

@@ -6,7 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use weighbridge_core::fact::{Requires, Role};
+use weighbridge_core::ecosystem::Ecosystem;
+use weighbridge_core::fact::{Requirement, Requires, Role};
 use weighbridge_core::graph::NodeId;
 use weighbridge_core::name::PackageName;
 use weighbridge_core::place::{Class, Place};
@@ -31,9 +32,9 @@ pub(super) enum Answer {
 pub(super) struct Resolver<'a> {
     locks: Vec<usize>,
     environment: Option<usize>,
-    in_file: BTreeMap<(&'a Place, &'a PackageName), BTreeSet<String>>,
-    constrained: BTreeMap<&'a PackageName, BTreeSet<String>>,
-    anywhere: BTreeMap<&'a PackageName, BTreeSet<String>>,
+    in_file: BTreeMap<(&'a Place, Ecosystem, &'a PackageName), BTreeSet<String>>,
+    constrained: BTreeMap<(Ecosystem, &'a PackageName), BTreeSet<String>>,
+    anywhere: BTreeMap<(Ecosystem, &'a PackageName), BTreeSet<String>>,
 }
 
 impl<'a> Resolver<'a> {
@@ -52,19 +53,20 @@ impl<'a> Resolver<'a> {
             anywhere: BTreeMap::new(),
         };
         for (place, requires) in pinning(project, collected) {
-            let name = &requires.requirement.name;
+            let (ecosystem, name) = (requires.requirement.ecosystem, &requires.requirement.name);
             let version = pins::pinned(&requires.requirement);
             if let Some(version) = version.filter(|_| requires.role != Role::Constraint) {
-                resolver.in_file.entry((place, name)).or_default().insert(version.clone());
-                resolver.anywhere.entry(name).or_default().insert(version);
+                resolver.in_file.entry((place, ecosystem, name)).or_default().insert(version.clone());
+                resolver.anywhere.entry((ecosystem, name)).or_default().insert(version);
             }
         }
         // A file of constraints often lies above the files that name it; the nearest one counts.
         for project in ancestors(folder).filter_map(|folder| layout.project_at(folder)) {
-            let mut here: BTreeMap<&PackageName, BTreeSet<String>> = BTreeMap::new();
+            let mut here: BTreeMap<(Ecosystem, &PackageName), BTreeSet<String>> = BTreeMap::new();
             for (_, requires) in pinning(project, collected).filter(|(_, it)| it.role == Role::Constraint) {
                 let versions = pins::pinned(&requires.requirement);
-                here.entry(&requires.requirement.name).or_default().extend(versions);
+                let key = (requires.requirement.ecosystem, &requires.requirement.name);
+                here.entry(key).or_default().extend(versions);
             }
             for (name, versions) in here {
                 resolver.constrained.entry(name).or_insert(versions);
@@ -74,10 +76,10 @@ impl<'a> Resolver<'a> {
     }
 
     /// Notes in the lock files that a manifest names the package.
-    pub(super) fn mention(&self, name: &PackageName, scopes: &mut Scopes<'_>) {
+    pub(super) fn mention(&self, requirement: &Requirement, scopes: &mut Scopes<'_>) {
         for index in &self.locks {
             if let Some(lock) = scopes.locks.get_mut(*index) {
-                lock.scope.mention(name);
+                lock.scope.mention(requirement);
             }
         }
     }
@@ -85,8 +87,8 @@ impl<'a> Resolver<'a> {
     /// What the requirement in `place` means; nothing if the lock file says that it is not for this environment.
     pub(super) fn answer(&self, place: &Place, requires: &Requires, scopes: &mut Scopes<'_>) -> Vec<Answer> {
         let requirement = &requires.requirement;
-        let name = &requirement.name;
-        let fits = |version: &&String| pins::allows(&requirement.specifier, version);
+        let key = (requirement.ecosystem, &requirement.name);
+        let fits = |version: &&String| pins::allows(requirement, version);
         let only = |versions: Option<&BTreeSet<String>>| {
             let mut fitting = versions.into_iter().flatten().filter(fits);
             fitting.next().filter(|_| fitting.next().is_none()).cloned()
@@ -96,8 +98,8 @@ impl<'a> Resolver<'a> {
             return version.map(|version| Answer::Version(version, Class::Declared)).into_iter().collect();
         }
         let pinned = pins::pinned(requirement)
-            .or_else(|| only(self.in_file.get(&(place, name))))
-            .or_else(|| only(self.constrained.get(name)));
+            .or_else(|| only(self.in_file.get(&(place, key.0, key.1))))
+            .or_else(|| only(self.constrained.get(&key)));
         // Extras asked for here count in the environment too, whichever version lies there.
         let installed = self.environment.and_then(|index| scopes.environments.get_mut(index));
         let installed = installed.map(|installation| {
@@ -113,7 +115,7 @@ impl<'a> Resolver<'a> {
         let mut known = false;
         for index in &self.locks {
             let Some(lock) = scopes.locks.get_mut(*index) else { continue };
-            known |= lock.scope.knows(name);
+            known |= lock.scope.knows(requirement);
             let mut found = lock.scope.answer(requirement);
             if let Some(version) = &pinned {
                 found = lock.scope.with_version(&found, |locked| pins::means(version, locked));
@@ -136,7 +138,7 @@ impl<'a> Resolver<'a> {
         if known {
             return Vec::new();
         }
-        if let Some(version) = only(self.anywhere.get(name)) {
+        if let Some(version) = only(self.anywhere.get(&key)) {
             return vec![Answer::Version(version, Class::Inferred)];
         }
         if installed.is_empty() {

@@ -54,12 +54,13 @@ pub(super) struct Scope<'a> {
     pub(super) mentioned: BTreeSet<usize>,
     /// An exact version in a requirement is the choice of the tool that locked, not the wish of the requirer.
     pub(super) exact_is_choice: bool,
-    by_name: HashMap<&'a PackageName, Vec<usize>>,
+    by_name: HashMap<(Ecosystem, &'a PackageName), Vec<usize>>,
 }
 
 /// A package of a scope.
 pub(super) struct Package<'a> {
     pub(super) id: NodeId,
+    pub(super) ecosystem: Ecosystem,
     pub(super) name: &'a PackageName,
     pub(super) version: Option<String>,
     /// The marker of this entry holds.
@@ -85,9 +86,9 @@ pub(super) struct Request<'a> {
 
 impl<'a> Scope<'a> {
     fn new(packages: Vec<Package<'a>>, hidden: &BTreeSet<usize>, markers: Rc<Markers>) -> Self {
-        let mut by_name: HashMap<&PackageName, Vec<usize>> = HashMap::new();
+        let mut by_name: HashMap<(Ecosystem, &PackageName), Vec<usize>> = HashMap::new();
         for (index, package) in packages.iter().enumerate().filter(|(index, _)| !hidden.contains(index)) {
-            by_name.entry(package.name).or_default().push(index);
+            by_name.entry((package.ecosystem, package.name)).or_default().push(index);
         }
         Self {
             packages,
@@ -100,31 +101,42 @@ impl<'a> Scope<'a> {
     }
 
     /// Notes that a manifest names the package.
-    pub(super) fn mention(&mut self, name: &PackageName) {
-        self.mentioned.extend(self.by_name.get(name).into_iter().flatten());
+    pub(super) fn mention(&mut self, requirement: &Requirement) {
+        let named = self.named(requirement);
+        self.mentioned.extend(named);
+    }
+
+    /// The packages by the name of the requirement. A Python package that only conda has installed answers for the
+    /// package of the index, as it does for `pip`.
+    fn named(&self, requirement: &Requirement) -> Vec<usize> {
+        let by_name = |ecosystem| self.by_name.get(&(ecosystem, &requirement.name));
+        let own = by_name(requirement.ecosystem);
+        let other = || {
+            let is_python = requirement.ecosystem == Ecosystem::PyPi;
+            is_python.then(|| by_name(Ecosystem::Conda)).flatten()
+        };
+        own.or_else(other).cloned().unwrap_or_default()
     }
 
     /// Whether the scope knows the package at all, applicable here or not.
-    pub(super) fn knows(&self, name: &PackageName) -> bool {
-        self.by_name.contains_key(name)
+    pub(super) fn knows(&self, requirement: &Requirement) -> bool {
+        !self.named(requirement).is_empty()
     }
 
     /// The packages that a requirement means. Of several with the name those that fit its specifier; all if none fits,
     /// since something is there and the file says so.
     pub(super) fn answer(&self, requirement: &Requirement) -> Vec<usize> {
         let applies = |index: &usize| self.packages.get(*index).is_some_and(|package| package.applies);
-        let named = self.by_name.get(&requirement.name).into_iter().flatten();
-        let named: Vec<usize> = named.copied().filter(applies).collect();
+        let named: Vec<usize> = self.named(requirement).into_iter().filter(applies).collect();
         if named.len() < 2 || requirement.specifier.is_empty() {
             return named;
         }
         // A lock file that names `2.0` beside `2.0+cpu` means the one and not the other.
-        let exact =
-            pins::exact(&requirement.specifier).map(|exact| self.with_version(&named, |it| it == exact));
+        let exact = pins::exact(requirement).map(|exact| self.with_version(&named, |it| it == exact));
         if let Some(exact) = exact.filter(|exact| !exact.is_empty()) {
             return exact;
         }
-        let fitting = self.with_version(&named, |version| pins::allows(&requirement.specifier, version));
+        let fitting = self.with_version(&named, |version| pins::allows(requirement, version));
         if fitting.is_empty() { named } else { fitting }
     }
 
@@ -155,7 +167,7 @@ impl Package<'_> {
     /// What the graph says about it.
     pub(super) fn component(&self) -> Component {
         Component {
-            ecosystem: Ecosystem::PyPi,
+            ecosystem: self.ecosystem,
             name: self.name.clone(),
             version: self.version.clone(),
             origins: self.origin.into_iter().cloned().collect(),
@@ -207,8 +219,9 @@ fn locked_package<'a>(
     project: Option<&NodeId>,
     markers: &Markers,
 ) -> Package<'a> {
-    let version = locked.version.as_deref().map(pins::canonical);
-    let component = || NodeId::Component(Purl::pypi(&locked.name, version.as_deref()));
+    let ecosystem = locked.ecosystem;
+    let version = locked.version.as_deref().map(|version| pins::canonical_in(ecosystem, version));
+    let component = || NodeId::Component(Purl::new(ecosystem, "", &locked.name, version.as_deref()));
     let requests = locked.requires.iter();
     let extras = locked.requires.iter().filter_map(|requires| match &requires.role {
         Role::Extra(extra) => Some(extra),
@@ -216,6 +229,7 @@ fn locked_package<'a>(
     });
     Package {
         id: project.cloned().unwrap_or_else(component),
+        ecosystem,
         name: &locked.name,
         applies: markers.may_hold(locked.marker.as_deref()),
         requests: requests.map(|it| Request { requirement: &it.requirement, role: &it.role }).collect(),
@@ -259,6 +273,7 @@ fn installed_package<'a>(distribution: &'a Distribution<'a>) -> Package<'a> {
     });
     Package {
         id: distribution.id.clone(),
+        ecosystem: Ecosystem::PyPi,
         name: &distribution.name,
         version: Some(distribution.version.clone()),
         applies: true,

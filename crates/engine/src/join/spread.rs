@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::Role;
 use weighbridge_core::graph::{Condition, NodeId};
 use weighbridge_core::name::PackageName;
@@ -11,7 +12,7 @@ use super::pins;
 use super::scope::{Package, Request, Scope};
 
 /// What a project's own manifests ask for, by project and package; lock files and installed metadata repeat it.
-pub(super) type Asked = BTreeSet<(NodeId, PackageName)>;
+pub(super) type Asked = BTreeSet<(NodeId, Ecosystem, PackageName)>;
 
 /// What was reached.
 pub(super) struct Spread {
@@ -52,12 +53,12 @@ pub(super) fn spread(
         for request in &package.requests {
             let Some(through) = active(scope, package, request, extra.as_ref()) else { continue };
             let requirement = request.requirement;
-            if requirement.name == *package.name {
+            if requirement.name == *package.name && requirement.ecosystem == package.ecosystem {
                 open.extend(requirement.extras.iter().map(|extra| (index, Some(extra.clone()))));
                 continue;
             }
-            let repeated =
-                package.is_project() && asked.contains(&(package.id.clone(), requirement.name.clone()));
+            let key = || (package.id.clone(), requirement.ecosystem, requirement.name.clone());
+            let repeated = package.is_project() && asked.contains(&key());
             for to in scope.answer(requirement) {
                 let Some(target) = scope.packages.get(to) else { continue };
                 found.edges.insert((index, to));
@@ -106,7 +107,7 @@ fn condition(
     through: Option<String>,
 ) -> Condition {
     let requirement = request.requirement;
-    let exact = pins::exact(&requirement.specifier).is_some();
+    let exact = pins::exact(requirement).is_some();
     let chosen = scope.exact_is_choice && exact && !package.is_project();
     Condition {
         specifier: if chosen { String::new() } else { requirement.specifier.clone() },

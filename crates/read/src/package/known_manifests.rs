@@ -24,8 +24,6 @@ impl Reader for KnownManifestsReader {
                 "pdm.lock",
                 "setup.py",
                 "setup.cfg",
-                "*environment*.yml",
-                "conda.yaml",
                 "conda-lock.yml",
                 "pixi.toml",
                 "pixi.lock",
@@ -68,9 +66,6 @@ fn kind(name: &str) -> Option<Kind> {
         "pixi.toml" => ("pixi manifest", &["dependencies"]),
         "pixi.lock" => ("pixi lock", &[]),
         _ if yaml.is_some_and(|stem| stem.ends_with("conda-lock")) => ("conda lock", &[]),
-        _ if yaml.is_some_and(|stem| stem == "conda" || stem.contains("environment")) => {
-            ("conda environment", &["dependencies:"])
-        }
         _ => return None,
     };
     Some(Kind { title, words })

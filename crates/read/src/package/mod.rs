@@ -6,12 +6,14 @@
 //! paths), [`requirement`] (PEP 508), [`document`] (TOML) and [`poetry`] (its version constraints).
 
 mod document;
+mod match_spec;
 mod notes;
 mod origin;
 mod poetry;
 mod requirement;
 mod text;
 
+mod conda_environment;
 mod distribution;
 mod install_notes;
 mod known_manifests;
@@ -29,6 +31,7 @@ mod uv_lock;
 #[doc(hidden)]
 pub mod seeds;
 
+pub use conda_environment::CondaEnvironmentReader;
 pub use distribution::DistributionReader;
 pub use install_notes::InstallNotesReader;
 pub use known_manifests::KnownManifestsReader;

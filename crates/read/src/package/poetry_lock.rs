@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use toml::de::DeValue;
 use weighbridge_core::coverage::Unread;
 use weighbridge_core::digest::Digest;
+use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::{Locked, Origin, Requirement, Requires, Role, What};
 use weighbridge_core::input::Input;
 use weighbridge_core::name::PackageName;
@@ -108,7 +109,8 @@ impl Lock {
                 }
             }
         }
-        let locked = Locked { name, version, origin, digests, marker, root: false, requires };
+        let ecosystem = Ecosystem::PyPi;
+        let locked = Locked { ecosystem, name, version, origin, digests, marker, root: false, requires };
         self.packages.push((locked, span));
     }
 

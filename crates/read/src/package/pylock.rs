@@ -2,6 +2,7 @@
 
 use weighbridge_core::coverage::Unread;
 use weighbridge_core::digest::Digest;
+use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::{Locked, Origin, Requirement, Role, What};
 use weighbridge_core::input::Input;
 use weighbridge_core::place::Span;
@@ -101,7 +102,9 @@ fn package(
         let edge = dependency(entry, span, piece, notes);
         requires.extend(edge.map(|edge| requirement::requires(edge, Role::Runtime)));
     }
-    Some(Locked { name, version, origin, digests: requirement::sorted(digests), marker, root, requires })
+    let ecosystem = Ecosystem::PyPi;
+    let digests = requirement::sorted(digests);
+    Some(Locked { ecosystem, name, version, origin, digests, marker, root, requires })
 }
 
 /// A reference to another package: any keys of it that tell it apart.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use weighbridge_advisory::pep440::Specifiers;
 use weighbridge_advisory::pep508::{self, Marker};
+use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::{Origin, Requirement, Requires, Role};
 use weighbridge_core::name::PackageName;
 use weighbridge_core::place::Span;
@@ -31,6 +32,7 @@ pub(super) fn parse(text: &str) -> Result<Requirement, String> {
         None => Located { origin: Origin::Index, egg: None, digests: Vec::new() },
     };
     Ok(Requirement {
+        ecosystem: Ecosystem::PyPi,
         name: parsed.name,
         extras: sorted(parsed.extras),
         specifier: parsed.specifiers.to_string(),
@@ -43,6 +45,7 @@ pub(super) fn parse(text: &str) -> Result<Requirement, String> {
 /// A requirement without condition, for the parts of a lock file.
 pub(super) fn plain(name: PackageName) -> Requirement {
     Requirement {
+        ecosystem: Ecosystem::PyPi,
         name,
         extras: Vec::new(),
         specifier: String::new(),

@@ -6,6 +6,10 @@ pub type Seed = (&'static str, &'static [u8]);
 /// The seeds of the reader with this id; none for an id of another family.
 pub fn seeds(id: &str) -> &'static [Seed] {
     match id {
+        "conda-environment" => &[(
+            "environment.yml",
+            b"name: a\nchannels: [conda-forge]\ndependencies:\n  - numpy=1.26.4=py311_0\n  - c::d[version='>=1,<2']\n  - pip:\n      - -r more.txt\n      - e[x]>=1 ; python_version < '3.12'\n",
+        )],
         "constraints" => &[("constraints.txt", b"numpy<2\n-c more.txt\n")],
         "distribution" => &[
             ("a-1.0.dist-info/METADATA", METADATA),
@@ -23,7 +27,7 @@ pub fn seeds(id: &str) -> &'static [Seed] {
             ("a-1.0.dist-info/entry_points.txt", b"[console_scripts]\na = a.cli:main\n"),
         ],
         "known-manifests" => &[
-            ("environment.yml", b"name: a\ndependencies:\n  - numpy\n"),
+            ("pixi.toml", b"[dependencies]\nnumpy = '*'\n"),
             ("setup.py", b"from setuptools import setup\nsetup(install_requires=['numpy'])\n"),
         ],
         "poetry-lock" => &[("poetry.lock", POETRY_LOCK)],

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use weighbridge_core::coverage::Unread;
 use weighbridge_core::digest::Digest;
+use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::{Locked, Origin, Requirement, Requires, Role, What};
 use weighbridge_core::input::Input;
 use weighbridge_core::name::PackageName;
@@ -152,7 +153,9 @@ impl Lock {
         if let Some(metadata) = piece.table(package, "metadata", notes) {
             self.specifiers(metadata, piece, notes, &mut requires);
         }
-        self.packages.push((Locked { name, version, origin, digests, marker, root, requires }, span));
+        let ecosystem = Ecosystem::PyPi;
+        self.packages
+            .push((Locked { ecosystem, name, version, origin, digests, marker, root, requires }, span));
     }
 
     /// The marker of a package that the lock holds for a part of all environments only.

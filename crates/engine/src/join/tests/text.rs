@@ -18,6 +18,7 @@ use std::sync::Arc;
 use weighbridge_core::context::{Context, Python, Remote};
 use weighbridge_core::date::Date;
 use weighbridge_core::digest::Digest;
+use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::{
     Distribution, Environment, Fact, Locked, Origin, Project, Recorded, Requirement, Requires, Role, What,
 };
@@ -239,7 +240,16 @@ fn locked(
         };
         all.extend(requires(text, &role));
     }
-    Locked { name: name(package), version, origin, digests: vec![], marker, root, requires: all }
+    Locked {
+        ecosystem: Ecosystem::PyPi,
+        name: name(package),
+        version,
+        origin,
+        digests: vec![],
+        marker,
+        root,
+        requires: all,
+    }
 }
 
 fn requires(text: &str, role: &Role) -> Vec<Requires> {
@@ -269,6 +279,7 @@ fn requirement(text: &str) -> Requirement {
     let (package, extras) =
         package.trim().split_once('[').map_or((package.trim(), ""), |(package, extras)| (package, extras));
     Requirement {
+        ecosystem: Ecosystem::PyPi,
         name: name(package),
         extras: extras.trim_end_matches(']').split(',').filter(|it| !it.is_empty()).map(name).collect(),
         specifier: specifier.trim().into(),
