@@ -106,6 +106,7 @@ fn formats() -> anyhow::Result<String> {
         (Family::Data, "Data"),
         (Family::Archive, "Containers"),
         (Family::Code, "Source code"),
+        (Family::Binary, "Programs and libraries"),
     ] {
         writeln!(page, "\n## {title}\n\n| id | format | known by | what is read |\n|---|---|---|---|")?;
         for about in READERS.iter().map(|reader| reader.about()).filter(|about| about.family == family) {

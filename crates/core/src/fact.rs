@@ -79,6 +79,11 @@ pub enum What {
     Index(PackageIndex),
     /// Code that runs when a package is installed.
     InstallCode(InstallCode),
+
+    /// The entry is a program or library for a machine.
+    Binary(Box<Binary>),
+    /// The entry is this library, or holds a copy of it.
+    Library(Library),
 }
 
 /// What is stated of the bytes of an entry, and what they are.
@@ -529,4 +534,61 @@ pub struct InstallCode {
     pub kind: &'static str,
     /// Its first line that does something.
     pub beginning: String,
+}
+
+/// What the headers of a program or library say (ELF, PE, Mach-O). Lists are bounded and as they stand in the file.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
+pub struct Binary {
+    /// The machines that it is for (`x86-64`, `arm64`), joined by `+` where one file holds several.
+    pub machine: String,
+    /// The name by which others ask for it: `DT_SONAME`, the install name, the name in the export table.
+    pub name: Option<String>,
+    /// The libraries that it asks for: `DT_NEEDED`, the import table, `LC_LOAD_DYLIB`.
+    pub needs: Vec<String>,
+    /// Where it looks for them first: `DT_RUNPATH`, else `DT_RPATH`; `LC_RPATH`.
+    pub search: Vec<String>,
+    /// The build id or UUID, in hexadecimal.
+    pub build_id: Option<String>,
+    /// The version that its header states: `FileVersion` of a version resource, the current version of a dylib.
+    pub version: Option<String>,
+    /// The module of Python that it defines (`PyInit_NAME`): then it is the package's own code.
+    pub module: Option<String>,
+}
+
+/// A library in a binary: the file itself, or a copy that was linked into it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Library {
+    /// Its name as its authors and advisories call it, such as `openssl`.
+    pub name: PackageName,
+    /// Its version; none where nothing in the file says it.
+    pub version: Option<String>,
+    /// What shows it.
+    pub sign: Sign,
+    /// That which shows it: the text, the file name, the symbol.
+    pub shown: String,
+}
+
+/// What shows that a library is in a binary, strongest first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Sign {
+    /// A text that only the library itself holds.
+    Text,
+    /// The version resource of a file that is called like the library.
+    Resource,
+    /// The name of the file or the one by which others ask for it.
+    FileName,
+    /// A symbol that only the library itself defines.
+    Symbol,
+}
+
+impl Sign {
+    /// The word used in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Resource => "version resource",
+            Self::FileName => "file name",
+            Self::Symbol => "symbol",
+        }
+    }
 }

@@ -47,6 +47,8 @@ pub enum Family {
     Archive,
     /// Source code. A target that holds nothing else is none.
     Code,
+    /// Programs and libraries for a machine.
+    Binary,
 }
 
 /// What is known of an entry before it is read.

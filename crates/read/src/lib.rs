@@ -22,6 +22,7 @@
 )]
 
 pub mod archive;
+pub mod binary;
 mod bytes;
 pub mod code;
 pub mod data;
@@ -68,6 +69,7 @@ pub static READERS: &[&dyn Reader] = &[
     &model::lightgbm::LightGbm,
     &model::matlab::Matlab,
     &model::mxnet::MxNet,
+    &binary::Native,
     &model::npy::Npy,
     &model::onnx::Onnx,
     &model::openvino::OpenVino,

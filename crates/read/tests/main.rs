@@ -17,6 +17,8 @@ macro_rules! trials {
     };
 }
 
+mod binary;
+mod binary_builder;
 mod boosting;
 mod compressed;
 mod configuration;
@@ -69,6 +71,7 @@ mod zip_builder;
 fn main() {
     let arguments = Arguments::from_args();
     let trials: Vec<Trial> = [
+        binary::trials(),
         boosting::trials(),
         compressed::trials(),
         configuration::trials(),

@@ -188,7 +188,9 @@ fn say(what: &What) -> String {
         | What::Storages(_)
         | What::Takes(_)
         | What::Defines(_)
-        | What::Imports(_) => panic!("no fact of a package: {what:?}"),
+        | What::Imports(_)
+        | What::Binary(_)
+        | What::Library(_) => panic!("no fact of a package: {what:?}"),
     }
 }
 

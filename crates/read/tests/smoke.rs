@@ -57,6 +57,19 @@ fn seeds(id: &str) -> Vec<Vec<u8>> {
             seeds.push(b"import a.b as c, d\nfrom e import (f,\n  g)\nx = \"\"\"from h import i\"\"\"  # import j\n".to_vec());
             seeds.push(br#"{"cells": [{"cell_type": "code", "source": ["import k\n", "%pip install l"]}]}"#.to_vec());
         }
+        "native" => {
+            use crate::binary_builder::{Binary, elf, fat, mach_o, pe};
+            let binary = Binary {
+                name: "libz.so.1",
+                needs: &["liba.so", "libc.so.6"],
+                defines: &["zlibVersion", "PyInit_a"],
+                asks: &["OpenSSL_version"],
+                texts: &[" deflate 1.2.12 Copyright", "OpenSSL 3.0.7 1 Nov 2022"],
+                search: "$ORIGIN",
+                version: "1.2.12.0",
+            };
+            seeds.extend([elf(&binary), pe(&binary), mach_o(&binary), fat(&[mach_o(&binary)])]);
+        }
         "npy" => seeds.push(file("data/labels.npy")),
         "onnx" => seeds.push(crate::onnx::seed()),
         "cntk" => seeds.push(crate::protobuf_formats::cntk_seed()),

@@ -119,6 +119,8 @@ impl<'a> Collected<'a> {
             | What::CondaPackage(_)
             | What::Index(_)
             | What::InstallCode(_)
+            | What::Binary(_)
+            | What::Library(_)
             | What::Altered(_) => {}
         }
     }
