@@ -1,6 +1,6 @@
 //! The end of the flow: check, gate, and the report that renderers tell. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use weighbridge_check::CHECKS;
@@ -8,7 +8,8 @@ use weighbridge_check::policy::{Decision, Policy};
 use weighbridge_check::safety::{self, find_owners};
 use weighbridge_core::context::Context;
 use weighbridge_core::coverage::Unread;
-use weighbridge_core::graph::{Graph, Node, NodeId, NodeKind};
+use weighbridge_core::ecosystem::Ecosystem;
+use weighbridge_core::graph::{Component, Graph, Node, NodeId, NodeKind, Relation};
 use weighbridge_core::knowledge::{AdvisoryData, Match};
 use weighbridge_core::reader::Family;
 use weighbridge_core::report::{Artifact, Note, Report, Totals};
@@ -129,10 +130,23 @@ fn totals(graph: &Graph, artifacts: &[Artifact], files: usize) -> Totals {
             _ => None,
         })
     };
+    // A library is told by its own count: what is not known of it is no requirement that could be pinned.
+    let is_native = |component: &Component| component.ecosystem == Ecosystem::Native;
+    let packages = |known: bool| {
+        let others = graph.components().filter(|(_, component)| !is_native(component));
+        self::count(others.filter(|(_, component)| component.version.is_some() == known).count())
+    };
+    let libraries = |known: bool| {
+        let native = graph.components().filter(|(_, component)| is_native(component));
+        self::count(native.filter(|(_, component)| component.version.is_some() == known).count())
+    };
     let own = || artifacts.iter().filter(|artifact| artifact.owner.is_none());
     Totals {
-        packages: count(|kind| matches!(kind, NodeKind::Component(package) if package.version.is_some())),
-        unresolved: count(|kind| matches!(kind, NodeKind::Component(package) if package.version.is_none())),
+        packages: packages(true),
+        unresolved: packages(false),
+        libraries: libraries(true),
+        unversioned_libraries: libraries(false),
+        unknown_libraries: self::count(unknown_libraries(graph)),
         environments: count(|kind| matches!(kind, NodeKind::Environment { .. })),
         models: self::count(own().count()),
         model_bytes: own().fold(0, |sum: u64, artifact| sum.saturating_add(artifact.size)),
@@ -143,20 +157,36 @@ fn totals(graph: &Graph, artifacts: &[Artifact], files: usize) -> Totals {
     }
 }
 
+/// How many files gathered for a package show no library: each is one that nobody here knows.
+fn unknown_libraries(graph: &Graph) -> usize {
+    let showing: BTreeSet<&NodeId> = graph
+        .edges
+        .keys()
+        .filter(|edge| edge.relation == Relation::Contains)
+        .map(|edge| &edge.from)
+        .collect();
+    let unknown = |(id, node): &(&NodeId, &Node)| match &node.kind {
+        NodeKind::Artifact { places, .. } => {
+            !showing.contains(id)
+                && node.evidence.iter().any(|evidence| evidence.reader == "native")
+                && places.iter().any(|place| crate::join::is_gathered(&place.path))
+        }
+        _ => false,
+    };
+    graph.nodes.iter().filter(unknown).count()
+}
+
 fn count(items: usize) -> u64 {
     u64::try_from(items).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use weighbridge_core::context::{Python, Remote};
     use weighbridge_core::coverage::{Coverage, Gap, Unread};
     use weighbridge_core::date::Date;
-    use weighbridge_core::ecosystem::Ecosystem;
     use weighbridge_core::finding::{Confidence, Finding, Fingerprint, Severity, Status, Subject};
-    use weighbridge_core::graph::{Component, Paths};
+    use weighbridge_core::graph::Paths;
     use weighbridge_core::limits::{Cancel, Limits};
     use weighbridge_core::name::PackageName;
     use weighbridge_core::place::Place;

@@ -114,10 +114,15 @@ pub(crate) fn other_paths(finding: &Finding) -> Option<String> {
 pub(crate) fn inventory(report: &Report) -> Vec<String> {
     let totals = &report.totals;
     let mut parts = Vec::new();
+    let libraries = totals
+        .libraries
+        .saturating_add(totals.unversioned_libraries)
+        .saturating_add(totals.unknown_libraries);
     for (number, one, many) in [
         (totals.packages, "package", "packages"),
         (totals.unresolved, "requirement without a version", "requirements without a version"),
         (totals.environments, "environment", "environments"),
+        (libraries, "native library", "native libraries"),
     ] {
         if number > 0 {
             parts.push(count(number, one, many));

@@ -156,6 +156,9 @@ pub(crate) fn clean(graph: Graph) -> Report {
         totals: Totals {
             packages: 214,
             unresolved: 0,
+            libraries: 0,
+            unversioned_libraries: 0,
+            unknown_libraries: 0,
             environments: 1,
             packaged_models: 0,
             data_files: 0,

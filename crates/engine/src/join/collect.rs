@@ -7,6 +7,8 @@ use weighbridge_core::fact::{
 };
 use weighbridge_core::place::{Evidence, Place};
 
+use super::native::Shown;
+
 /// Something that a fact says, and the evidence for it.
 pub(super) type Said<'a, T> = (&'a T, &'a Evidence);
 
@@ -25,6 +27,8 @@ pub(super) struct Collected<'a> {
     pub(super) metadata: BTreeMap<&'a str, Metadata<'a>>,
     /// Format of each model file, by path.
     pub(super) models: BTreeMap<&'a str, Model<'a>>,
+    /// Programs and libraries for a machine, also those inside archives.
+    pub(super) binaries: BTreeMap<&'a Place, Shown<'a>>,
 }
 
 /// What the files of one `*.dist-info` or `*.egg-info` say.
@@ -48,6 +52,9 @@ pub(super) struct Model<'a> {
     pub(super) evidence: Vec<&'a Evidence>,
 }
 
+/// The reader of programs and libraries.
+const NATIVE: &str = "native";
+
 /// Sorts the facts. Entries inside archives only count for models: a wheel in a folder is not installed.
 pub(super) fn collect<'a>(
     facts: &'a BTreeMap<Place, Vec<Fact>>,
@@ -60,6 +67,8 @@ pub(super) fn collect<'a>(
                 && reads_models(fact.evidence.reader)
             {
                 collected.model(place, format, &fact.evidence);
+            } else if fact.evidence.reader == NATIVE {
+                collected.binary(place, fact);
             } else if place.inner.is_empty() {
                 collected.package(place, fact);
             }
@@ -70,6 +79,7 @@ pub(super) fn collect<'a>(
     collected.locks.values_mut().for_each(|said| said.sort());
     collected.metadata.values_mut().for_each(|metadata| metadata.requires.sort());
     collected.models.values_mut().for_each(|model| model.evidence.sort());
+    collected.binaries.values_mut().for_each(|shown| shown.libraries.sort());
     collected
 }
 
@@ -130,6 +140,16 @@ impl<'a> Collected<'a> {
             let metadata = self.metadata.entry(folder).or_default();
             keep_first(&mut metadata.first, evidence);
             keep(metadata);
+        }
+    }
+
+    fn binary(&mut self, place: &'a Place, fact: &'a Fact) {
+        let shown = self.binaries.entry(place).or_default();
+        match &fact.what {
+            What::Format(format) => keep_first(&mut shown.format, (*format, &fact.evidence)),
+            What::Binary(binary) => keep_first(&mut shown.binary, (&**binary, &fact.evidence)),
+            What::Library(library) => shown.libraries.push((library, &fact.evidence)),
+            _ => {}
         }
     }
 

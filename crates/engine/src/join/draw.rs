@@ -74,9 +74,22 @@ impl Drawing {
 
     /// `from` holds `to`.
     pub(super) fn contains(&mut self, from: &NodeId, to: &NodeId, evidence: Evidence) {
-        let (from, to) = (from.clone(), to.clone());
-        let condition = Condition::default();
-        self.edges.push((Edge { from, to, relation: Relation::Contains, condition }, evidence));
+        self.related(from, to, Relation::Contains, evidence);
+    }
+
+    /// `from` brings a copy of `to` along.
+    pub(super) fn vendors(&mut self, from: &NodeId, to: &NodeId, evidence: Evidence) {
+        self.related(from, to, Relation::Vendors, evidence);
+    }
+
+    /// The system's loader binds `from` to `to`.
+    pub(super) fn links(&mut self, from: &NodeId, to: &NodeId, evidence: Evidence) {
+        self.related(from, to, Relation::Links, evidence);
+    }
+
+    fn related(&mut self, from: &NodeId, to: &NodeId, relation: Relation, evidence: Evidence) {
+        let (from, to, condition) = (from.clone(), to.clone(), Condition::default());
+        self.edges.push((Edge { from, to, relation, condition }, evidence));
     }
 
     /// Whether the project in `folder`, or one below it, asks for the node.

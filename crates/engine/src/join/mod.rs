@@ -17,6 +17,8 @@
 //!   say what the project asks for, packages that nobody else in it asks for are contained by the project.
 //! - An environment contains what its project does not ask for: what the user asked for by hand, and what nobody
 //!   asks for. What is asked for hangs below its requirers, so that ways through the graph tell how it came in.
+//! - A native library is a component of its own below the file that is it or holds a copy, and that file below the
+//!   package that brought it.
 //! - Requirements for building appear only if they name an exact version: build tools are chosen anew at each build.
 
 mod collect;
@@ -28,12 +30,15 @@ mod lock;
 mod manifest;
 mod markers;
 mod models;
+mod native;
 mod pins;
 mod resolve;
 mod scope;
 mod spread;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use native::is_gathered;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -90,5 +95,6 @@ fn join_with(input: &Input<'_>, reads_models: impl Fn(&str) -> bool) -> Joined {
     environment::draw(&scopes, &asked, &locked, &mut drawing);
     let installed = installed::records(&distributions);
     models::draw(input.files, &collected, &layout, &installed, &mut drawing);
+    native::draw(input.files, &collected, &layout, &installed, &mut drawing);
     Joined { graph: drawing.finish(), installed }
 }

@@ -368,6 +368,9 @@ fn totals(report: &Report) -> super::Totals {
     super::Totals {
         packages: report.totals.packages,
         unresolved: report.totals.unresolved,
+        libraries: report.totals.libraries,
+        unversioned_libraries: report.totals.unversioned_libraries,
+        unknown_libraries: report.totals.unknown_libraries,
         environments: report.totals.environments,
         models: report.totals.models,
         model_bytes: report.totals.model_bytes,

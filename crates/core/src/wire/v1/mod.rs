@@ -518,10 +518,16 @@ pub struct Note {
 
 /// Counts.
 pub struct Totals {
-    /// Packages with a version.
+    /// Packages with a version; native libraries are counted apart.
     pub packages: u64,
     /// Requirements for which nothing says a version.
     pub unresolved: u64,
+    /// Native libraries in binaries, each version once.
+    pub libraries: u64,
+    /// Native libraries whose version nothing in the binaries says.
+    pub unversioned_libraries: u64,
+    /// Libraries that were gathered for a package and that nothing shows to be one that is known.
+    pub unknown_libraries: u64,
     /// Python environments.
     pub environments: u64,
     /// Model files that no installed package brought along.

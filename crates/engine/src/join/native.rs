@@ -1,0 +1,202 @@
+//! Native libraries: one node per binary that shows a library or that an installer gathered, held by the package that
+//! brought it; one per library in it; and which binary the system's loader binds to which.
+//!
+//! - Vendored is what a package recorded (or, in a wheel, what lies in it): package --Vendors--> file --Contains-->
+//!   library. A file that nobody recorded hangs below its environment or project.
+//! - A module of Python that shows no library is its package's own code and has no node.
+//! - A name that a binary asks for is looked for as the loader does: in the folders that the binary names, then in its
+//!   own, then among what the same package brought. What is not found is the system's and has no edge.
+//! - Where a file is a library by its name alone and another one of the same package says its version, it is of that
+//!   version: parts of one release are gathered together. That is inferred.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use weighbridge_core::ecosystem::Ecosystem;
+use weighbridge_core::fact::{Binary, Library, Sign};
+use weighbridge_core::graph::{Component, NodeId};
+use weighbridge_core::name::PackageName;
+use weighbridge_core::place::{Class, Evidence, Place};
+use weighbridge_core::purl::Purl;
+use weighbridge_core::world::{File, Installed};
+
+use super::collect::{Collected, Said};
+use super::draw::{Drawing, at_best};
+use super::installed::{folder_of, join_path};
+use super::layout::Layout;
+
+/// What a binary says, and what shows in it.
+#[derive(Default)]
+pub(super) struct Shown<'a> {
+    pub(super) format: Option<(&'static str, &'a Evidence)>,
+    pub(super) binary: Option<Said<'a, Binary>>,
+    pub(super) libraries: Vec<Said<'a, Library>>,
+}
+
+/// A binary that gets a node.
+struct Held<'a> {
+    id: NodeId,
+    shown: &'a Shown<'a>,
+    /// Who brought it.
+    holders: Vec<NodeId>,
+}
+
+/// Draws them. What lies in an archive has no digest of its own: its libraries hang below the archive.
+pub(super) fn draw(
+    files: &BTreeMap<Arc<str>, File>,
+    collected: &Collected<'_>,
+    layout: &Layout<'_>,
+    installed: &[Installed],
+    drawing: &mut Drawing,
+) {
+    if collected.binaries.is_empty() {
+        return;
+    }
+    let packages = packages_by_file(collected, installed);
+    let mut held: BTreeMap<&Place, Held<'_>> = BTreeMap::new();
+    for (place, shown) in &collected.binaries {
+        let path: &str = &place.path;
+        let Some(File { size, digest: Ok(digest), .. }) = files.get(path) else { continue };
+        let Some((format, evidence)) = shown.format.filter(|_| is_told(place, shown)) else { continue };
+        let id = NodeId::Artifact(*digest);
+        let is_inside = !place.inner.is_empty();
+        let known = collected.models.get(path).map(|model| model.format);
+        let format = if is_inside { known.unwrap_or("archive") } else { format };
+        drawing.file(id.clone(), format, *size, Place::file(path), [evidence.clone()]);
+        let brought: Vec<&NodeId> = packages.get(path).into_iter().flatten().copied().collect();
+        for holder in &brought {
+            drawing.vendors(holder, &id, evidence.clone());
+        }
+        if brought.is_empty()
+            && let Some(holder) = layout.holder(path)
+        {
+            drawing.contains(holder, &id, evidence.clone());
+        }
+        let holders = if is_inside { vec![id.clone()] } else { brought.into_iter().cloned().collect() };
+        held.insert(place, Held { id, shown, holders });
+    }
+    let versions = versions_by_holder(&held);
+    for binary in held.values() {
+        for (library, evidence) in &binary.shown.libraries {
+            draw_library(binary, library, evidence, &versions, drawing);
+        }
+    }
+    draw_links(&held, drawing);
+}
+
+/// Whether a binary gets a node: it shows a library, or it is one that was gathered for a package, known or not.
+fn is_told(place: &Place, shown: &Shown<'_>) -> bool {
+    let own = shown.binary.is_some_and(|(binary, _)| binary.module.is_some());
+    !shown.libraries.is_empty() || (place.inner.is_empty() && is_gathered(&place.path) && !own)
+}
+
+/// Whether a file lies where tools put the libraries that they gather for a wheel: `NAME.libs` by auditwheel and
+/// delvewheel, `.dylibs` by delocate.
+pub(crate) fn is_gathered(path: &str) -> bool {
+    let name = folder_of(path).rsplit('/').next().unwrap_or_default();
+    name.ends_with(".libs") || name == ".dylibs"
+}
+
+/// The versions that texts, names and resources say, by package and library.
+type Versions<'a> = BTreeMap<(&'a NodeId, &'a PackageName), BTreeSet<&'a str>>;
+
+fn versions_by_holder<'h>(held: &'h BTreeMap<&Place, Held<'h>>) -> Versions<'h> {
+    let mut versions: Versions<'h> = BTreeMap::new();
+    for binary in held.values() {
+        for (library, _) in &binary.shown.libraries {
+            if let Some(version) = &library.version {
+                for holder in &binary.holders {
+                    versions.entry((holder, &library.name)).or_default().insert(version);
+                }
+            }
+        }
+    }
+    versions
+}
+
+fn draw_library(
+    binary: &Held<'_>,
+    library: &Library,
+    evidence: &Evidence,
+    versions: &Versions<'_>,
+    drawing: &mut Drawing,
+) {
+    let mut evidence = evidence.clone();
+    let mut version = library.version.clone();
+    if version.is_none() && library.sign == Sign::FileName {
+        let of_holders = binary.holders.iter().filter_map(|holder| versions.get(&(holder, &library.name)));
+        let all: BTreeSet<&str> = of_holders.flatten().copied().collect();
+        if let (1, Some(only)) = (all.len(), all.first()) {
+            version = Some((*only).to_owned());
+            evidence = at_best(&evidence, Class::Inferred);
+        }
+    }
+    let id = NodeId::Component(Purl::new(Ecosystem::Native, "", &library.name, version.as_deref()));
+    let component = Component {
+        ecosystem: Ecosystem::Native,
+        name: library.name.clone(),
+        version,
+        origins: BTreeSet::new(),
+        digests: BTreeSet::new(),
+        licence: None,
+        installed: true,
+    };
+    drawing.component(id.clone(), component, evidence.clone());
+    drawing.contains(&binary.id, &id, evidence);
+}
+
+/// Which binary is bound to which.
+fn draw_links(held: &BTreeMap<&Place, Held<'_>>, drawing: &mut Drawing) {
+    let files = held.iter().filter(|(place, _)| place.inner.is_empty());
+    let held: BTreeMap<&str, &Held<'_>> = files.map(|(place, binary)| (&*place.path, binary)).collect();
+    // Names by which others ask for a binary, among those of one package.
+    let mut named: BTreeMap<(&NodeId, &str), &str> = BTreeMap::new();
+    for (path, binary) in &held {
+        let file = path.rsplit('/').next().unwrap_or_default();
+        let stated = binary.shown.binary.and_then(|(binary, _)| binary.name.as_deref());
+        for name in [Some(file), stated].into_iter().flatten() {
+            for holder in &binary.holders {
+                named.entry((holder, name)).or_insert(path);
+            }
+        }
+    }
+    for (path, binary) in &held {
+        let Some((said, evidence)) = binary.shown.binary else { continue };
+        for needed in &said.needs {
+            let file = needed.rsplit(['/', '\\']).next().unwrap_or_default();
+            let folders = said.search.iter().filter_map(|folder| below(path, folder));
+            let beside = folders.chain([folder_of(path).to_owned()]);
+            let mut found = beside.filter_map(|folder| held.get(format!("{folder}/{file}").as_str()));
+            let brought = || binary.holders.iter().find_map(|holder| held.get(*named.get(&(holder, file))?));
+            if let Some(target) = found.next().or_else(brought)
+                && target.id != binary.id
+            {
+                drawing.links(&binary.id, &target.id, evidence.clone());
+            }
+        }
+    }
+}
+
+/// The folder below the target that a search path of a binary names, where it is relative to the binary.
+fn below(path: &str, search: &str) -> Option<String> {
+    let origins = ["$ORIGIN", "${ORIGIN}", "@loader_path"];
+    let rest = origins.iter().find_map(|origin| search.strip_prefix(origin))?;
+    join_path(folder_of(path), rest)
+}
+
+/// The packages that recorded a binary as theirs.
+fn packages_by_file<'i>(
+    collected: &Collected<'_>,
+    installed: &'i [Installed],
+) -> BTreeMap<&'i str, BTreeSet<&'i NodeId>> {
+    let binaries: BTreeSet<&str> = collected.binaries.keys().map(|place| &*place.path).collect();
+    let mut packages: BTreeMap<&str, BTreeSet<&NodeId>> = BTreeMap::new();
+    for distribution in installed {
+        for recorded in distribution.record.iter().flatten() {
+            if let Some(path) = recorded.path.as_deref().filter(|path| binaries.contains(path)) {
+                packages.entry(path).or_default().insert(&distribution.component);
+            }
+        }
+    }
+    packages
+}
