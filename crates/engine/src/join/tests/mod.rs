@@ -2,5 +2,6 @@
 
 mod locks;
 mod manifests;
+mod native;
 mod places;
 mod text;

@@ -7,10 +7,12 @@
 //!     root NAME FOLDER: ASKS            lock NAME VERSION: ASKS   lock NAME VERSION when MARKER: ASKS
 //!     dist NAME VERSION (FLAGS)?: REQUIREMENTS                    says NAME VERSION (metadata alone)
 //!     environment PYTHON                model
+//!     binary needs=NAME search=FOLDER module=NAME: LIBRARY VERSION, … (a `?` for no version, by file name)
 //!
 //! where requirements are separated by `, ` and may end in `# via NAMES`, asks are requirements and then
 //! `| extra NAME: REQUIREMENTS` or `| group NAME: REQUIREMENTS`, and `FILE` of a `dist` is the folder that holds its
-//! metadata. An edge reads `FROM -> TO (CONDITION) CLASS` or `FROM >> TO` for one that contains.
+//! metadata. An edge reads `FROM -> TO (CONDITION) CLASS`, `FROM >> TO` for one that contains,
+//! `FROM => TO` for one that carries a copy, and `FROM ~> TO` for one that is linked.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,7 +22,8 @@ use weighbridge_core::date::Date;
 use weighbridge_core::digest::Digest;
 use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::{
-    Distribution, Environment, Fact, Locked, Origin, Project, Recorded, Requirement, Requires, Role, What,
+    Binary, Distribution, Environment, Fact, Library, Locked, Origin, Project, Recorded, Requirement,
+    Requires, Role, Sign, What,
 };
 use weighbridge_core::graph::{Graph, NodeId, Relation};
 use weighbridge_core::limits::{Cancel, Limits};
@@ -89,7 +92,12 @@ fn edges(graph: &Graph) -> Vec<String> {
         for id in [&edge.from, &edge.to] {
             assert!(graph.nodes.contains_key(id), "{id} is no node");
         }
-        let arrow = if edge.relation == Relation::DependsOn { "->" } else { ">>" };
+        let arrow = match edge.relation {
+            Relation::DependsOn => "->",
+            Relation::Contains => ">>",
+            Relation::Vendors => "=>",
+            Relation::Links => "~>",
+        };
         let condition = &edge.condition;
         let extras: Vec<&str> = condition.extras.iter().map(PackageName::as_str).collect();
         let extras = if extras.is_empty() { String::new() } else { format!("[{}]", extras.join(",")) };
@@ -120,7 +128,11 @@ pub(super) fn facts(text: &str) -> Facts {
         if !line.trim().is_empty() {
             for (path, what) in line_facts(line.trim()) {
                 let place = Place::file(path);
-                let reader = if matches!(what, What::Format(_)) { "model" } else { "test" };
+                let reader = match what {
+                    What::Format("elf") | What::Binary(_) | What::Library(_) => "native",
+                    What::Format(_) => "model",
+                    _ => "test",
+                };
                 let class =
                     if matches!(what, What::Distribution(_)) { Class::Observed } else { Class::Declared };
                 let evidence =
@@ -169,9 +181,30 @@ fn line_facts(line: &str) -> Vec<(String, What)> {
         })),
         "says" => at_file(What::Distribution(metadata(&word(0).unwrap(), &word(1).unwrap(), vec![], vec![]))),
         "model" => at_file(What::Format("pickle")),
+        "binary" => binary(file, &words, tail),
         "dist" => distribution(file, &word(0).unwrap(), &word(1).unwrap(), head, tail),
         _ => panic!("what is `{verb}`?"),
     }
+}
+
+fn binary(file: &str, words: &[&str], libraries: &str) -> Vec<(String, What)> {
+    let all = |key: &str| words.iter().filter_map(|word| Some(word.strip_prefix(key)?.to_owned())).collect();
+    let modules: Vec<String> = all("module=");
+    let binary = Binary {
+        needs: all("needs="),
+        search: all("search="),
+        module: modules.first().cloned(),
+        ..Binary::default()
+    };
+    let library = |text: &str| {
+        let (library, version) = text.trim().split_once(' ').unwrap();
+        let version = Some(version).filter(|version| *version != "?").map(str::to_owned);
+        let sign = if version.is_some() { Sign::Text } else { Sign::FileName };
+        What::Library(Library { name: name(library), version, sign, shown: text.to_owned() })
+    };
+    let libraries = libraries.split(',').filter(|text| !text.trim().is_empty()).map(library);
+    let facts = [What::Format("elf"), What::Binary(Box::new(binary))].into_iter().chain(libraries);
+    facts.map(|what| (file.to_owned(), what)).collect()
 }
 
 fn metadata(
