@@ -26,7 +26,6 @@ mod shelf;
 mod suite;
 mod support;
 mod verdict;
-mod wheels;
 
 use std::process::ExitCode;
 
@@ -57,7 +56,6 @@ fn main() -> ExitCode {
         scan::tests(),
         suite::tests(),
         verdict::tests(),
-        wheels::tests(),
     ]
     .into_iter()
     .flatten()

@@ -142,6 +142,9 @@ fn texts_symbols_and_names_show_libraries() {
     let resource = Binary { version: "1.3.1.0", ..Binary::default() };
     assert_eq!(libraries("zlib1.dll", &pe(&resource)), "zlib 1.3.1 by version resource");
     assert_eq!(libraries("other.dll", &pe(&resource)), "");
+    // The current version of a dylib is that of its interface: 3.14.1 here.
+    let dylib = Binary { name: "libssl.3.dylib", ..Binary::default() };
+    assert_eq!(libraries("libssl.3.dylib", &mach_o(&dylib)), "openssl ? by file name");
 }
 
 /// The traps of the research, section 7.

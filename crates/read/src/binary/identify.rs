@@ -68,7 +68,7 @@ pub(super) fn identify(input: &Input, name: &str, parts: &Parts, sink: &mut Sink
             };
             versions.iter().map(one).collect()
         } else if let Some(named) = named {
-            let resource = parts.binary.version.as_deref().filter(|_| signature.resource);
+            let resource = parts.resource.as_deref().filter(|_| signature.resource);
             match (names.version(signature), resource.and_then(plain)) {
                 (Some((version, name)), _) => vec![(library(Some(version), Sign::FileName, &name), None)],
                 (None, Some(version)) => vec![(library(Some(version), Sign::Resource, named), None)],

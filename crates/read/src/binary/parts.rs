@@ -15,6 +15,8 @@ pub(super) const MOST_TABLE: u64 = 128 << 20;
 #[derive(Default)]
 pub(super) struct Parts {
     pub(super) binary: Binary,
+    /// `FileVersion` of a version resource. The current version of a dylib is one of its interface.
+    pub(super) resource: Option<String>,
     /// Symbols of the table of signatures that it defines.
     pub(super) defines: BTreeSet<&'static str>,
     /// Symbols of the table of signatures that it wants from others.

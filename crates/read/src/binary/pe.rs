@@ -209,7 +209,8 @@ fn resources(input: &Input, sections: &[Section], address: u32, parts: &mut Part
     let (Some(data), Some(size)) = (field(0), field(4)) else { return Ok(()) };
     let from = loaded.index(data);
     let bytes = from.and_then(|from| loaded.bytes.get(from..from.checked_add(length(size.into()))?));
-    parts.binary.version = bytes.and_then(|bytes| stated(bytes, "FileVersion"));
+    parts.resource = bytes.and_then(|bytes| stated(bytes, "FileVersion"));
+    parts.binary.version.clone_from(&parts.resource);
     Ok(())
 }
 
