@@ -1,6 +1,8 @@
 //! An advisory as facts: what the snapshot keeps of a record.
 
 use weighbridge_core::date::Date;
+use weighbridge_core::ecosystem::Ecosystem;
+use weighbridge_core::knowledge::Grade;
 
 use crate::severity::Score;
 
@@ -25,12 +27,16 @@ pub struct Advisory {
     pub weaknesses: Vec<u16>,
     /// Which versions of which packages.
     pub affected: Vec<Affected>,
+    /// How well founded these are.
+    pub grade: Grade,
+    /// Where they come from, where the id does not say it; else empty.
+    pub source: String,
 }
 
 /// Which versions of one package an advisory is about.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Affected {
-    /// Normalised name.
+    /// Normalised name; outside of Python with its ecosystem before it, see [`key`].
     pub package: String,
     /// Ranges; each of their events can be read, if need be after repair.
     pub ranges: Vec<Range>,
@@ -63,4 +69,14 @@ pub enum Bound {
     Introduced,
     /// No longer vulnerable after this.
     LastAffected,
+}
+
+/// What a package is called in an index: a Python package by its name, all others with the type of their package URLs and
+/// the release of their distribution before it (`generic/openssl`, `rpm/almalinux:8/libxcb`).
+pub fn key(ecosystem: Ecosystem, release: &str, name: &str) -> String {
+    match (ecosystem, release) {
+        (Ecosystem::PyPi, _) => name.to_owned(),
+        (_, "") => format!("{ecosystem}/{name}"),
+        _ => format!("{ecosystem}/{release}/{name}"),
+    }
 }

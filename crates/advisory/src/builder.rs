@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use weighbridge_core::date::Date;
+use weighbridge_core::ecosystem::Ecosystem;
 
-use crate::advisory::Advisory;
+use crate::advisory::{Advisory, key};
 use crate::index::{About, Index};
-use crate::osv::{self, Gap, Parsed, weaknesses};
+use crate::osv::{self, Gap, Parsed, Scope, weaknesses};
 use crate::severity::{self, Score};
-
-/// The one ecosystem of which advisories are kept so far, as OSV calls it.
-const ECOSYSTEM: &str = "PyPI";
 
 /// Collects records. One that cannot be read is counted and named, and does not spoil the rest.
 #[derive(Clone, Debug, Default)]
 pub struct Builder {
+    scope: Scope,
+    covered: Vec<String>,
     advisories: BTreeMap<String, (Advisory, Vec<Gap>)>,
     withdrawn: u64,
     broken: Vec<(String, String)>,
@@ -54,9 +54,19 @@ struct CveFacts {
 }
 
 impl Builder {
+    /// A builder for records about libraries, crates, and packages of the distributions `releases` (`almalinux:8`) with
+    /// these names. Where no record is about one of them, the data say that it is sound.
+    pub(crate) fn libraries(releases: &[&str], names: &'static [&'static str]) -> Self {
+        let keys =
+            |release: &&str| names.iter().map(|name| key(Ecosystem::Rpm, release, name)).collect::<Vec<_>>();
+        let mut covered: Vec<String> = releases.iter().flat_map(keys).collect();
+        covered.sort();
+        Self { scope: Scope::Libraries(names), covered, ..Self::default() }
+    }
+
     /// Takes an OSV record; `name` is what to call it if it cannot be read.
     pub fn add_osv(&mut self, name: &str, json: &[u8]) {
-        match osv::parse(json, ECOSYSTEM) {
+        match osv::parse(json, self.scope) {
             Ok(Parsed::Advisory(advisory, gaps)) => {
                 self.newest = self.newest.max(advisory.modified);
                 // Of two copies of a record the newer counts, whichever comes first.
@@ -133,7 +143,7 @@ impl Builder {
 
     /// The index of everything taken, complete up to `as_of`.
     pub fn finish(self, as_of: Date, sources: Vec<String>) -> Index {
-        let Self { advisories, withdrawn, facts, .. } = self;
+        let Self { advisories, withdrawn, facts, covered, .. } = self;
         let (mut advisories, gaps): (Vec<Advisory>, Vec<Vec<Gap>>) = advisories.into_values().unzip();
         let mut gaps: Vec<Gap> = gaps.into_iter().flatten().collect();
         for advisory in &mut advisories {
@@ -152,7 +162,7 @@ impl Builder {
         gaps.sort();
         let exploited =
             facts.into_iter().filter_map(|(cve, facts)| Some((cve, facts.exploited_since?))).collect();
-        Index::new(About { as_of, withdrawn, gaps, sources }, advisories, exploited)
+        Index::new(About { as_of, withdrawn, gaps, sources, covered }, advisories, exploited)
     }
 }
 

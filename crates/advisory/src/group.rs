@@ -10,12 +10,14 @@
 //! 3. Records without a CVE are grouped by shared names, transitively. Such a group joins every group made so far with
 //!    which it shares a name, or stands alone.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use weighbridge_core::finding::Severity;
 use weighbridge_core::knowledge::{Record, Vulnerability};
 
 use crate::advisory::Advisory;
+use crate::order::Order;
 use crate::range::Hit;
 
 type Member<'a> = (&'a Advisory, Hit);
@@ -28,7 +30,7 @@ struct Group<'a> {
 }
 
 /// Joins the records that match one version of one package into vulnerabilities, ordered by name.
-pub(crate) fn vulnerabilities(hits: Vec<Member<'_>>) -> Vec<Vulnerability> {
+pub(crate) fn vulnerabilities(hits: Vec<Member<'_>>, order: Order) -> Vec<Vulnerability> {
     let (with_cve, without): (Vec<_>, Vec<_>) =
         hits.into_iter().partition(|(advisory, _)| cves(advisory).next().is_some());
     let (with_one, with_several): (Vec<_>, Vec<_>) =
@@ -66,7 +68,7 @@ pub(crate) fn vulnerabilities(hits: Vec<Member<'_>>) -> Vec<Vulnerability> {
             groups.push(Group { cve: None, members: cluster });
         }
     }
-    let mut found: Vec<Vulnerability> = groups.into_iter().map(|group| merge(group, &known)).collect();
+    let mut found: Vec<Vulnerability> = groups.into_iter().map(|group| merge(group, &known, order)).collect();
     found.sort_by(|a, b| a.name.cmp(&b.name));
     found
 }
@@ -98,7 +100,7 @@ fn clusters(members: Vec<Member<'_>>) -> Vec<Vec<Member<'_>>> {
     clusters.into_iter().map(|(_, members)| members).collect()
 }
 
-fn merge(group: Group<'_>, known: &BTreeSet<&str>) -> Vulnerability {
+fn merge(group: Group<'_>, known: &BTreeSet<&str>, order: Order) -> Vulnerability {
     let Group { cve, mut members } = group;
     members.sort_by(|(a, _), (b, _)| a.id.cmp(&b.id));
     members.dedup_by(|(a, _), (b, _)| a.id == b.id);
@@ -108,6 +110,8 @@ fn merge(group: Group<'_>, known: &BTreeSet<&str>) -> Vulnerability {
             id: advisory.id.clone(),
             modified: advisory.modified,
             matched: hit.matched,
+            grade: advisory.grade,
+            source: (!advisory.source.is_empty()).then(|| advisory.source.clone()),
         })
         .collect();
     let ids: BTreeSet<&str> = members.iter().map(|(advisory, _)| advisory.id.as_str()).collect();
@@ -126,11 +130,9 @@ fn merge(group: Group<'_>, known: &BTreeSet<&str>) -> Vulnerability {
         malicious: members.iter().any(|(advisory, _)| advisory.malicious),
         weaknesses: weaknesses.into_iter().map(|number| format!("CWE-{number}")).collect(),
         // Where records disagree, the version that satisfies all of them.
-        fixed: members
-            .iter()
-            .filter_map(|(_, hit)| hit.fixed.clone())
-            .max()
-            .map(|version| version.to_string()),
+        fixed: members.iter().filter_map(|(_, hit)| hit.fixed.clone()).reduce(|one, other| {
+            if order.compare(&one, &other).is_some_and(Ordering::is_lt) { other } else { one }
+        }),
         // A CVE that stands for itself is not another name of this one.
         aliases: aliases
             .difference(&ids)

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use weighbridge_core::date::Date;
-use weighbridge_core::knowledge::{Matched, Vulnerability};
+use weighbridge_core::ecosystem::Ecosystem;
+use weighbridge_core::knowledge::{Matched, Unassessed, Vulnerability};
 
-use crate::advisory::Advisory;
+use crate::advisory::{self, Advisory};
 use crate::builder::Builder;
 use crate::group;
+use crate::order::Order;
 use crate::osv::Gap;
 use crate::pep440::Version;
 use crate::range::{self, Hit, Span};
@@ -35,6 +37,8 @@ pub struct About {
     pub gaps: Vec<Gap>,
     /// Whose data it is, one line a source, for attribution.
     pub sources: Vec<String>,
+    /// Keys of packages that the data cover although no record may be about them, sorted.
+    pub covered: Vec<String>,
 }
 
 /// A row of [`Index::by_package`]: which advisory, and which of its affected packages.
@@ -45,6 +49,7 @@ struct Entry {
 }
 
 static EMBEDDED: &[u8] = include_bytes!("../data/pypi.snapshot");
+static LIBRARIES: &[u8] = include_bytes!("../data/libraries.snapshot");
 
 impl Index {
     /// The advisories inside the binary.
@@ -53,6 +58,15 @@ impl Index {
     /// Never in a build that passed its tests.
     pub fn embedded() -> Result<Self, SnapshotError> {
         Self::from_bytes(EMBEDDED)
+    }
+
+    /// The advisories inside the binary about libraries that wheels carry, and about packages of distributions of which
+    /// wheels are built.
+    ///
+    /// # Errors
+    /// Never in a build that passed its tests.
+    pub fn embedded_libraries() -> Result<Self, SnapshotError> {
+        Self::from_bytes(LIBRARIES)
     }
 
     /// Reads a snapshot.
@@ -71,6 +85,12 @@ impl Index {
     /// A builder for advisories that arrive as OSV records.
     pub fn builder() -> Builder {
         Builder::default()
+    }
+
+    /// A builder for records about libraries, crates, and packages of the distributions `releases` (`almalinux:8`) with
+    /// these names: where no record is about one of them, the data say that it is sound.
+    pub fn library_builder(releases: &[&str], names: &'static [&'static str]) -> Builder {
+        Builder::libraries(releases, names)
     }
 
     pub(crate) fn new(about: About, advisories: Vec<Advisory>, exploited: BTreeMap<String, Date>) -> Self {
@@ -116,7 +136,33 @@ impl Index {
 
     /// The vulnerabilities of a version of a package: records that are aliases of each other are one. Ordered by name.
     pub fn vulnerabilities(&self, package: &str, version: &Version) -> Vec<Vulnerability> {
-        group::vulnerabilities(self.hits(package, version))
+        group::vulnerabilities(self.hits(package, version), Order::Pep440)
+    }
+
+    /// The vulnerabilities of a package that is none of Python, or why there is nothing to say. `release` is that of a
+    /// distribution (`almalinux:8`), else empty.
+    ///
+    /// # Errors
+    /// [`Unassessed::NoData`] and [`Unassessed::UnreadableVersion`].
+    pub fn assess(
+        &self,
+        ecosystem: Ecosystem,
+        release: &str,
+        name: &str,
+        version: &str,
+    ) -> Result<Vec<Vulnerability>, Unassessed> {
+        let key = advisory::key(ecosystem, release, name);
+        if !self.by_package.contains_key(&key) && self.about.covered.binary_search(&key).is_err() {
+            return Err(Unassessed::NoData);
+        }
+        let order = Order::of(ecosystem, name);
+        if !order.reads(version) {
+            return Err(Unassessed::UnreadableVersion);
+        }
+        let hits = self.entries(&key).filter_map(|(advisory, place)| {
+            Some((advisory, range::affects_by(order, advisory.affected.get(place)?, version)?))
+        });
+        Ok(group::vulnerabilities(hits.collect(), order))
     }
 
     /// The smallest version above `version` that no advisory is about, among those that an advisory names as a fix.

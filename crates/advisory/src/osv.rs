@@ -6,8 +6,12 @@
 use serde::{Deserialize, Deserializer};
 use weighbridge_core::date::Date;
 
-use crate::advisory::{Advisory, Affected, Bound, Range, RangeEvent};
-use crate::pep440::Version;
+use weighbridge_core::ecosystem::Ecosystem;
+use weighbridge_core::knowledge::Grade;
+use weighbridge_core::name::PackageName;
+
+use crate::advisory::{Advisory, Affected, Bound, Range, RangeEvent, key};
+use crate::order::Order;
 use crate::range;
 use crate::severity::{self, Score};
 
@@ -25,6 +29,9 @@ struct OsvRecord {
     affected: Vec<OsvAffected>,
     #[serde(default, deserialize_with = "null_is_default")]
     database_specific: OsvDatabaseSpecific,
+    /// Distributions list here the CVEs that an update mends.
+    #[serde(default, deserialize_with = "null_is_default")]
+    related: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -70,7 +77,71 @@ struct OsvEvent {
 struct OsvDatabaseSpecific {
     #[serde(default, deserialize_with = "null_is_default")]
     cwe_ids: Vec<String>,
+    /// Of facts about libraries: how well founded they are, from where, and about which part.
+    #[serde(default)]
+    confidence: Option<String>,
+    #[serde(default)]
+    source: Option<String>,
+    #[serde(default)]
+    component: Option<String>,
 }
+
+/// Of which packages records are taken.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum Scope {
+    /// Those of the Python index.
+    #[default]
+    Python,
+    /// Libraries, crates, and these packages of distributions (by name).
+    Libraries(&'static [&'static str]),
+}
+
+impl Scope {
+    /// The ecosystem and release of a package that is in scope.
+    fn place(self, package: &OsvPackage) -> Option<(Ecosystem, String)> {
+        let (ecosystem, release) = match package.ecosystem.split_once(':') {
+            Some((name, release)) => (name, Some(release)),
+            None => (package.ecosystem.as_str(), None),
+        };
+        match (self, ecosystem, release) {
+            (Self::Python, "PyPI", None) => Some((Ecosystem::PyPi, String::new())),
+            (Self::Libraries(_), "Native", None) => Some((Ecosystem::Native, String::new())),
+            (Self::Libraries(_), "crates.io", None) => Some((Ecosystem::Cargo, String::new())),
+            (Self::Libraries(names), "AlmaLinux", Some(release))
+                if names.contains(&package.name.as_str()) =>
+            {
+                Some((Ecosystem::Rpm, format!("almalinux:{release}")))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Parts that no wheel carries: programs beside the library, and servers.
+fn is_elsewhere(component: &str) -> bool {
+    let program =
+        ["tool", "xmllint tool", "cjpeg tool", "server", "client programs", "shell", "xzgrep script"];
+    program.contains(&component)
+        || component.starts_with("minizip")
+        || component.starts_with("command line tools")
+}
+
+/// What the projects themselves say is no vulnerability, or have withdrawn, although lists still name it: SQLite (`not a
+/// bug`, or not in the library) and curl (withdrawn or disputed).
+const DISPUTED: [&str; 12] = [
+    "CVE-2019-15601",
+    "CVE-2020-19909",
+    "CVE-2021-23404",
+    "CVE-2021-28305",
+    "CVE-2021-36690",
+    "CVE-2021-42169",
+    "CVE-2021-45346",
+    "CVE-2022-21227",
+    "CVE-2022-24854",
+    "CVE-2022-46908",
+    "CVE-2023-32001",
+    "CVE-2023-52071",
+];
 
 /// Some databases write `null` for what they do not know.
 fn null_is_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
@@ -101,27 +172,40 @@ pub struct Gap {
 }
 
 /// Parses one record, keeping what it says about packages of `ecosystem`.
-pub(crate) fn parse(json: &[u8], ecosystem: &str) -> Result<Parsed, serde_json::Error> {
+pub(crate) fn parse(json: &[u8], scope: Scope) -> Result<Parsed, serde_json::Error> {
     let record: OsvRecord = serde_json::from_slice(json)?;
     if record.withdrawn.is_some() {
         return Ok(Parsed::Withdrawn);
+    }
+    let specific = &record.database_specific;
+    let disputed = || record.aliases.iter().any(|alias| DISPUTED.contains(&alias.as_str()));
+    if matches!(scope, Scope::Libraries(_))
+        && (specific.component.as_deref().is_some_and(is_elsewhere) || disputed())
+    {
+        return Ok(Parsed::Elsewhere);
     }
     let mut gaps = Vec::new();
     let mut affected = Vec::new();
     let mut scores: Vec<Score> = record.severity.iter().filter_map(|it| severity::score(&it.score)).collect();
     for entry in record.affected {
-        let Some(package) = entry.package.filter(|package| package.ecosystem == ecosystem) else { continue };
-        let Ok(package) = weighbridge_core::name::PackageName::new(&package.name) else {
+        let Some(package) = entry.package else { continue };
+        let Some((ecosystem, release)) = scope.place(&package) else { continue };
+        let Ok(name) = PackageName::of(ecosystem, &package.name) else {
             gaps.push(Gap { record: record.id.clone(), package: package.name, text: "name".to_owned() });
             continue;
         };
         scores.extend(entry.severity.iter().filter_map(|it| severity::score(&it.score)));
-        affected.push(understand(&record.id, package.as_str(), entry.ranges, entry.versions, &mut gaps));
+        let key = key(ecosystem, &release, name.as_str());
+        let order = Order::of(ecosystem, name.as_str());
+        affected.push(understand(&record.id, &key, order, entry.ranges, entry.versions, &mut gaps));
     }
     if affected.is_empty() {
         return Ok(Parsed::Elsewhere);
     }
     let mut aliases = record.aliases;
+    if matches!(scope, Scope::Libraries(_)) && aliases.is_empty() {
+        aliases = record.related.into_iter().filter(|name| name.starts_with("CVE-")).collect();
+    }
     aliases.sort();
     aliases.dedup();
     let malicious = record.id.starts_with("MAL-") || aliases.iter().any(|alias| alias.starts_with("MAL-"));
@@ -132,6 +216,13 @@ pub(crate) fn parse(json: &[u8], ecosystem: &str) -> Result<Parsed, serde_json::
         exploited_since: None,
         malicious,
         weaknesses: weaknesses(&record.database_specific.cwe_ids),
+        grade: grade(record.database_specific.confidence.as_deref()),
+        // Which commit and file it was says the record itself.
+        source: record
+            .database_specific
+            .source
+            .and_then(|it| it.split('@').next().map(str::to_owned))
+            .unwrap_or_default(),
         id: record.id,
         aliases,
         affected,
@@ -143,16 +234,21 @@ pub(crate) fn parse(json: &[u8], ecosystem: &str) -> Result<Parsed, serde_json::
 fn understand(
     record: &str,
     package: &str,
+    order: Order,
     ranges: Vec<OsvRange>,
     versions: Vec<String>,
     gaps: &mut Vec<Gap>,
 ) -> Affected {
+    let reads = |version: &str| match order {
+        Order::Pep440 => range::bound(version).is_some(),
+        other => other.reads(version),
+    };
     let mut readable = Vec::new();
     let mut unreadable = Vec::new();
     for range in ranges.into_iter().filter(|range| range.kind == "ECOSYSTEM" || range.kind == "SEMVER") {
         let events: Vec<RangeEvent> = range.events.into_iter().flat_map(events).collect();
         let begins = events.iter().any(|event| event.bound != Bound::Fixed);
-        match events.iter().find(|event| range::bound(&event.version).is_none()) {
+        match events.iter().find(|event| !reads(&event.version)) {
             Some(event) => unreadable.push(event.version.clone()),
             None if begins => readable.push(Range { events }),
             None => unreadable.push("a range without a beginning".to_owned()),
@@ -162,7 +258,7 @@ fn understand(
     let mut listed = Vec::new();
     if readable.is_empty() || !unreadable.is_empty() {
         let (versions, no_versions): (Vec<_>, Vec<_>) =
-            versions.into_iter().partition(|version| Version::parse(version).is_ok());
+            versions.into_iter().partition(|version| order.reads(version));
         lost.extend(no_versions);
         listed = versions;
         if listed.is_empty() {
@@ -178,6 +274,12 @@ fn understand(
         text,
     }));
     Affected { package: package.to_owned(), ranges: readable, versions: listed }
+}
+
+fn grade(confidence: Option<&str>) -> Grade {
+    let known = |word: &str| Grade::ALL.into_iter().find(|grade| grade.as_str() == word);
+    // A word that is not known is not trusted more than the vaguest.
+    confidence.map_or(Grade::Stated, |word| known(word).unwrap_or(Grade::Bisect))
 }
 
 fn events(event: OsvEvent) -> impl Iterator<Item = RangeEvent> {

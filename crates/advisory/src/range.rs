@@ -18,7 +18,8 @@ use std::cmp::Ordering;
 
 use weighbridge_core::knowledge::Matched;
 
-use crate::advisory::{Affected, Bound, Range};
+use crate::advisory::{Affected, Bound, Range, RangeEvent};
+use crate::order::Order;
 use crate::pep440::Version;
 
 /// A bound that was read.
@@ -78,7 +79,39 @@ fn repair(text: &str) -> Option<Version> {
 pub(crate) struct Hit {
     pub(crate) matched: Matched,
     /// The smallest fix of the matching range above the version.
-    pub(crate) fixed: Option<Version>,
+    pub(crate) fixed: Option<String>,
+}
+
+/// Whether a version that is not Python's is affected. Bounds that cannot be compared do not come so far.
+pub(crate) fn affects_by(order: Order, affected: &Affected, version: &str) -> Option<Hit> {
+    let ranged = affected.ranges.iter().filter_map(|range| hit_by(order, range, version));
+    let listed =
+        affected.versions.iter().any(|listed| order.compare(version, listed) == Some(Ordering::Equal));
+    let listed = listed.then_some(Hit { matched: Matched::List, fixed: None });
+    ranged.chain(listed).min_by_key(|hit| hit.matched)
+}
+
+fn hit_by(order: Order, range: &Range, version: &str) -> Option<Hit> {
+    let mut events: Vec<&RangeEvent> = range.events.iter().collect();
+    events.sort_by(|one, other| order.compare(&one.version, &other.version).unwrap_or(Ordering::Equal));
+    let against = |event: &RangeEvent| order.compare(version, &event.version);
+    let (mut vulnerable, mut named) = (false, false);
+    for event in &events {
+        match (event.bound, against(event)?) {
+            (Bound::Introduced, Ordering::Greater | Ordering::Equal) => vulnerable = true,
+            (Bound::Fixed, Ordering::Greater | Ordering::Equal)
+            | (Bound::LastAffected, Ordering::Greater) => {
+                vulnerable = false;
+            }
+            (Bound::LastAffected, Ordering::Equal) => named = true,
+            (_, Ordering::Less) => {}
+        }
+    }
+    let mends = |event: &&&RangeEvent| event.bound == Bound::Fixed && against(event) == Some(Ordering::Less);
+    (vulnerable || named).then(|| Hit {
+        matched: Matched::Range,
+        fixed: events.iter().find(mends).map(|event| event.version.clone()),
+    })
 }
 
 /// The versions of a record's entry, parsed once for many questions.
@@ -154,7 +187,7 @@ impl Events {
         let mends = |(at, bound): &&(Version, Bound)| *bound == Bound::Fixed && against(version, at).is_lt();
         Some(Hit {
             matched: if self.repaired { Matched::RepairedRange } else { Matched::Range },
-            fixed: self.events.iter().find(mends).map(|(at, _)| at.clone()),
+            fixed: self.events.iter().find(mends).map(|(at, _)| at.to_string()),
         })
     }
 }
@@ -167,7 +200,6 @@ fn against(version: &Version, bound: &Version) -> Ordering {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::advisory::RangeEvent;
 
     /// `i1 f2` is introduced 1, fixed 2; `l` is last affected; `|` separates ranges.
     fn affected(ranges: &str, versions: &[&str]) -> Affected {
@@ -231,8 +263,8 @@ mod tests {
         let hit =
             |ranges, version| affects(&affected(ranges, &[]), &Version::parse(version).unwrap()).unwrap();
         assert_eq!(hit("i0 l2.6.0-NA", "1").matched, Matched::RepairedRange);
-        assert_eq!(hit("i0 f1.5 | i2 f2.5", "2.1").fixed.unwrap().to_string(), "2.5");
-        assert_eq!(hit("i0 f1.5 i2 f2.5", "1").fixed.unwrap().to_string(), "1.5");
+        assert_eq!(hit("i0 f1.5 | i2 f2.5", "2.1").fixed.unwrap(), "2.5");
+        assert_eq!(hit("i0 f1.5 i2 f2.5", "1").fixed.unwrap(), "1.5");
         assert_eq!(hit("i0", "1").fixed, None);
     }
 

@@ -12,13 +12,14 @@ use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 use weighbridge_core::date::Date;
 use weighbridge_core::digest::Digest;
+use weighbridge_core::knowledge::Grade;
 
 use crate::advisory::{Advisory, Affected, Bound, Range, RangeEvent};
 use crate::index::{About, Index};
 use crate::osv::Gap;
 use crate::severity::{Score, Standard};
 
-const MAGIC: &[u8; 6] = b"WBADV\x02";
+const MAGIC: &[u8; 6] = b"WBADV\x03";
 /// Most unpacked bytes: all advisories of all ecosystems would fit.
 const MOST_BYTES: u32 = 256 << 20;
 
@@ -46,6 +47,7 @@ pub(crate) fn write(index: &Index) -> Vec<u8> {
     out.day(Some(about.as_of));
     out.number(about.withdrawn);
     out.texts(&about.sources);
+    out.sorted(&about.covered.iter().map(String::as_str).collect::<Vec<_>>());
     out.number(count(about.gaps.len()));
     for gap in &about.gaps {
         out.text(&gap.record);
@@ -66,6 +68,10 @@ pub(crate) fn write(index: &Index) -> Vec<u8> {
         .collect();
     versions.sort_unstable();
     versions.dedup();
+    let mut origins: Vec<&str> = advisories.iter().map(|it| it.source.as_str()).collect();
+    origins.sort_unstable();
+    origins.dedup();
+    out.sorted(&origins);
     out.sorted(&packages);
     out.sorted(&versions);
     out.sorted(&advisories.iter().map(|it| it.id.as_str()).collect::<Vec<_>>());
@@ -92,6 +98,8 @@ pub(crate) fn write(index: &Index) -> Vec<u8> {
         out.number(u64::from(advisory.malicious));
         out.number(count(advisory.weaknesses.len()));
         advisory.weaknesses.iter().for_each(|number| out.number(u64::from(*number)));
+        out.number(Grade::ALL.iter().position(|it| *it == advisory.grade).map_or(0, count));
+        out.number(at(&origins, &advisory.source));
     }
     for advisory in advisories {
         out.number(count(advisory.affected.len()));
@@ -210,9 +218,11 @@ impl Reader<'_> {
         let as_of = self.day()??;
         let withdrawn = self.number()?;
         let sources = self.texts()?;
+        let covered = self.sorted()?;
         let gaps = self.many(|reader| {
             Some(Gap { record: reader.text()?, package: reader.text()?, text: reader.text()? })
         })?;
+        let origins = self.sorted()?;
         let packages = self.sorted()?;
         let versions = self.sorted()?;
         let ids = self.sorted()?;
@@ -228,6 +238,8 @@ impl Reader<'_> {
                 malicious: false,
                 weaknesses: Vec::new(),
                 affected: Vec::new(),
+                grade: Grade::Stated,
+                source: String::new(),
             });
         }
         for advisory in &mut advisories {
@@ -248,11 +260,13 @@ impl Reader<'_> {
             advisory.exploited_since = self.day()?;
             advisory.malicious = self.number()? != 0;
             advisory.weaknesses = self.many(|reader| u16::try_from(reader.number()?).ok())?;
+            advisory.grade = *Grade::ALL.get(usize::try_from(self.number()?).ok()?)?;
+            advisory.source = self.one_of(&origins)?;
         }
         for advisory in &mut advisories {
             advisory.affected = self.many(|reader| reader.affected(&packages, &versions))?;
         }
-        let about = About { as_of, withdrawn, gaps, sources };
+        let about = About { as_of, withdrawn, gaps, sources, covered };
         let cves = self.sorted()?;
         let mut exploited = BTreeMap::new();
         for cve in cves {

@@ -17,6 +17,7 @@ macro_rules! trials {
 }
 
 mod index;
+mod libraries;
 mod markers;
 mod random;
 mod reference;
@@ -29,6 +30,7 @@ fn main() {
     let arguments = Arguments::from_args();
     let trials: Vec<Trial> = [
         index::trials(),
+        libraries::trials(),
         markers::trials(),
         reference::trials(),
         requirements::trials(),

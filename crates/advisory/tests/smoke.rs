@@ -173,5 +173,5 @@ fn seal(content: &[u8], size: u32) -> Vec<u8> {
     std::io::Write::write_all(&mut deflater, content).unwrap();
     let packed = deflater.finish().unwrap();
     let digest = weighbridge_core::digest::Digest::of(&packed);
-    [&b"WBADV\x02"[..], digest.as_bytes(), &size.to_le_bytes(), &packed].concat()
+    [&b"WBADV\x03"[..], digest.as_bytes(), &size.to_le_bytes(), &packed].concat()
 }

@@ -31,6 +31,7 @@ pub static CHECKS: &[&dyn Check] = &[
     &rules::g002_untrusted_graph::UntrustedGraph,
     &rules::k001_dangerous_keras_model::DangerousKeras,
     &rules::k002_untrusted_keras_model::UntrustedKeras,
+    &rules::n001_vulnerable_library::VulnerableLibrary,
     &rules::p001_dangerous_model_file::Dangerous,
     &rules::p002_untrusted_model_file::Untrusted,
 ];

@@ -36,6 +36,53 @@ pub struct Record {
     pub modified: Option<Date>,
     /// How this record matched: by what it says of versions.
     pub matched: Matched,
+    /// How well founded the bounds of its ranges are.
+    pub grade: Grade,
+    /// Where its facts about versions come from, where it is not the database that its id names.
+    pub source: Option<String>,
+}
+
+/// How well founded the versions of a record are, best first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Grade {
+    /// A record about packages of an ecosystem or a distribution, in its own versions.
+    Stated,
+    /// Ranges by those who maintain the library.
+    Exact,
+    /// The release that mends it, by the notes or the history of the library; when it began is not said.
+    FixedOnly,
+    /// Ranges of CPE data, or by others than those who maintain the library.
+    Cpe,
+    /// A version named in a sentence, often merely the one that was tested.
+    Text,
+    /// The first sound build of somebody who packages the library: the true fix may be earlier.
+    Bound,
+    /// Releases between which a fuzzer's search by halves found it.
+    Bisect,
+}
+
+impl Grade {
+    /// All, best first.
+    pub const ALL: [Self; 7] =
+        [Self::Stated, Self::Exact, Self::FixedOnly, Self::Cpe, Self::Text, Self::Bound, Self::Bisect];
+
+    /// The word used in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stated => "stated",
+            Self::Exact => "exact",
+            Self::FixedOnly => "fixed-only",
+            Self::Cpe => "cpe",
+            Self::Text => "text",
+            Self::Bound => "bound",
+            Self::Bisect => "bisect",
+        }
+    }
+
+    /// Whether it only says that something may be affected.
+    pub fn is_vague(self) -> bool {
+        self >= Self::Text
+    }
 }
 
 /// How a record matched a version.
@@ -56,6 +103,31 @@ pub struct Match {
     pub component: NodeId,
     /// The vulnerability.
     pub vulnerability: Vulnerability,
+    /// The package of another ecosystem whose advisories these are, where a table says that it is the same: the name of a
+    /// conda package on the Python index.
+    pub inferred_from: Option<String>,
+}
+
+/// Why no advisory could be matched to a component. Not being vulnerable is something else.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Unassessed {
+    /// Nothing says which version it is.
+    NoVersion,
+    /// Its version cannot be compared, such as that of a distribution's own build.
+    UnreadableVersion,
+    /// The data hold nothing about this package, neither good nor bad.
+    NoData,
+}
+
+impl Unassessed {
+    /// The words used in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoVersion => "nothing says which version it is",
+            Self::UnreadableVersion => "its version cannot be compared",
+            Self::NoData => "no advisory data",
+        }
+    }
 }
 
 /// Which advisories a scan knew.

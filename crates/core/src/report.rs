@@ -169,6 +169,8 @@ pub struct Totals {
     pub unversioned_libraries: u64,
     /// Libraries that were gathered for a package and that nothing shows to be one that is known.
     pub unknown_libraries: u64,
+    /// Packages and libraries to which no advisory could be matched, whatever their state.
+    pub unassessed: u64,
     /// Python environments.
     pub environments: u64,
     /// Model files that no installed package brought along.

@@ -10,7 +10,7 @@ use weighbridge_core::context::Context;
 use weighbridge_core::coverage::Unread;
 use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::graph::{Component, Graph, Node, NodeId, NodeKind, Relation};
-use weighbridge_core::knowledge::{AdvisoryData, Match};
+use weighbridge_core::knowledge::{AdvisoryData, Match, Unassessed};
 use weighbridge_core::reader::Family;
 use weighbridge_core::report::{Artifact, Note, Report, Totals};
 use weighbridge_core::world::{Check, File, Installed, World};
@@ -33,6 +33,8 @@ pub struct Evidence {
     pub matches: Vec<Match>,
     /// For each component with a match, the smallest higher version that no known advisory affects.
     pub clear: BTreeMap<NodeId, String>,
+    /// Components to which no advisory could be matched, and why.
+    pub unassessed: BTreeMap<NodeId, Unassessed>,
     /// Which advisories were known.
     pub advisories: AdvisoryData,
     /// Model files with their verdicts.
@@ -53,6 +55,7 @@ fn conclude_with(checks: &[&dyn Check], evidence: Evidence, policy: &Policy, con
         installed,
         matches,
         clear,
+        unassessed,
         advisories,
         mut artifacts,
     } = evidence;
@@ -76,10 +79,15 @@ fn conclude_with(checks: &[&dyn Check], evidence: Evidence, policy: &Policy, con
     let coverage = readings.coverage;
     let Decision { findings, notes, verdict } =
         policy.decide(findings, &artifacts, &coverage, &advisories, context.today);
-    let origins = origins.into_iter().chain(not_fetched(&readings.files)).chain(not_hashed(&readings.files));
+    let origins = origins
+        .into_iter()
+        .chain(not_assessed(&graph, &unassessed))
+        .chain(not_fetched(&readings.files))
+        .chain(not_hashed(&readings.files));
     let origins = origins.map(|message| Note { message, location: None });
     let notes = origins.chain(notes).collect();
-    let totals = totals(&graph, &artifacts, readings.files.len());
+    let unassessed = count(unassessed.keys().filter(|id| graph.component(id).is_some()).count());
+    let totals = Totals { unassessed, ..totals(&graph, &artifacts, readings.files.len()) };
     Report {
         subject,
         today: context.today,
@@ -94,6 +102,31 @@ fn conclude_with(checks: &[&dyn Check], evidence: Evidence, policy: &Policy, con
         fail_on: policy.fail_on,
         verdict,
     }
+}
+
+/// Says which libraries and system packages could not be matched to any advisory. That none is known is something else.
+/// Packages of Python are told by a rule.
+fn not_assessed(graph: &Graph, unassessed: &BTreeMap<NodeId, Unassessed>) -> Vec<String> {
+    /// Most names in one line.
+    const MOST: usize = 12;
+    let mut names: BTreeMap<Unassessed, BTreeSet<&str>> = BTreeMap::new();
+    for (id, reason) in unassessed {
+        if let Some(component) =
+            graph.component(id).filter(|component| component.ecosystem != Ecosystem::PyPi)
+        {
+            names.entry(*reason).or_default().insert(component.name.as_str());
+        }
+    }
+    let line = |(reason, names): (Unassessed, BTreeSet<&str>)| {
+        let count = names.len();
+        let things = if count == 1 { "library or package is" } else { "libraries and packages are" };
+        let mut listed = names.into_iter().take(MOST).collect::<Vec<_>>().join(", ");
+        if count > MOST {
+            listed.push_str(&format!(" and {} more", count.saturating_sub(MOST)));
+        }
+        format!("{count} {things} not assessed, {}: {listed}", reason.as_str())
+    };
+    names.into_iter().map(line).collect()
 }
 
 /// Says how many files have no digest because nobody wanted to hash large ones.
@@ -130,10 +163,12 @@ fn totals(graph: &Graph, artifacts: &[Artifact], files: usize) -> Totals {
             _ => None,
         })
     };
-    // A library is told by its own count: what is not known of it is no requirement that could be pinned.
+    // What packages carry inside is told by its own count: what is not known of it is no requirement that could be pinned.
     let is_native = |component: &Component| component.ecosystem == Ecosystem::Native;
+    let is_package =
+        |component: &Component| matches!(component.ecosystem, Ecosystem::PyPi | Ecosystem::Conda);
     let packages = |known: bool| {
-        let others = graph.components().filter(|(_, component)| !is_native(component));
+        let others = graph.components().filter(|(_, component)| is_package(component));
         self::count(others.filter(|(_, component)| component.version.is_some() == known).count())
     };
     let libraries = |known: bool| {
@@ -147,6 +182,7 @@ fn totals(graph: &Graph, artifacts: &[Artifact], files: usize) -> Totals {
         libraries: libraries(true),
         unversioned_libraries: libraries(false),
         unknown_libraries: self::count(unknown_libraries(graph)),
+        unassessed: 0,
         environments: count(|kind| matches!(kind, NodeKind::Environment { .. })),
         models: self::count(own().count()),
         model_bytes: own().fold(0, |sum: u64, artifact| sum.saturating_add(artifact.size)),
@@ -275,6 +311,7 @@ mod tests {
             installed: Vec::new(),
             matches: Vec::new(),
             clear: BTreeMap::new(),
+            unassessed: BTreeMap::new(),
             advisories: AdvisoryData {
                 as_of: Date::from_days(20_000),
                 records: 1,

@@ -107,11 +107,21 @@ pub fn scan_with(
     let options = Options { readers: request.readers, exclude: request.exclude, jobs: request.jobs };
     let readings = read(targets, &options, context, progress)?;
     let Joined { graph, installed } = (steps.join)(&name, &readings, context);
-    let Known { matches, clear, advisories } = (steps.enrich)(&graph);
+    let Known { matches, clear, unassessed, advisories } = (steps.enrich)(&graph);
     let artifacts = (steps.judge)(&readings);
     let subject = request.targets.to_vec();
-    let evidence =
-        Evidence { subject, notes, readings, graph, installed, matches, clear, advisories, artifacts };
+    let evidence = Evidence {
+        subject,
+        notes,
+        readings,
+        graph,
+        installed,
+        matches,
+        clear,
+        unassessed,
+        advisories,
+        artifacts,
+    };
     if context.cancel.is_cancelled() {
         return Err(ScanError::Interrupted);
     }

@@ -10,11 +10,22 @@ use weighbridge_core::digest::Digest;
 use weighbridge_engine::flow::{Request, scan};
 
 use crate::suite::build::protobuf::message;
-use crate::suite::build::{onnx, tensorflow};
+use crate::suite::build::{binary, onnx, tensorflow};
 use crate::support::{Folder, context, test};
 
 /// A rule, a target that breaks it, and one that does not.
 type Fixture = (&'static str, fn(Folder) -> Folder, fn(Folder) -> Folder);
+
+/// An environment with a wheel that brought a copy of OpenSSL along.
+fn library(folder: Folder, text: &str) -> Folder {
+    let file = binary::elf(&binary::Binary {
+        name: "libcrypto.so.1.1",
+        defines: &["OpenSSL_version"],
+        texts: &[text],
+        ..binary::Binary::default()
+    });
+    environment(folder).file("venv/lib/python3.12/site-packages/x.libs/libcrypto-0a1b2c3d.so.1.1", file)
+}
 
 /// By id.
 const FIXTURES: &[Fixture] = &[
@@ -105,6 +116,11 @@ const FIXTURES: &[Fixture] = &[
         "WB-K002",
         |folder| folder.file("saved_model.pb", graph("ShopsOwnOperator")),
         |folder| folder.file("saved_model.pb", graph("Relu")),
+    ),
+    (
+        "WB-N001",
+        |folder| library(folder, "OpenSSL 1.1.1k  25 Mar 2021"),
+        |folder| library(folder, "OpenSSL 4.0.3  25 Mar 2026"),
     ),
     (
         "WB-P001",

@@ -43,6 +43,7 @@ fn scan(targets: &[String], jobs: usize) -> Result<Report, ScanError> {
         enrich: &|graph| Known {
             matches: Vec::new(),
             clear: BTreeMap::new(),
+            unassessed: BTreeMap::new(),
             advisories: AdvisoryData {
                 as_of: Date::from_days(20_000),
                 records: u64::try_from(graph.nodes.len()).unwrap(),

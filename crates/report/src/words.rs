@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use weighbridge_core::finding::{Finding, Severity, Status, Subject};
-use weighbridge_core::graph::NodeId;
+use weighbridge_core::graph::{NodeId, NodeKind};
 use weighbridge_core::place::{Place, Span};
 use weighbridge_core::report::{Artifact, Report, Safety};
 
@@ -95,7 +95,17 @@ pub(crate) fn path(report: &Report, finding: &Finding) -> Vec<String> {
     let paths = &finding.paths.paths;
     let from_project = |path: &&Vec<NodeId>| matches!(path.first(), Some(NodeId::Project(_)));
     let path = paths.iter().find(from_project).or(paths.first()).filter(|path| path.len() > 1);
-    path.into_iter().flatten().map(|id| escape(&report.graph.label(id))).collect()
+    path.into_iter().flatten().map(|id| escape(&step(report, id))).collect()
+}
+
+/// What a step of a way is called: of a file its name, since the package before it says where it lies.
+fn step(report: &Report, id: &NodeId) -> String {
+    match report.graph.nodes.get(id).map(|node| &node.kind) {
+        Some(NodeKind::Artifact { places, .. }) => {
+            places.first().map_or_else(|| id.to_string(), |place| place.name().to_owned())
+        }
+        _ => report.graph.label(id),
+    }
 }
 
 /// `and 3 more paths`; none if there are no others.

@@ -9,7 +9,7 @@ use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::{Effect, EffectKind, Global, Origin, Target, Value};
 use weighbridge_core::finding::{Confidence, Finding, Fingerprint, Remedy, Severity, Status, Subject};
 use weighbridge_core::graph::{Component, Condition, Edge, Graph, Node, NodeId, NodeKind, Paths, Relation};
-use weighbridge_core::knowledge::{AdvisoryData, Matched, Record, Vulnerability};
+use weighbridge_core::knowledge::{AdvisoryData, Grade, Matched, Record, Vulnerability};
 use weighbridge_core::name::PackageName;
 use weighbridge_core::place::{Class, Evidence, Place, Span};
 use weighbridge_core::purl::Purl;
@@ -159,6 +159,7 @@ pub(crate) fn clean(graph: Graph) -> Report {
             libraries: 0,
             unversioned_libraries: 0,
             unknown_libraries: 0,
+            unassessed: 0,
             environments: 1,
             packaged_models: 0,
             data_files: 0,
@@ -224,7 +225,13 @@ pub(crate) fn vulnerability(
 ) -> Finding {
     let severity = Severity::from_score(score);
     let digits: String = name.chars().filter(char::is_ascii_digit).collect();
-    let record = |id: String, matched| Record { id, modified: Some(day("2026-06-30")), matched };
+    let record = |id: String, matched| Record {
+        id,
+        modified: Some(day("2026-06-30")),
+        matched,
+        grade: Grade::Stated,
+        source: None,
+    };
     let vulnerability = Vulnerability {
         name: name.to_owned(),
         records: vec![

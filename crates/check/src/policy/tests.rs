@@ -4,7 +4,7 @@ use weighbridge_core::coverage::{Gap, Unread};
 use weighbridge_core::digest::Digest;
 use weighbridge_core::finding::{Confidence, Subject};
 use weighbridge_core::graph::{NodeId, Paths};
-use weighbridge_core::knowledge::{Matched, Record, Vulnerability};
+use weighbridge_core::knowledge::{Grade, Matched, Record, Vulnerability};
 use weighbridge_core::name::PackageName;
 use weighbridge_core::place::Place;
 use weighbridge_core::purl::Purl;
@@ -50,7 +50,13 @@ fn vulnerable() -> Finding {
     let id = NodeId::Component(Purl::pypi(&name, Some("9.0.0")));
     let vulnerability = Vulnerability {
         name: "CVE-2023-4863".into(),
-        records: vec![Record { id: "PYSEC-2023-175".into(), modified: None, matched: Matched::Range }],
+        records: vec![Record {
+            id: "PYSEC-2023-175".into(),
+            modified: None,
+            matched: Matched::Range,
+            grade: Grade::Stated,
+            source: None,
+        }],
         aliases: vec!["GHSA-j7hp-h8jx-5ppr".into()],
         severity: Some(Severity::Critical),
         score: Some(96),

@@ -14,7 +14,7 @@ use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::{Fact, Locked, Origin, Requirement, Requires, Role, What};
 use weighbridge_core::finding::Finding;
 use weighbridge_core::graph::{Component, Condition, Edge, Graph, Node, NodeId, NodeKind, Relation};
-use weighbridge_core::knowledge::{Match, Matched, Record, Vulnerability};
+use weighbridge_core::knowledge::{Grade, Match, Matched, Record, Vulnerability};
 use weighbridge_core::limits::{Cancel, Limits};
 use weighbridge_core::name::PackageName;
 use weighbridge_core::place::{Class, Evidence, Place, Span};
@@ -65,9 +65,22 @@ fn evidence(path: &str, line: u32, class: Class) -> Evidence {
     Evidence { place: Place::file(path), span: Some(Span::Line(line)), reader: "test", class }
 }
 
+/// `generic/openssl 1.1` is a library, all others are Python packages.
+fn ecosystem(name: &str) -> (Ecosystem, &str) {
+    match name.split_once('/') {
+        Some((kind, name)) => (Ecosystem::of_purl_type(kind).unwrap(), name),
+        None => (Ecosystem::PyPi, name),
+    }
+}
+
 fn id(text: &str) -> NodeId {
     match text.split_once(' ') {
         _ if text == "P" => NodeId::Project("".into()),
+        Some((name, version)) if name.contains('/') => {
+            let (ecosystem, name) = ecosystem(name);
+            let name = PackageName::of(ecosystem, name).unwrap();
+            NodeId::Component(Purl::new(ecosystem, "", &name, Some(version)))
+        }
         Some((name, version)) => {
             NodeId::Component(Purl::pypi(&PackageName::new(name).unwrap(), Some(version)))
         }
@@ -88,9 +101,10 @@ impl Built {
         if text != "P" {
             let (name, version) =
                 text.split_once(' ').map_or((text, None), |(name, version)| (name, Some(version)));
+            let (ecosystem, name) = ecosystem(name);
             let kind = NodeKind::Component(Component {
-                ecosystem: Ecosystem::PyPi,
-                name: PackageName::new(name).unwrap(),
+                ecosystem,
+                name: PackageName::of(ecosystem, name).unwrap(),
                 version: version.map(str::to_owned),
                 origins: [Origin::Index].into(),
                 digests: BTreeSet::new(),
@@ -120,6 +134,11 @@ impl Built {
         self.link(from, to, Relation::Contains, "", evidence("uv.lock", 1, Class::Declared))
     }
 
+    /// `from` brings a copy of the library `to` along.
+    pub(super) fn vendors(self, from: &str, to: &str) -> Self {
+        self.link(from, to, Relation::Vendors, "", evidence("uv.lock", 1, Class::Observed))
+    }
+
     /// The project asks for a package in a line of `requirements.txt`, and nothing says its version.
     pub(super) fn unresolved(self, name: &str, specifier: &str, line: u32) -> Self {
         let evidence = evidence("requirements.txt", line, Class::Unresolved);
@@ -132,7 +151,13 @@ impl Built {
         name: &str,
         change: impl FnOnce(&mut Vulnerability),
     ) -> Self {
-        let record = Record { id: "PYSEC-1".into(), modified: None, matched: Matched::Range };
+        let record = Record {
+            id: "PYSEC-1".into(),
+            modified: None,
+            matched: Matched::Range,
+            grade: Grade::Stated,
+            source: None,
+        };
         let mut vulnerability = Vulnerability {
             name: name.into(),
             records: vec![record],
@@ -145,7 +170,7 @@ impl Built {
             fixed: None,
         };
         change(&mut vulnerability);
-        self.matches.push(Match { component: id(package), vulnerability });
+        self.matches.push(Match { component: id(package), vulnerability, inferred_from: None });
         self
     }
 

@@ -22,6 +22,7 @@ mod imported;
 pub mod k001_dangerous_keras_model;
 pub mod k002_untrusted_keras_model;
 mod model_family;
+pub mod n001_vulnerable_library;
 pub mod p001_dangerous_model_file;
 pub mod p002_untrusted_model_file;
 mod providers;

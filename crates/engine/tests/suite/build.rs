@@ -2,6 +2,8 @@
 //! use, and the shapes that occur again and again.
 
 #[allow(dead_code, reason = "the suite uses only a part of it")]
+#[path = "../../../read/tests/binary_builder.rs"]
+pub(crate) mod binary;
 #[path = "../../../read/tests/flatbuffer_builder.rs"]
 mod flatbuffer_builder;
 #[path = "../../../read/tests/gguf_builder.rs"]

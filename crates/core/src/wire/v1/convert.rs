@@ -291,6 +291,8 @@ fn advisory(vulnerability: &Vulnerability) -> super::Advisory {
             Matched::RepairedRange => super::Matched::RepairedRange,
             Matched::List => super::Matched::List,
         },
+        grade: record.grade.as_str().to_owned(),
+        source: record.source.clone(),
     });
     super::Advisory {
         id: id.clone(),
@@ -371,6 +373,7 @@ fn totals(report: &Report) -> super::Totals {
         libraries: report.totals.libraries,
         unversioned_libraries: report.totals.unversioned_libraries,
         unknown_libraries: report.totals.unknown_libraries,
+        unassessed: report.totals.unassessed,
         environments: report.totals.environments,
         models: report.totals.models,
         model_bytes: report.totals.model_bytes,

@@ -428,6 +428,10 @@ pub struct Record {
     pub modified: Option<String>,
     /// How it matched.
     pub matched: Matched,
+    /// How well founded its versions are: `stated`, `exact`, `fixed-only`, `cpe`, `text`, `bound` or `bisect`.
+    pub grade: String,
+    /// Where its facts about versions come from; `null` where its id says it.
+    pub source: Option<String>,
 }
 
 /// Which kind of remedy it is.
@@ -528,6 +532,8 @@ pub struct Totals {
     pub unversioned_libraries: u64,
     /// Libraries that were gathered for a package and that nothing shows to be one that is known.
     pub unknown_libraries: u64,
+    /// Packages and libraries to which no advisory could be matched, whatever their state.
+    pub unassessed: u64,
     /// Python environments.
     pub environments: u64,
     /// Model files that no installed package brought along.
