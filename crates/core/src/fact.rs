@@ -73,13 +73,8 @@ pub enum What {
     StartUpCode(String),
     /// A `.pth` line that adds a folder to the module search path.
     SearchPath(String),
-    /// A conda package that lies installed (`conda-meta/*.json`).
-    CondaPackage(CondaPackage),
     /// Where installers are told to look for packages.
     Index(PackageIndex),
-    /// Code that runs when a package is installed.
-    InstallCode(InstallCode),
-
     /// The entry is a program or library for a machine.
     Binary(Box<Binary>),
     /// The entry is this library, or holds a copy of it.
@@ -478,62 +473,20 @@ pub struct Recorded {
     pub size: Option<u64>,
 }
 
-/// A conda package that lies installed in an environment.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct CondaPackage {
-    /// The package.
-    pub name: PackageName,
-    /// Its version as stated.
-    pub version: String,
-    /// The build: one version is built anew for other Pythons and libraries.
-    pub build: String,
-    /// The channel that it came from, without credentials.
-    pub channel: Option<String>,
-    /// SHA-256 of the package file, where stated.
-    pub digest: Option<Digest>,
-    /// What it asks for.
-    pub requires: Vec<Requirement>,
-    /// What the user asked for by hand that brought it in, as it was written.
-    pub requested: Option<String>,
-    /// Stated licence.
-    pub licence: Option<String>,
-    /// Its files; paths are relative to the folder of the environment.
-    pub files: Vec<Recorded>,
-}
-
-/// A place where an installer is told to look for packages, by an option, a channel or a setting.
+/// A place where an installer is told to look for packages.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct PackageIndex {
-    /// What part it plays.
+    /// What kind of place it is.
     pub kind: IndexKind,
-    /// URL without credentials, host, path or name of a channel as it is written; empty for [`IndexKind::Without`].
+    /// URL without credentials, or a name, as it is written.
     pub location: String,
 }
 
-/// The part that an index plays.
+/// Kinds of places to look for packages.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum IndexKind {
-    /// It takes the place of the usual one (`--index-url`).
-    Main,
-    /// It is asked beside the others without priority (`--extra-index-url`).
-    Extra,
-    /// A page or folder with links to files (`--find-links`).
-    Links,
-    /// A host whose certificate is not checked (`--trusted-host`).
-    Trusted,
     /// A channel of conda.
     Channel,
-    /// No index is asked (`--no-index`).
-    Without,
-}
-
-/// Code that an installer runs.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct InstallCode {
-    /// What makes it run: `conda post-link script`, `setup.py command`.
-    pub kind: &'static str,
-    /// Its first line that does something.
-    pub beginning: String,
 }
 
 /// What the headers of a program or library say (ELF, PE, Mach-O). Lists are bounded and as they stand in the file.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use weighbridge_core::coverage::Unread;
 use weighbridge_core::ecosystem::Ecosystem;
-use weighbridge_core::fact::{CondaPackage, Fact, Locked, Origin, Requirement, Requires, Role, What};
+use weighbridge_core::fact::{Fact, Locked, Origin, Requirement, Requires, Role, What};
 use weighbridge_core::input::Input;
 use weighbridge_core::limits::{Cancel, Limits};
 use weighbridge_core::place::{Class, Place, Span};
@@ -179,9 +179,7 @@ fn say(what: &What) -> String {
         }
         What::StartUpCode(code) => format!("code {code}"),
         What::SearchPath(path) => format!("path {path}"),
-        What::CondaPackage(package) => say_conda(package),
-        What::Index(index) => format!("index {:?} {}", index.kind, index.location).trim_end().to_owned(),
-        What::InstallCode(code) => format!("{}: {}", code.kind, code.beginning),
+        What::Index(index) => format!("index {:?} {}", index.kind, index.location),
         What::Format(_)
         | What::Effect(_)
         | What::Tensors(_)
@@ -192,20 +190,6 @@ fn say(what: &What) -> String {
         | What::Binary(_)
         | What::Library(_) => panic!("no fact of a package: {what:?}"),
     }
-}
-
-fn say_conda(package: &CondaPackage) -> String {
-    let mut text = format!("conda {} {} {}", package.name, package.version, package.build);
-    text.extend(package.channel.iter().map(|channel| format!(" from {channel}")));
-    text.push_str(&say_digests(package.digest.iter().map(ToString::to_string).collect()));
-    text.extend(package.requested.iter().map(|asked| format!(" requested `{asked}`")));
-    text.extend(package.licence.iter().map(|licence| format!(" licence {licence}")));
-    text.extend(package.requires.iter().map(|it| format!(" | {}", say_requirement(it))));
-    text.extend(package.files.iter().map(|file| {
-        let digest = file.digest.map_or("-".to_owned(), |digest| digest.to_string()[..4].to_owned());
-        format!(" + {} {digest}", file.path)
-    }));
-    text
 }
 
 fn say_requires(requires: &Requires) -> String {

@@ -126,9 +126,7 @@ impl<'a> Collected<'a> {
             | What::StartUpCode(_)
             | What::SearchPath(_)
             | What::Imports(_)
-            | What::CondaPackage(_)
             | What::Index(_)
-            | What::InstallCode(_)
             | What::Binary(_)
             | What::Library(_)
             | What::Altered(_) => {}
