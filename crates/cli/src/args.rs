@@ -12,7 +12,7 @@ use weighbridge_core::renderer::Show;
 /// Weighs what goes into an AI system: packages, model files, and what is wrong with them.
 ///
 /// `scan` is the default: `weighbridge .` weighs the folder you stand in. Nothing is sent anywhere, and no network is
-/// used unless you ask for `db update` or name a target on a server.
+/// used unless you ask for `db update` or `--ask-index`, or name a target on a server.
 #[derive(Parser, Debug)]
 #[command(
     name = "weighbridge",
@@ -114,6 +114,15 @@ pub struct Scan {
     /// Exit with 0 where the policy fails; all other exit codes stay.
     #[arg(long)]
     pub exit_zero: bool,
+    /// Ask the index that your pip or uv would ask how each package stands there: quarantined, yanked, vanished.
+    #[arg(long)]
+    pub ask_index: bool,
+    /// Index to ask instead of the one that pip or uv would ask.
+    #[arg(long, value_name = "URL", requires = "ask_index")]
+    pub index_url: Option<String>,
+    /// Further index to ask; may be given several times.
+    #[arg(long, value_name = "URL", requires = "ask_index")]
+    pub extra_index_url: Vec<String>,
     /// What is weighed, and how.
     #[command(flatten)]
     pub weighing: Weighing,

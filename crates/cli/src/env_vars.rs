@@ -65,8 +65,26 @@ pub static VARIABLES: &[Variable] = &[
     Variable { name: "HOME", does: "Holds `.cache` and `.config` where the XDG variables are not set." },
     Variable { name: "HTTPS_PROXY", does: "Proxy like `ALL_PROXY` where that names none." },
     Variable { name: "HTTP_PROXY", does: "Proxy like `ALL_PROXY` where the two others name none." },
+    Variable {
+        name: "NETRC",
+        does: "File with users and passwords by host, for `--ask-index`. Default `$HOME/.netrc`.",
+    },
     Variable { name: "NO_COLOR", does: "Set to anything: no colour; `--color` wins." },
     Variable { name: "NO_PROXY", does: "Hosts that are reached without a proxy, separated by commas." },
+    Variable {
+        name: "PIP_CERT",
+        does: "File of certificates for `--ask-index` where `SSL_CERT_FILE` names none.",
+    },
+    Variable {
+        name: "PIP_CONFIG_FILE",
+        does: "Configuration file of pip, for `--ask-index`; its indexes are read as pip reads them.",
+    },
+    Variable {
+        name: "PIP_EXTRA_INDEX_URL",
+        does: "Further indexes for `--ask-index`, separated by white space.",
+    },
+    Variable { name: "PIP_INDEX_URL", does: "Index for `--ask-index`." },
+    Variable { name: "PIP_NO_INDEX", does: "Set to a yes: `--ask-index` has no index to ask." },
     Variable {
         name: "SOURCE_DATE_EPOCH",
         does: "Seconds since 1970-01-01 UTC that stand for the present: the date of reports, by which ignores expire \
@@ -78,7 +96,27 @@ pub static VARIABLES: &[Variable] = &[
                built-in ones.",
     },
     Variable { name: "TERM", does: "`dumb`: no colour, no links and no progress bar." },
-    Variable { name: "WEIGHBRIDGE_CACHE_DIR", does: "Folder of the updated advisories and of kept digests." },
+    Variable { name: "UV_CONFIG_FILE", does: "Configuration file of uv, for `--ask-index`." },
+    Variable { name: "UV_DEFAULT_INDEX", does: "Index for `--ask-index` where pip's variables name none." },
+    Variable {
+        name: "UV_EXTRA_INDEX_URL",
+        does: "Further indexes for `--ask-index`, separated by white space.",
+    },
+    Variable { name: "UV_INDEX", does: "Further indexes for `--ask-index`, as `URL` or `NAME=URL`." },
+    Variable {
+        name: "UV_INDEX_STRATEGY",
+        does: "`unsafe-best-match`: all indexes count together for `--ask-index`; else the first that knows a package.",
+    },
+    Variable { name: "UV_INDEX_URL", does: "Index like `UV_DEFAULT_INDEX`, which goes before it." },
+    Variable {
+        name: "UV_NO_CONFIG",
+        does: "Set to anything: `--ask-index` reads no configuration file of uv.",
+    },
+    Variable { name: "VIRTUAL_ENV", does: "Environment whose `pip.conf` counts for `--ask-index`." },
+    Variable {
+        name: "WEIGHBRIDGE_CACHE_DIR",
+        does: "Folder of the updated advisories, of kept digests, and of what came from an index.",
+    },
     Variable {
         name: "WEIGHBRIDGE_CONFIG",
         does: "Configuration file to use instead of looking for one; like `--config`.",
@@ -190,6 +228,11 @@ impl Environment {
     /// The user's own configuration file, whether it exists or not.
     pub fn user_config(&self) -> Option<PathBuf> {
         self.base("XDG_CONFIG_HOME", ".config").map(|base| base.join("weighbridge").join("config.toml"))
+    }
+
+    /// The user's folder of configurations.
+    pub fn configurations(&self) -> Option<PathBuf> {
+        self.base("XDG_CONFIG_HOME", ".config")
     }
 
     /// A base directory; relative values are to be ignored (XDG Base Directory Specification, *Environment variables*).

@@ -14,6 +14,7 @@ pub mod env_vars;
 mod errors;
 pub mod exit;
 mod outputs;
+mod packages;
 mod printer;
 mod progress;
 mod settings;

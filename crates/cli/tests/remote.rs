@@ -9,6 +9,7 @@ use crate::support::World;
 pub(crate) const TESTS: &[Test] = &[
     ("a_hub_is_weighed_with_the_token_of_its_client", a_hub_is_weighed),
     ("a_hub_that_refuses_ends_incomplete_with_a_hint", a_hub_that_refuses),
+    ("an_index_is_asked_where_the_user_says_so", an_index_is_asked),
     ("no_hub_is_asked_where_that_is_forbidden", no_hub_is_asked),
 ];
 
@@ -71,4 +72,46 @@ fn no_hub_is_asked() {
         .run_with(&[("HF_ENDPOINT", "http://hub.example")], "scan hf:org/name")
         .ends(2)
         .says(&["only to this machine"]);
+}
+
+/// An index with one project, which is in quarantine.
+fn index() -> Server {
+    Server::start(|request: &Request| match request.path.as_str() {
+        "/simple/six/" => Answer::text(
+            r#"{"meta": {"api-version": "1.4"}, "name": "six", "files": [],
+                "project-status": {"status": "quarantined", "reason": "reported"}}"#,
+        )
+        .with("Content-Type", "application/vnd.pypi.simple.v1+json"),
+        _ => Answer::status(404),
+    })
+}
+
+fn an_index_is_asked() {
+    let (world, index) = (World::new(), index());
+    world.write("requirements.txt", "six==1.17.0\nof-our-own==1.0\n");
+    let url = index.url().replace("http://", "http://me:secret@") + "/simple";
+    // Nobody asks unless the user says so, and nobody can while nothing may be fetched.
+    world.run_with(&[("PIP_INDEX_URL", &url)], "scan .").ends(0);
+    let scan = "scan . --ask-index -v";
+    let offline = world.run_with(&[("PIP_INDEX_URL", &url)], &format!("{scan} --offline")).ends(4);
+    offline.shows(&["`six` is not in the cache of the index"]);
+    assert_eq!(index.log().len(), 0);
+    for (variables, typed, why) in [
+        (("PIP_INDEX_URL", &*url), "", "named by `PIP_INDEX_URL`"),
+        (("UV_DEFAULT_INDEX", &*url), "", "named by `UV_DEFAULT_INDEX`"),
+        (("PIP_INDEX_URL", "https://no.example/"), &*format!(" --index-url {url}"), "named by `--index-url`"),
+    ] {
+        let run = world.run_with(&[variables], &format!("{scan}{typed}")).ends(1);
+        let run = run.shows(&["WB-D013", "the index has put six into quarantine", "reported"]).says(&[why]);
+        assert!(!run.out.contains("secret") && !run.err.contains("secret"));
+    }
+    // What was said is kept.
+    world.run_with(&[("PIP_INDEX_URL", &url)], &format!("{scan} --offline")).ends(1).shows(&["quarantine"]);
+    for (typed, said) in [
+        ("scan . --index-url https://a.example/", "--ask-index"),
+        ("scan . --ask-index --index-url http://a.example/", "only to this machine"),
+    ] {
+        world.run(typed).ends(2).says(&[said]);
+    }
+    world.run_with(&[("PIP_NO_INDEX", "1")], scan).ends(2).says(&["`PIP_NO_INDEX` forbids all of them"]);
 }

@@ -96,6 +96,32 @@ pub enum Matched {
     List,
 }
 
+/// What an index of packages says of a component, where that is not merely that it is there.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Standing {
+    /// What it says.
+    pub kind: StandingKind,
+    /// Why, in the words of the index; none where it gives no reason.
+    pub reason: Option<String>,
+    /// Who says so: the address of the index.
+    pub index: String,
+}
+
+/// How a package stands with an index, the best first (PEP 592, PEP 792).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum StandingKind {
+    /// Nothing new will come of the project.
+    Archived,
+    /// The project is obsolete, or superseded.
+    Deprecated,
+    /// The project is there and this version of it is not, or not any more.
+    Missing,
+    /// The version was taken back by its publisher.
+    Yanked,
+    /// The project must not be installed.
+    Quarantined,
+}
+
 /// A vulnerability that matches a component of the graph.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Match {

@@ -10,7 +10,7 @@ use weighbridge_core::context::Context;
 use weighbridge_core::coverage::Unread;
 use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::graph::{Component, Graph, Node, NodeId, NodeKind, Relation};
-use weighbridge_core::knowledge::{AdvisoryData, Match, Unassessed};
+use weighbridge_core::knowledge::{AdvisoryData, Match, Standing, Unassessed};
 use weighbridge_core::reader::Family;
 use weighbridge_core::report::{Artifact, Note, Report, Totals};
 use weighbridge_core::world::{Check, File, Installed, World};
@@ -35,6 +35,8 @@ pub struct Evidence {
     pub clear: BTreeMap<NodeId, String>,
     /// Components to which no advisory could be matched, and why.
     pub unassessed: BTreeMap<NodeId, Unassessed>,
+    /// What an index says of components.
+    pub standings: BTreeMap<NodeId, Standing>,
     /// Which advisories were known.
     pub advisories: AdvisoryData,
     /// Model files with their verdicts.
@@ -56,6 +58,7 @@ fn conclude_with(checks: &[&dyn Check], evidence: Evidence, policy: &Policy, con
         matches,
         clear,
         unassessed,
+        standings,
         advisories,
         mut artifacts,
     } = evidence;
@@ -69,6 +72,7 @@ fn conclude_with(checks: &[&dyn Check], evidence: Evidence, policy: &Policy, con
         artifacts: &artifacts,
         matches: &matches,
         clear: &clear,
+        standings: &standings,
         installed: &installed,
         context,
     };
@@ -312,6 +316,7 @@ mod tests {
             matches: Vec::new(),
             clear: BTreeMap::new(),
             unassessed: BTreeMap::new(),
+            standings: BTreeMap::new(),
             advisories: AdvisoryData {
                 as_of: Date::from_days(20_000),
                 records: 1,

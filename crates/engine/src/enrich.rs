@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use weighbridge_advisory::Index;
 use weighbridge_advisory::pep440::Version;
+use weighbridge_core::coverage::Gap;
 use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::graph::{Component, Graph, NodeId};
-use weighbridge_core::knowledge::{AdvisoryData, Match, Unassessed, Vulnerability};
+use weighbridge_core::knowledge::{AdvisoryData, Match, Standing, Unassessed, Vulnerability};
 
 /// Everything that the advisories say about a graph.
 pub struct Known {
@@ -18,6 +19,10 @@ pub struct Known {
     pub unassessed: BTreeMap<NodeId, Unassessed>,
     /// Which advisories these were.
     pub advisories: AdvisoryData,
+    /// What an index says of components, where one was asked.
+    pub standings: BTreeMap<NodeId, Standing>,
+    /// Components of which an index was to be asked and did not answer.
+    pub unasked: Vec<Gap>,
 }
 
 /// Matches every component that has a version. `source` says where the advisories come from.
@@ -34,6 +39,8 @@ pub fn enrich(graph: &Graph, index: &Index, source: &str) -> Known {
             records: u64::try_from(index.advisories().len()).unwrap_or(u64::MAX),
             source: source.to_owned(),
         },
+        standings: BTreeMap::new(),
+        unasked: Vec::new(),
     };
     // Reading them takes a few milliseconds, which a target without libraries does not pay.
     let is_foreign = |(_, component): (_, &Component)| component.ecosystem != Ecosystem::PyPi;

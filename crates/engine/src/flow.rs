@@ -10,12 +10,14 @@ use weighbridge_core::graph::Graph;
 use weighbridge_core::opener::OpenError;
 use weighbridge_core::reader::Reader;
 use weighbridge_core::report::{Artifact, Report};
+use weighbridge_net::index::Client;
 
 use crate::conclude::{Evidence, conclude};
 use crate::enrich::{self, Known};
 use crate::join::{self, Joined};
 use crate::progress::Progress;
 use crate::read::{Options, Readings, read};
+use crate::standing;
 
 /// What to weigh, and how.
 pub struct Request<'a> {
@@ -77,11 +79,32 @@ pub fn scan(
     context: &Context,
     progress: &dyn Progress,
 ) -> Result<Report, ScanError> {
+    scan_asking(request, index, source, None, context, progress)
+}
+
+/// Weighs the targets like [`scan`], and asks `packages`, the client of an index, how their packages stand there.
+///
+/// # Errors
+/// [`ScanError`]; anything that concerns only a part of the targets is a gap in the report's coverage instead.
+pub fn scan_asking(
+    request: &Request<'_>,
+    index: &Index,
+    source: &str,
+    packages: Option<&Client>,
+    context: &Context,
+    progress: &dyn Progress,
+) -> Result<Report, ScanError> {
     let steps = Steps {
         join: &|name, readings, context| {
             join::join(&join::Input { name, facts: &readings.facts, files: &readings.files, context })
         },
-        enrich: &|graph| enrich::enrich(graph, index, source),
+        enrich: &|graph| {
+            let known = enrich::enrich(graph, index, source);
+            match packages {
+                Some(packages) => standing::ask(graph, packages, known),
+                None => known,
+            }
+        },
         judge: &|readings| safety::judge_artifacts(&readings.facts, &readings.files),
     };
     scan_with(request, &steps, context, progress)
@@ -105,9 +128,10 @@ pub fn scan_with(
     let name = names.join(", ");
     let notes = targets.iter().flat_map(|target| target.notes.iter().cloned()).collect();
     let options = Options { readers: request.readers, exclude: request.exclude, jobs: request.jobs };
-    let readings = read(targets, &options, context, progress)?;
+    let mut readings = read(targets, &options, context, progress)?;
     let Joined { graph, installed } = (steps.join)(&name, &readings, context);
-    let Known { matches, clear, unassessed, advisories } = (steps.enrich)(&graph);
+    let Known { matches, clear, unassessed, advisories, standings, unasked } = (steps.enrich)(&graph);
+    readings.coverage.unread.extend(unasked);
     let artifacts = (steps.judge)(&readings);
     let subject = request.targets.to_vec();
     let evidence = Evidence {
@@ -119,6 +143,7 @@ pub fn scan_with(
         matches,
         clear,
         unassessed,
+        standings,
         advisories,
         artifacts,
     };

@@ -14,6 +14,7 @@ pub mod flow;
 pub mod join;
 pub mod progress;
 pub mod read;
+mod standing;
 mod unpack;
 mod weigh;
 mod work;

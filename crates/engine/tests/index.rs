@@ -41,7 +41,8 @@ const TABLE: &str = "
     s 2.0 computed
 ";
 
-fn client(urls: &[&str], cache: Option<&Folder>, online: bool) -> Client {
+/// A client of these indexes.
+pub(crate) fn client(urls: &[&str], cache: Option<&Folder>, online: bool) -> Client {
     let indexes = Indexes::at(Order::Together, urls).unwrap();
     with(indexes, cache, online)
 }

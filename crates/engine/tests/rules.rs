@@ -7,8 +7,10 @@ use std::collections::BTreeSet;
 use libtest_mimic::Trial;
 use weighbridge_check::policy::Policy;
 use weighbridge_core::digest::Digest;
-use weighbridge_engine::flow::{Request, scan};
+use weighbridge_engine::flow::{Request, scan_asking};
 
+use crate::index;
+use crate::shelf::{Manner, Shelf};
 use crate::suite::build::protobuf::message;
 use crate::suite::build::{binary, onnx, tensorflow};
 use crate::support::{Folder, context, test};
@@ -96,6 +98,11 @@ const FIXTURES: &[Fixture] = &[
         "WB-D012",
         |folder| folder.file("requirements.txt", "fastapi-llm-guardian\n"),
         |folder| folder.file("requirements.txt", "fastapi-llm-guardian==1.0\n"),
+    ),
+    (
+        "WB-D013",
+        |folder| folder.file("requirements.txt", "taken-back==1.0\n"),
+        |folder| folder.file("requirements.txt", "taken-back==2.0\nof-our-own==1.0\n"),
     ),
     (
         "WB-G001",
@@ -221,8 +228,10 @@ fn broken(folder: Folder) -> BTreeSet<&'static str> {
         readers: weighbridge_read::READERS,
         policy: &policy,
     };
-    let index = weighbridge_advisory::Index::embedded().unwrap();
-    let report = scan(&request, &index, "embedded", &context(), &()).unwrap();
+    let advisories = weighbridge_advisory::Index::embedded().unwrap();
+    let server = Shelf::new("taken-back 1.0 yanked\n taken-back 2.0").serve(Manner::default());
+    let packages = index::client(&[&format!("{}/simple", server.url())], None, true);
+    let report = scan_asking(&request, &advisories, "embedded", Some(&packages), &context(), &()).unwrap();
     assert!(report.coverage.unread.is_empty(), "{:?}", report.coverage.unread);
     report.findings.iter().map(|finding| finding.rule.id).collect()
 }

@@ -49,6 +49,8 @@ fn scan(targets: &[String], jobs: usize) -> Result<Report, ScanError> {
                 records: u64::try_from(graph.nodes.len()).unwrap(),
                 source: "embedded".into(),
             },
+            standings: BTreeMap::new(),
+            unasked: Vec::new(),
         },
         judge: &|readings| {
             let read = readings

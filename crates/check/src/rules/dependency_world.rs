@@ -14,7 +14,7 @@ use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::{Fact, Locked, Origin, Requirement, Requires, Role, What};
 use weighbridge_core::finding::Finding;
 use weighbridge_core::graph::{Component, Condition, Edge, Graph, Node, NodeId, NodeKind, Relation};
-use weighbridge_core::knowledge::{Grade, Match, Matched, Record, Vulnerability};
+use weighbridge_core::knowledge::{Grade, Match, Matched, Record, Standing, StandingKind, Vulnerability};
 use weighbridge_core::limits::{Cancel, Limits};
 use weighbridge_core::name::PackageName;
 use weighbridge_core::place::{Class, Evidence, Place, Span};
@@ -33,6 +33,7 @@ pub(super) struct Built {
     files: BTreeMap<Arc<str>, File>,
     matches: Vec<Match>,
     clear: BTreeMap<NodeId, String>,
+    standings: BTreeMap<NodeId, Standing>,
     installed: Vec<Installed>,
 }
 
@@ -143,6 +144,13 @@ impl Built {
     pub(super) fn unresolved(self, name: &str, specifier: &str, line: u32) -> Self {
         let evidence = evidence("requirements.txt", line, Class::Unresolved);
         self.link("P", name, Relation::DependsOn, specifier, evidence)
+    }
+
+    /// What an index says of a package.
+    pub(super) fn standing(mut self, package: &str, kind: StandingKind, reason: Option<&str>) -> Self {
+        let index = "https://index.example/simple".to_owned();
+        self.standings.insert(id(package), Standing { kind, reason: reason.map(str::to_owned), index });
+        self
     }
 
     pub(super) fn vulnerable(
@@ -276,6 +284,7 @@ impl Built {
             artifacts: &artifacts,
             matches: &self.matches,
             clear: &self.clear,
+            standings: &self.standings,
             installed: &self.installed,
             context: &context,
         };

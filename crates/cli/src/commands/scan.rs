@@ -9,6 +9,7 @@ use weighbridge_core::renderer::Style;
 use weighbridge_core::report::Report;
 use weighbridge_engine::flow::{self, Request};
 use weighbridge_net::digests::Digests;
+use weighbridge_net::index::Client;
 use weighbridge_read::READERS;
 
 use super::end_on_interrupt;
@@ -16,6 +17,7 @@ use crate::advisories::{self, Advisories};
 use crate::args::{Global, Scan};
 use crate::errors::Failure;
 use crate::exit::Exit;
+use crate::packages;
 use crate::printer::Printer;
 use crate::progress::Bar;
 use crate::settings::{self, Weigh};
@@ -26,7 +28,8 @@ pub(super) fn run(global: &Global, scan: &Scan, setup: &Setup, printer: &Printer
     let settings = settings::scan(global, scan, setup, printer)?;
     end_on_interrupt(Some(settings.weigh.context.cancel.clone()))?;
     let started = Instant::now();
-    let report = weigh(&settings.weigh, setup, printer)?;
+    let packages = packages::client(scan, &settings.weigh, setup, printer)?;
+    let report = weigh(&settings.weigh, packages.as_ref(), setup, printer)?;
     let exit = Exit::of(report.verdict, settings.exit_zero);
     // A time would make two equal reports differ; only somebody who watches wants it.
     let elapsed = setup.out_is_terminal.then(|| started.elapsed());
@@ -42,8 +45,13 @@ pub(super) fn run(global: &Global, scan: &Scan, setup: &Setup, printer: &Printer
     Ok(exit)
 }
 
-/// Weighs the targets, with a progress bar where one is wanted.
-pub(super) fn weigh(weigh: &Weigh, setup: &Setup, printer: &Printer) -> Result<Report, Failure> {
+/// Weighs the targets, with a progress bar where one is wanted, and with the client of an index where one is asked.
+pub(super) fn weigh(
+    weigh: &Weigh,
+    packages: Option<&Client>,
+    setup: &Setup,
+    printer: &Printer,
+) -> Result<Report, Failure> {
     let Advisories { index, source } = advisories::load(setup, printer)?;
     printer.detail(&match &weigh.config {
         Some(path) => format!("configuration: `{}`", path.display()),
@@ -63,7 +71,7 @@ pub(super) fn weigh(weigh: &Weigh, setup: &Setup, printer: &Printer) -> Result<R
         weigh.digests.as_ref().map(|path| (path, Arc::new(Digests::open(path, setup.clock, setup.now))));
     let cache = digests.as_ref().map(|(_, digests)| Arc::clone(digests) as Arc<dyn Cache>);
     let context = Context { cache, ..weigh.context.clone() };
-    let report = flow::scan(&request, &index, &source, &context, &bar)?;
+    let report = flow::scan_asking(&request, &index, &source, packages, &context, &bar)?;
     if let Some((path, digests)) = digests
         && let Err(error) = digests.save(path)
     {

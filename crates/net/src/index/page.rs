@@ -73,6 +73,20 @@ pub enum Sidecar {
 }
 
 impl Project {
+    /// The version of one of its files, as the name of the file has it; none where that is no name of a wheel or a
+    /// source distribution (*Binary distribution format*, *Source distribution file name*).
+    pub fn version_of<'f>(&self, file: &'f File) -> Option<&'f str> {
+        if let Some(stem) = file.name.strip_suffix(".whl") {
+            return stem.split('-').nth(1);
+        }
+        let suffixes = [".tar.gz", ".zip", ".tar.bz2", ".tgz"];
+        let stem = suffixes.iter().find_map(|suffix| file.name.strip_suffix(suffix))?;
+        let mut parts = stem.match_indices('-').map(|(at, _)| stem.split_at(at));
+        parts
+            .find(|(name, _)| normalised(name) == self.name)
+            .map(|(_, version)| version.trim_start_matches('-'))
+    }
+
     /// Adds what a further index says. Of two files of one name that counts which was there first, and the worse state.
     pub(super) fn add(&mut self, other: Self) {
         let known: BTreeSet<String> = self.files.iter().map(|file| file.name.clone()).collect();
