@@ -87,6 +87,11 @@ fn skops() -> Vec<Case> {
                 "__loader__": "FunctionNode"}"#;
             model(schema.to_owned())
         }),
+        dangerous(29, "schema-in-utf-16", "import os.system", "model.skops", || {
+            let schema = skops_node("FunctionNode", "os", "system", "");
+            let wide: Vec<u8> = schema.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            Archive::default().stored("schema.json", &wide).stored("1.npy", ARRAY).bytes()
+        }),
         dangerous(29, "second-schema", "import os.system", "model.skops", || {
             let archive = Archive::default()
                 .stored("schema.json", skops_node("TypeNode", "builtins", "int", "").as_bytes())
@@ -195,6 +200,21 @@ fn boosting() -> Vec<Case> {
         dangerous(32, "xgboost-child-nowhere-in-ubjson", "a child that is not there", "model.ubj", || {
             xgboost_ubj(&[-5_000_000, -1], &[1, -1])
         }),
+        dangerous(32, "xgboost-children-twice", "an array twice", "model.json", || {
+            let sound = xgboost("[1,-1,-1]", "[2,-1,-1]", "[0,0,0]", "");
+            sound.replace("\"left_children\":", "\"left_children\":[1,-1,-1],\"left_children\":").into_bytes()
+        }),
+        dangerous(32, "xgboost-category-nowhere", "categories that are not there", "model.json", || {
+            let categories =
+                "\"categories\":[3],\"categories_segments\":[0],\"categories_sizes\":[900000000],";
+            let sound = xgboost("[1,-1,-1]", "[2,-1,-1]", "[0,0,0]", "");
+            sound.replace("\"left_children\":", &format!("{categories}\"left_children\":")).into_bytes()
+        }),
+        harmless(32, "xgboost-categories", "model.json", || {
+            let categories = "\"categories\":[3,5],\"categories_segments\":[0],\"categories_sizes\":[2],";
+            let sound = xgboost("[1,-1,-1]", "[2,-1,-1]", "[0,0,0]", "");
+            sound.replace("\"left_children\":", &format!("{categories}\"left_children\":")).into_bytes()
+        }),
         dangerous(32, "xgboost-feature-nowhere", "feature 1073741824 of 4", "model.json", || {
             xgboost("[1,-1,-1]", "[2,-1,-1]", "[1073741824,0,0]", "").into_bytes()
         }),
@@ -212,6 +232,10 @@ fn boosting() -> Vec<Case> {
             "model.txt",
             || lightgbm("1 -1", "-2 -3", "0 0").replace("tree_sizes=", "tree_sizes=90000000 ").into_bytes(),
         ),
+        dangerous(32, "lightgbm-tree-where-none-begins", "a tree where none begins", "model.txt", || {
+            let two = lightgbm("1 -1", "-2 -3", "0 0").replace("tree_sizes=", "tree_sizes=5 ");
+            two.replace("end of trees", "Tree=1\nnum_leaves=1\n\nend of trees").into_bytes()
+        }),
         harmless(32, "xgboost-json", "model.json", || {
             let attributes = r#""best_iteration":"2","scikit_learn":"{\"_estimator_type\": \"classifier\"}""#;
             xgboost("[1,-1,-1]", "[2,-1,-1]", "[3,0,0]", attributes).into_bytes()
@@ -359,6 +383,14 @@ fn trees() -> Vec<Case> {
         [b"\x82\xc4\x02nd\xc3\xc4\x04data\xc4".as_slice(), &[attack.len() as u8], &attack].concat()
     };
     vec![
+        dangerous(32, "flax-array-of-objects-in-protocol-0", "posix.system(\"id\")", "model.msgpack", || {
+            let pickle = b"cposix\nsystem\n(S'id'\ntR.";
+            let beginning = b"\x83\xc4\x02nd\xc3\xc4\x04data\xc4".as_slice();
+            [beginning, &[pickle.len() as u8], pickle, b"\xc4\x04kind\xc4\x01O"].concat()
+        }),
+        harmless(32, "flax-array-called-data", "model.msgpack", || {
+            b"\x82\xc4\x04data\xc4\x07cposix.\xc4\x04kind\xc4\x01V".to_vec()
+        }),
         dangerous(32, "flax-pickle-in-bytes", "posix.system(\"id\")", "model.msgpack", pickled),
         untrusted(32, "flax-extension", "extension.42", "model.msgpack", || flax(Some(42))),
         harmless(32, "flax", "flax_model.msgpack", || flax(None)),
@@ -371,6 +403,10 @@ fn trees() -> Vec<Case> {
         }),
         untrusted(32, "zarr-codec-of-another-package", "codec.mine", "data.zarr/x/.zarray", move || {
             array(r#"{"id": "mine"}"#)
+        }),
+        untrusted(32, "zarr-array-called-attributes", "pickle", "data.zarr/zarr.json", || {
+            br#"{"zarr_format": 3, "consolidated_metadata": {"metadata": {"attributes": {"codecs": [{"name": "numcodecs.pickle"}]}}}}"#
+                .to_vec()
         }),
         harmless(32, "zarr-texts", "data.zarr/x/.zarray", move || array(r#"{"id": "vlen-utf8"}"#)),
         harmless(32, "zarr-attribute-that-names-a-codec", "data.zarr/zarr.json", || {

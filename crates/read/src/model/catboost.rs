@@ -90,6 +90,8 @@ impl Reader for CatBoost {
             let part =
                 buffer.follow(entry).and_then(|at| buffer.text_at(at)).ok_or_else(|| broken("a part"))?;
             parts = parts.saturating_add(1);
+            // The names of those for texts and embeddings are written with the zero that ends them.
+            let part = part.trim_end_matches('\0').to_owned();
             if !PARTS.contains(&part.as_str()) {
                 let part: String = part.chars().take(60).collect();
                 sink.unread(Unread::Unsupported(format!("part `{part}` of a model of CatBoost")), None);

@@ -5,7 +5,7 @@
 //!
 //! Source: the MessagePack specification, `flax/serialization.py` (0.12), `msgpack_numpy.py` (0.4.8).
 
-use weighbridge_core::coverage::Unread;
+use weighbridge_core::coverage::{LimitKind, Unread};
 use weighbridge_core::fact::{Tensors, What};
 use weighbridge_core::input::{Cursor, Input};
 use weighbridge_core::place::Span;
@@ -61,6 +61,9 @@ impl Reader for Flax {
             tally: Tally::default(),
             tensors: Tensors::default(),
             faults: Faults::new("values"),
+            last: Vec::new(),
+            objects: false,
+            data: Vec::new(),
         };
         let ended = walk.all(sink);
         let Walk { tally, tensors, faults, .. } = walk;
@@ -94,7 +97,16 @@ struct Walk<'input> {
     tally: Tally,
     tensors: Tensors,
     faults: Faults,
+    /// The text or bytes of the value before, if they are short: the key of this one, perhaps.
+    last: Vec<u8>,
+    /// An array of msgpack-numpy says that it is one of objects (`kind` is `O`).
+    objects: bool,
+    /// Where values called `data` stand that begin like no pickle of today: offset, size, place.
+    data: Vec<(u64, u64, u64)>,
 }
+
+/// Values called `data` that are remembered.
+const MOST_DATA: usize = 100_000;
 
 impl Walk<'_> {
     /// Goes over one value and everything in it.
@@ -122,6 +134,19 @@ impl Walk<'_> {
                 }
             }
         }
+        if self.objects {
+            if self.data.len() >= MOST_DATA {
+                let most = u64::try_from(MOST_DATA).unwrap_or(u64::MAX);
+                sink.unread(Unread::Limit(LimitKind::Facts, most), None);
+            }
+            // msgpack-numpy unpickles these, whatever their protocol.
+            for (offset, size, at) in std::mem::take(&mut self.data) {
+                if self.faults.count("hold a pickle") {
+                    let body = Body::Slice { offset, size };
+                    sink.child(Child { step: format!("bytes at {at}").into(), body, reader: Some("pickle") });
+                }
+            }
+        }
         let left = self.cursor.remaining();
         if left > 0 {
             let at = self.cursor.offset();
@@ -140,7 +165,7 @@ impl Walk<'_> {
             0x00..=0x7f | 0xe0..=0xff | 0xc0 | 0xc2 | 0xc3 => {}
             0x80..=0x8f => return self.container(u64::from(kind & 0x0f), 2),
             0x90..=0x9f => return self.container(u64::from(kind & 0x0f), 1),
-            0xa0..=0xbf => self.pass(u64::from(kind & 0x1f))?,
+            0xa0..=0xbf => return self.short(u64::from(kind & 0x1f)).map(|()| None),
             0xc1 => return Err(Unread::Malformed(format!("no MessagePack: byte {at} is of no type"))),
             0xc4..=0xc6 => {
                 let size = self.number(kind.wrapping_sub(0xc4))?;
@@ -157,7 +182,7 @@ impl Walk<'_> {
             0xd4..=0xd8 => self.extension(at, 1 << kind.wrapping_sub(0xd4), sink)?,
             0xd9..=0xdb => {
                 let size = self.number(kind.wrapping_sub(0xd9))?;
-                self.pass(size)?;
+                return self.short(size).map(|()| None);
             }
             0xdc | 0xdd => {
                 let count = self.number(kind.wrapping_sub(0xdb))?;
@@ -201,7 +226,8 @@ impl Walk<'_> {
     /// Bytes: programs put pickles there.
     fn bytes(&mut self, at: u64, size: u64, sink: &mut Sink) -> Result<(), Unread> {
         let begin = self.cursor.offset();
-        self.pass(size)?;
+        let called_data = self.last == b"data";
+        self.short(size)?;
         let Some(last) = begin.checked_add(size).and_then(|end| end.checked_sub(1)).filter(|_| size >= 4)
         else {
             return Ok(());
@@ -212,7 +238,19 @@ impl Walk<'_> {
         if matches!(head, [0x80, 2..=5]) && tail == *b"." && self.faults.count("hold a pickle") {
             let body = Body::Slice { offset: begin, size };
             sink.child(Child { step: format!("bytes at {at}").into(), body, reader: Some("pickle") });
+        } else if called_data && self.data.len() < MOST_DATA {
+            self.data.push((begin, size, at));
         }
+        Ok(())
+    }
+
+    /// Passes a text or bytes, and keeps short ones.
+    fn short(&mut self, size: u64) -> Result<(), Unread> {
+        let begin = self.cursor.offset();
+        self.pass(size)?;
+        let kept = if size <= 4 { self.input.read_vec(begin, size, 4)? } else { Vec::new() };
+        self.objects |= self.last == b"kind" && kept == b"O";
+        self.last = kept;
         Ok(())
     }
 

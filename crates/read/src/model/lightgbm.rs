@@ -103,6 +103,9 @@ struct Model {
     trees: u64,
     tree: Option<Tree>,
     first_tree: Option<u64>,
+    /// Where the trees begin that the library would look for: the first is where its line is.
+    next_tree: Option<u64>,
+    misplaced: bool,
     tally: Tally,
 }
 
@@ -118,7 +121,10 @@ impl Model {
             let (name, value) = line.split_once('=').unwrap_or((line, ""));
             if name == "Tree" {
                 self.grown();
-                self.first_tree.get_or_insert(at);
+                let first = *self.first_tree.get_or_insert(at);
+                self.misplaced |= !self.sizes.is_empty() && self.next_tree.unwrap_or(first) != at;
+                let size = usize::try_from(self.trees).ok().and_then(|number| self.sizes.get(number));
+                self.next_tree = size.and_then(|size| at.checked_add(*size));
                 self.tree = Some(Tree { at, ..Tree::default() });
                 continue;
             }
@@ -164,6 +170,10 @@ impl Model {
     /// The library looks for each tree where the sizes of those before it say.
     fn check_sizes(&mut self, input: &Input) {
         let Some(first) = self.first_tree else { return };
+        if self.misplaced {
+            let what = Target::Unknown("a tree where none begins".to_owned());
+            self.tally.add(Effect::new(EffectKind::Corrupt, what, "tree_sizes"), self.sizes_at);
+        }
         let end = self.sizes.iter().try_fold(first, |all, size| all.checked_add(*size));
         if end.is_none_or(|end| end > input.size()) {
             let what = Target::Unknown("trees behind the end of the file".to_owned());

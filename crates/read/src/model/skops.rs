@@ -13,11 +13,12 @@ use weighbridge_core::fact::{Effect, EffectKind, Target, Value, What};
 use weighbridge_core::input::Input;
 use weighbridge_core::place::Span;
 use weighbridge_core::reader::{About, Claim, Family, Hint, Reader};
-use weighbridge_core::sink::Sink;
+use weighbridge_core::sink::{Body, Child, Sink};
 
 use crate::bytes::offset;
 use crate::fault::Faults;
 use crate::json::{self, Node};
+use crate::model::keras::json::decode;
 use crate::tally::{Tally, global, text};
 
 /// Reads the schema of a skops model.
@@ -59,6 +60,13 @@ impl Reader for Skops {
     }
 
     fn read(&self, input: &Input, sink: &mut Sink) -> Result<(), Unread> {
+        if is_wide(input)? {
+            // `json.loads` finds out the encoding of bytes by where their zeros stand.
+            let text = decode(&input.read_text()?)?.into_owned();
+            let body = Body::Bytes(text.into_bytes());
+            sink.child(Child { step: "#utf-8".into(), body, reader: Some("skops") });
+            return Ok(());
+        }
         // Many programs call a file so.
         let whole = match json::tree(input) {
             Ok(whole) if whole.get(LOADER).is_some() => whole,
@@ -73,6 +81,14 @@ impl Reader for Skops {
         walk.faults.finish(sink);
         Ok(())
     }
+}
+
+/// Whether the bytes are a text in UTF-16 or UTF-32: of JSON in UTF-8 none of the first is zero.
+fn is_wide(input: &Input) -> Result<bool, Unread> {
+    let mut head = [0; 4];
+    let filled = input.read_some(0, &mut head)?;
+    let head = head.get(..filled).unwrap_or_default();
+    Ok(head.contains(&0) || matches!(head, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]))
 }
 
 /// Whether something that is no JSON speaks of nodes.

@@ -110,6 +110,11 @@ struct Tree {
     left: Vec<i64>,
     right: Vec<i64>,
     features: Vec<i64>,
+    /// Arrays of children and features that began.
+    lists: u8,
+    categories: Vec<i64>,
+    segments: Vec<i64>,
+    sizes: Vec<i64>,
 }
 
 struct Model<'input> {
@@ -153,6 +158,13 @@ impl<'input> Model<'input> {
                         self.grown(&tree);
                     }
                 }
+                Event::List => {
+                    let last =
+                        ["left_children", "right_children", "split_indices"].contains(&self.path.last());
+                    if let Some(tree) = self.tree.as_mut().filter(|_| last) {
+                        tree.lists = tree.lists.saturating_add(1);
+                    }
+                }
                 Event::Int(value) => self.number(at, value)?,
                 Event::Text(text) => self.text(at, text, sink),
                 _ => {}
@@ -169,6 +181,12 @@ impl<'input> Model<'input> {
                 &mut tree.right
             } else if self.path.ends(&["trees", "split_indices"]) {
                 &mut tree.features
+            } else if self.path.ends(&["trees", "categories"]) {
+                &mut tree.categories
+            } else if self.path.ends(&["trees", "categories_segments"]) {
+                &mut tree.segments
+            } else if self.path.ends(&["trees", "categories_sizes"]) {
+                &mut tree.sizes
             } else {
                 return Ok(());
             };
@@ -215,6 +233,22 @@ impl<'input> Model<'input> {
         let number = self.trees;
         self.trees = self.trees.saturating_add(1);
         let count = tree.left.len();
+        if tree.lists > 3 {
+            self.tally.add(corrupt(number, "an array twice", "trees"), tree.at);
+        }
+        // The library takes the categories of a split from where segment and size say (`LoadCategoricalSplit`).
+        let all = offset(tree.categories.len());
+        let within = |(begin, size): (&i64, &i64)| {
+            let (begin, size) = (u64::try_from(*begin).ok()?, u64::try_from(*size).ok()?);
+            begin.checked_add(size).filter(|end| *end <= all)
+        };
+        let paired = tree.segments.len() == tree.sizes.len();
+        if !paired
+            || tree.segments.iter().zip(&tree.sizes).any(|pair| within(pair).is_none())
+            || tree.categories.iter().any(|category| *category < 0)
+        {
+            self.tally.add(corrupt(number, "categories that are not there", "categories"), tree.at);
+        }
         let child = |array: &[i64], node: usize| match array.get(node) {
             Some(-1) => trees::Child::Leaf,
             Some(next) => usize::try_from(*next).map_or(trees::Child::Nowhere, trees::Child::Node),

@@ -48,39 +48,57 @@ impl Reader for Zarr {
         let whole = json::tree(input)?;
         sink.observed(What::Format("zarr"), None);
         let mut tally = Tally::default();
-        codecs(&whole, false, 0, &mut tally);
+        codecs(&whole, Kind::Metadata, 0, &mut tally);
         tally.tell(sink);
         Ok(())
     }
 }
 
+/// What a part of the document is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Metadata of a group or an array.
+    Metadata,
+    /// Metadata of many, by their names (`.zmetadata`, `consolidated_metadata`).
+    Names,
+    /// A codec, or a list of them.
+    Codec,
+}
+
 /// Every codec of a document, wherever it stands: attributes of the user are not metadata of an array.
-fn codecs(node: &Node, codec: bool, depth: usize, tally: &mut Tally) {
+fn codecs(node: &Node, kind: Kind, depth: usize, tally: &mut Tally) {
     if depth > DEEPEST {
         return;
     }
     let below = depth.saturating_add(1);
     match &node.value {
         Value::Object(items) => {
-            if codec {
+            if kind == Kind::Codec {
                 for name in node.all("id").chain(node.all("name")).filter_map(Node::text) {
                     told(name, node.at, tally);
                 }
             }
             for (name, item) in items {
                 let listed = ["filters", "compressor", "codecs", "index_codecs"].contains(&name.as_str());
-                if name != "attributes" && !name.ends_with(".zattrs") {
-                    codecs(item, listed, below, tally);
-                }
+                let next = match kind {
+                    // Names of arrays stand here, and one may be called like anything.
+                    Kind::Names if name.ends_with(".zattrs") => continue,
+                    Kind::Names => Kind::Metadata,
+                    _ if name == "attributes" => continue,
+                    Kind::Metadata if name == "metadata" => Kind::Names,
+                    _ if listed => Kind::Codec,
+                    _ => Kind::Metadata,
+                };
+                codecs(item, next, below, tally);
             }
         }
         Value::List(items) => {
             for item in items {
-                codecs(item, codec, below, tally);
+                codecs(item, kind, below, tally);
             }
         }
         // Version 3 may name a codec without more.
-        Value::Text(name) if codec => told(name, node.at, tally),
+        Value::Text(name) if kind == Kind::Codec => told(name, node.at, tally),
         _ => {}
     }
 }

@@ -80,7 +80,7 @@ const MOST_STATE: u64 = 256 << 20;
 const VALUE: u64 = 64;
 
 /// The text of the bytes, decoded as `json.loads` does.
-pub(super) fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, Unread> {
+pub(in crate::model) fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, Unread> {
     let wide = |little: bool, bytes: &[u8]| {
         let units = bytes.chunks_exact(2).filter_map(|pair| <[u8; 2]>::try_from(pair).ok());
         let units =

@@ -9,7 +9,7 @@
 //! 2), `keras/saving/legacy/saved_model/` of Keras 2 (metadata of a SavedModel).
 
 mod base64;
-mod json;
+pub(super) mod json;
 mod objects;
 
 use weighbridge_core::coverage::Unread;
