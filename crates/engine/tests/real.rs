@@ -169,7 +169,7 @@ fn weigh(target: String) -> Report {
 fn pairs(folder: &Path, advisories: &Path) {
     let report = weigh(format!("venv:{}", folder.join("old").display()));
     let mut ours = BTreeSet::new();
-    for finding in &report.findings {
+    for finding in report.findings.iter().filter(|finding| finding.rule.id == "WB-D001") {
         let Some(vulnerability) = &finding.vulnerability else { continue };
         let weighbridge_core::finding::Subject::Node(node) = &finding.subject else { continue };
         let component = report.graph.component(node).unwrap();
@@ -198,7 +198,7 @@ fn fresh(folder: &Path) {
     let false_alarms: Vec<&str> = report
         .findings
         .iter()
-        .filter(|finding| !matches!(finding.rule.id, "WB-D001" | "WB-D007"))
+        .filter(|finding| !matches!(finding.rule.id, "WB-D001" | "WB-D007" | "WB-N001"))
         .filter(|finding| finding.severity > weighbridge_core::finding::Severity::Low)
         .map(|finding| finding.title.as_str())
         .collect();
