@@ -96,6 +96,9 @@ pub(crate) enum Scope {
     Libraries(&'static [&'static str]),
 }
 
+/// What OSV calls the ecosystem of crates.
+const CRATES: &str = concat!("crates", ".", "io");
+
 impl Scope {
     /// The ecosystem and release of a package that is in scope.
     fn place(self, package: &OsvPackage) -> Option<(Ecosystem, String)> {
@@ -106,7 +109,7 @@ impl Scope {
         match (self, ecosystem, release) {
             (Self::Python, "PyPI", None) => Some((Ecosystem::PyPi, String::new())),
             (Self::Libraries(_), "Native", None) => Some((Ecosystem::Native, String::new())),
-            (Self::Libraries(_), "crates.io", None) => Some((Ecosystem::Cargo, String::new())),
+            (Self::Libraries(_), CRATES, None) => Some((Ecosystem::Cargo, String::new())),
             (Self::Libraries(names), "AlmaLinux", Some(release))
                 if names.contains(&package.name.as_str()) =>
             {
