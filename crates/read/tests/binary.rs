@@ -135,6 +135,14 @@ fn texts_symbols_and_names_show_libraries() {
         // One text of nothing but a version counts, several say nothing.
         ("libgmp-8c6c054f.so.10.5.0", texts(&["6.3.0"]), "gmp 6.3.0 by text"),
         ("libgmp-8c6c054f.so.10.5.0", texts(&["6.3.0", "6.2.1"]), "gmp ? by file name"),
+        // libavif with dav1d inside: the version that stands alone is that of libavif.
+        (
+            "libavif.16.4.2.dylib",
+            Binary { defines: &["dav1d_version"], ..texts(&["1.4.2"]) },
+            "dav1d ? by symbol, libavif 1.4.2 by file name",
+        ),
+        // Pillow stands in for fribidi with pointers of the same names.
+        ("_imagingft.so", defines(&["PyInit__imagingft", "fribidi_version_info"]), ""),
         ("libsfparse-e1f35c00.so", texts(&[]), ""),
     ] {
         check(name, &binary, expected);

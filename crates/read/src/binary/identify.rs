@@ -81,7 +81,11 @@ pub(super) fn identify(input: &Input, name: &str, parts: &Parts, sink: &mut Sink
         } else {
             continue;
         };
-        if !signature.bare.is_empty() && told.iter().all(|(library, _)| library.version.is_none()) {
+        // A text of digits and dots may be the version of anything else that the file holds, so that it counts only in
+        // the library's own file. Five digits of libxml2 and libxslt are mistaken for nothing.
+        let is_own = named.is_some() || signature.bare.iter().all(|shape| shape.starts_with('%'));
+        let is_open = told.iter().all(|(library, _)| library.version.is_none());
+        if is_own && is_open && !signature.bare.is_empty() {
             wanted.push(signature);
         }
         found.insert(signature.name, told);
