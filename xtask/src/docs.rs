@@ -53,6 +53,7 @@ fn pages() -> anyhow::Result<Vec<Page>> {
         ("docs/rules/README.md".to_owned(), rule_index()?),
         ("docs/formats.md".to_owned(), formats()?),
         ("docs/environment.md".to_owned(), environment()?),
+        ("docs/native-libraries.md".to_owned(), native_libraries()?),
         ("docs/commands.md".to_owned(), commands()?),
         ("docs/weighbridge.1".to_owned(), weighbridge::man_page()),
         ("docs/schema/report-v1.json".to_owned(), serde_json::to_string_pretty(&v1::schema())? + "\n"),
@@ -118,6 +119,30 @@ fn formats() -> anyhow::Result<String> {
     for renderer in RENDERERS {
         let suffixes: Vec<String> = renderer.suffixes().iter().map(|suffix| format!("`{suffix}`")).collect();
         writeln!(page, "| `{}` | {} | {} |", renderer.id(), renderer.title(), suffixes.join(", "))?;
+    }
+    Ok(page)
+}
+
+/// What the test on real wheels found; it writes the table.
+static WHEELS: &str = include_str!("../../crates/engine/tests/wheels.tsv");
+
+fn native_libraries() -> anyhow::Result<String> {
+    let rows: Vec<Vec<&str>> = WHEELS.lines().map(|line| line.split('\t').collect()).collect();
+    let versioned = rows.iter().filter(|row| row.get(4) != Some(&"?")).count();
+    let inferred = rows.iter().filter(|row| row.get(5) == Some(&"inferred")).count();
+    let known = weighbridge_read::binary::libraries().count();
+    let mut page = format!(
+        "# Native libraries in real wheels\n\n{NOTE}\n\nThe table of signatures knows {known} libraries \
+         (`crates/read/data/libraries.tsv`). In the wheels below it finds {} copies, {versioned} of them with a \
+         version, {inferred} of these inferred from another part of the same library in the same wheel. A `?` says \
+         that the library is there and that nothing in the file says its version. The test `wheels` compares this \
+         table with the wheels, and fails for an observed version that stands neither in the bytes nor in the name \
+         of its file and is no known meaning of its name.\n\n\
+         | platform | wheel | file | library | version | class |\n|---|---|---|---|---|---|\n",
+        rows.len()
+    );
+    for row in rows {
+        writeln!(page, "| {} |", row.join(" | "))?;
     }
     Ok(page)
 }

@@ -26,6 +26,7 @@ mod shelf;
 mod suite;
 mod support;
 mod verdict;
+mod wheels;
 
 use std::process::ExitCode;
 
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
         scan::tests(),
         suite::tests(),
         verdict::tests(),
+        wheels::tests(),
     ]
     .into_iter()
     .flatten()
