@@ -118,6 +118,7 @@ fn claims() {
         ("xgboost", "m.bin", b"{L\0\0\0\0\0\0\0\x07learner{", Claim::ByMagic),
         ("xgboost", "m.ubj", b"", Claim::ByName),
         ("lightgbm", "m.txt", b"tree\nversion=v4\n", Claim::ByMagic),
+        ("lightgbm", "m.txt", b"tree\nmax_feature_idx=3\r\nversion=v4\n", Claim::ByMagic),
         ("lightgbm", "m.txt", b"tree\nhouse\n", Claim::No),
         ("catboost", "m", b"CBM1\0\0\0\0", Claim::ByMagic),
         ("catboost", "m.cbm", b"", Claim::ByName),

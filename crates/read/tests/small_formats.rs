@@ -175,6 +175,8 @@ fn broken_files_end_with_a_reason() {
         let ended = read.facts.iter().any(|fact| fact.starts_with("ended: ") && fact.contains(reason));
         assert!(ended, "{last} is not {reason}");
     }
+    let deep = [br#"{"a":"#.repeat(110), b"1".to_vec(), b"}".repeat(110)].concat();
+    read("zarr", &deep).says("ended: more than 100 containers nested");
     let deep = [b"\x91".repeat(1000), vec![0]].concat();
     read("flax", &deep).says("ended: more than 400 containers nested");
     read_as("known", "m.engine", b"ptrt\0\0\0\0")

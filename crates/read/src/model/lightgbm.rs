@@ -34,11 +34,10 @@ impl Reader for LightGbm {
     }
 
     fn claims(&self, hint: &Hint<'_>) -> Claim {
-        let line = |ending: &[u8]| {
-            let rest = hint.head.strip_prefix(b"tree")?.strip_prefix(ending)?;
-            rest.strip_prefix(b"version=v").or_else(|| rest.strip_prefix(b"num_class="))
-        };
-        if line(b"\n").or_else(|| line(b"\r\n")).is_some() { Claim::ByMagic } else { Claim::No }
+        // The loader looks lines up by their keys, in whichever order they stand behind the first.
+        let holds = |line: &[u8]| hint.head.split(|byte| *byte == b'\n').any(|it| it.starts_with(line));
+        let begins = hint.head.starts_with(b"tree\n") || hint.head.starts_with(b"tree\r\n");
+        if begins && (holds(b"version=v") || holds(b"num_class=")) { Claim::ByMagic } else { Claim::No }
     }
 
     fn read(&self, input: &Input, sink: &mut Sink) -> Result<(), Unread> {

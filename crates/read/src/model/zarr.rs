@@ -6,7 +6,7 @@
 //! Source: Zarr specifications 2 and 3 ("Filters", "Codecs"), `numcodecs/pickles.py`, and "Checkpoint format" of Orbax
 //! 0.11 (`_METADATA`, `_CHECKPOINT_METADATA`, `manifest.ocdbt`).
 
-use weighbridge_core::coverage::Unread;
+use weighbridge_core::coverage::{LimitKind, Unread};
 use weighbridge_core::fact::{Effect, EffectKind, Target, What};
 use weighbridge_core::input::Input;
 use weighbridge_core::reader::{About, Claim, Family, Hint, Reader};
@@ -48,9 +48,9 @@ impl Reader for Zarr {
         let whole = json::tree(input)?;
         sink.observed(What::Format("zarr"), None);
         let mut tally = Tally::default();
-        codecs(&whole, Kind::Metadata, 0, &mut tally);
+        let ended = codecs(&whole, Kind::Metadata, 0, &mut tally);
         tally.tell(sink);
-        Ok(())
+        ended
     }
 }
 
@@ -66,9 +66,13 @@ enum Kind {
 }
 
 /// Every codec of a document, wherever it stands: attributes of the user are not metadata of an array.
-fn codecs(node: &Node, kind: Kind, depth: usize, tally: &mut Tally) {
+///
+/// # Errors
+/// [`Unread::Limit`] where containers lie in each other too deep to be looked into.
+fn codecs(node: &Node, kind: Kind, depth: usize, tally: &mut Tally) -> Result<(), Unread> {
     if depth > DEEPEST {
-        return;
+        let most = u64::try_from(DEEPEST).unwrap_or(u64::MAX);
+        return Err(Unread::Limit(LimitKind::Depth, most));
     }
     let below = depth.saturating_add(1);
     match &node.value {
@@ -89,18 +93,19 @@ fn codecs(node: &Node, kind: Kind, depth: usize, tally: &mut Tally) {
                     _ if listed => Kind::Codec,
                     _ => Kind::Metadata,
                 };
-                codecs(item, next, below, tally);
+                codecs(item, next, below, tally)?;
             }
         }
         Value::List(items) => {
             for item in items {
-                codecs(item, kind, below, tally);
+                codecs(item, kind, below, tally)?;
             }
         }
         // Version 3 may name a codec without more.
         Value::Text(name) if kind == Kind::Codec => told(name, node.at, tally),
         _ => {}
     }
+    Ok(())
 }
 
 fn told(name: &str, at: u64, tally: &mut Tally) {
