@@ -7,10 +7,11 @@ use std::collections::BTreeSet;
 
 use pubgrub::{DerivationTree, External, Ranges};
 use weighbridge_advisory::pep440::Version;
+use weighbridge_core::name::PackageName;
 
-use crate::listing::{Listing, Unusable};
+use crate::listing::{Listing, Release, Unusable};
 use crate::shelf::{Key, Shelf};
-use crate::solve::{Manner, Texts, Tree};
+use crate::solve::{Manner, Node, Proof, Texts, Tree};
 
 /// Most lines of an explanation.
 const MOST_LINES: usize = 12;
@@ -19,12 +20,26 @@ const MOST_LINES: usize = 12;
 pub(crate) fn lines(tree: &Tree, shelf: &Shelf<'_>, texts: &Texts, manner: &Manner<'_>) -> Vec<String> {
     let mut told: Vec<Told> = Vec::new();
     for leaf in leaves(tree) {
-        let Some(next) = tell(leaf, shelf, texts) else { continue };
-        match told.iter_mut().find(|known| known.is_like(&next)) {
-            Some(known) => known.releases.extend(next.releases),
-            None => told.push(next),
+        let mut next: Vec<Told> = tell(leaf, shelf, texts).into_iter().collect();
+        // What cannot be met raises the question what there is.
+        if let External::FromDependencyOf(_, _, on, set) = leaf
+            && let (Some(on), true) = (on.key, set.is_empty())
+        {
+            next.push(Told { who: Some(on), releases: BTreeSet::new(), what: What::There });
+        }
+        for next in next {
+            match told.iter_mut().find(|known| known.is_like(&next)) {
+                Some(known) => known.releases.extend(next.releases),
+                None => told.push(next),
+            }
         }
     }
+    // That a package has no others goes without saying where all it has are told.
+    let whole: BTreeSet<Key> =
+        told.iter().filter(|it| it.is_about_all(shelf)).filter_map(|it| it.who).collect();
+    told.retain(|it| it.what != What::There || !it.who.is_some_and(|who| whole.contains(&who)));
+    // What the user wrote comes first, what there is comes last.
+    told.sort_by_key(|it| (it.who.is_some(), it.what == What::There));
     let mut lines: Vec<String> = told.iter().map(|it| it.line(shelf, manner)).collect();
     let mut seen = BTreeSet::new();
     lines.retain(|line| seen.insert(line.clone()));
@@ -36,8 +51,39 @@ pub(crate) fn lines(tree: &Tree, shelf: &Shelf<'_>, texts: &Texts, manner: &Mann
     lines
 }
 
+/// Who asks for a package in such a way that none of these releases will do, as one line.
+pub(crate) fn blocking(
+    proof: &Proof,
+    shelf: &Shelf<'_>,
+    name: &PackageName,
+    releases: &BTreeSet<usize>,
+    manner: &Manner<'_>,
+) -> Option<String> {
+    let blocks = |leaf: &&External<Node, Ranges<u32>, String>| match leaf {
+        External::FromDependencyOf(_, _, on, set) => {
+            let is_about = on.key.is_some_and(|on| shelf.subject(on).name == *name);
+            let allows = |place: &usize| u32::try_from(*place).is_ok_and(|place| set.contains(&place));
+            is_about && !releases.iter().any(allows)
+        }
+        _ => false,
+    };
+    // Else what these releases themselves ask for.
+    let asks = |leaf: &&External<Node, Ranges<u32>, String>| match leaf {
+        External::FromDependencyOf(node, range, ..) | External::Custom(node, range, _) => {
+            let is_about = node.key.is_some_and(|key| shelf.subject(key).name == *name);
+            let allows = |place: &usize| u32::try_from(*place).is_ok_and(|place| range.contains(&place));
+            is_about && releases.iter().any(allows)
+        }
+        _ => false,
+    };
+    let leaves = leaves(&proof.tree);
+    let ordered = leaves.iter().filter(|leaf| blocks(leaf)).chain(leaves.iter().filter(|leaf| asks(leaf)));
+    let mut lines = ordered.filter_map(|leaf| Some(tell(leaf, shelf, &proof.texts)?.line(shelf, manner)));
+    lines.next()
+}
+
 /// The leaves of a tree from left to right. A part that several steps share is looked at once.
-pub(crate) fn leaves(tree: &Tree) -> Vec<&External<crate::solve::Node, Ranges<u32>, String>> {
+pub(crate) fn leaves(tree: &Tree) -> Vec<&External<Node, Ranges<u32>, String>> {
     let mut leaves = Vec::new();
     let mut seen = BTreeSet::new();
     let mut open = vec![tree];
@@ -78,6 +124,15 @@ impl Told {
         self.who == other.who && self.what == other.what
     }
 
+    /// Whether it is about everything that there is of a package, for anybody.
+    fn is_about_all(&self, shelf: &Shelf<'_>) -> bool {
+        let name = self.who.map(|who| shelf.subject(who).name.clone());
+        let listing = name.and_then(|name| shelf.listing(&name).ok()).unwrap_or_default();
+        !self.releases.is_empty()
+            && self.releases.len() == listing.releases.len()
+            && !listing.unusable.iter().any(|(version, _)| is_newer(version, &listing))
+    }
+
     fn line(&self, shelf: &Shelf<'_>, manner: &Manner<'_>) -> String {
         let Some(key) = self.who else {
             let What::Asks(texts) = &self.what else { return String::new() };
@@ -107,11 +162,7 @@ impl Told {
     }
 }
 
-fn tell(
-    leaf: &External<crate::solve::Node, Ranges<u32>, String>,
-    shelf: &Shelf<'_>,
-    texts: &Texts,
-) -> Option<Told> {
+fn tell(leaf: &External<Node, Ranges<u32>, String>, shelf: &Shelf<'_>, texts: &Texts) -> Option<Told> {
     match leaf {
         External::NotRoot(..) => None,
         External::NoVersions(node, _) => {
@@ -132,7 +183,7 @@ fn tell(
                 });
             };
             // That extras belong to their package goes without saying.
-            if shelf.subject(key).plain == on {
+            if key != on && shelf.subject(key).plain == on {
                 return None;
             }
             let releases = within(key, range, shelf);
@@ -164,23 +215,30 @@ fn spans(listing: &Listing, releases: &BTreeSet<usize>) -> String {
     }
 }
 
-/// What there is of a package, and what there would be for others.
+/// What there is of a package, and what newer there would be for others.
 fn there_is(name: &str, listing: &Listing) -> String {
     const MOST: usize = 4;
-    let versions: Vec<String> = listing.releases.iter().map(|release| release.version.to_string()).collect();
-    let usable = match versions.as_slice() {
+    let release = |release: &Release| match release.yanked {
+        true => format!("{} (yanked)", release.version),
+        false => release.version.to_string(),
+    };
+    let usable = match listing.releases.as_slice() {
         [] if listing.unusable.is_empty() => return format!("there is no {name}"),
         [] => format!("there is no {name} for this Python and platform"),
-        all if all.len() <= MOST => format!("of {name} there is {}", all.join(", ")),
-        [first, .., before, last] => {
-            format!("of {name} there are {} versions, {first} to {before} and {last}", versions.len())
+        all if all.len() <= MOST => {
+            format!("of {name} there is {}", all.iter().map(release).collect::<Vec<_>>().join(", "))
         }
-        _ => String::new(),
+        all => {
+            let (first, last) = (all.first().map(release), all.last().map(release));
+            let (first, last) = (first.unwrap_or_default(), last.unwrap_or_default());
+            format!("of {name} there are {} versions from {first} to {last}", all.len())
+        }
     };
-    match listing.unusable.last() {
-        Some((version, why)) if is_newer(version, listing) => format!("{usable} ({version} {})", reason(why)),
-        _ => usable,
-    }
+    let newer = listing.unusable.iter().filter(|(version, _)| is_newer(version, listing));
+    let mut others: Vec<String> = newer.map(|(version, why)| format!("{version} {}", reason(why))).collect();
+    // The newest two say it.
+    let few = others.split_off(others.len().saturating_sub(2));
+    if few.is_empty() { usable } else { format!("{usable} ({})", few.join("; ")) }
 }
 
 fn is_newer(version: &Version, listing: &Listing) -> bool {

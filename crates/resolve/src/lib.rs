@@ -20,6 +20,7 @@ pub mod walk;
 
 pub use listing::{Listing, Release, Unusable};
 pub use packages::{Needs, Packages, Unknown};
+pub use plan::{Flaw, Plan, Wish, plan};
 pub use problem::{Failure, Gap, Pick, Problem, Resolution};
 pub use target::Target;
 

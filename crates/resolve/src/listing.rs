@@ -131,8 +131,12 @@ mod tests {
             ("a-2.1-cp39-cp39-win_amd64.whl", "2.1", None, false),
             ("a-soon.tar.gz", "soon", None, false),
         ];
-        let listed = files
-            .map(|(name, version, requires_python, yanked)| Listed { name, version, requires_python, yanked });
+        let listed = files.map(|(name, version, requires_python, yanked)| Listed {
+            name,
+            version,
+            requires_python,
+            yanked,
+        });
         let listing = Listing::of(listed, &target);
         let usable: Vec<String> = listing
             .releases

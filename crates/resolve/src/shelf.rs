@@ -186,7 +186,8 @@ impl<'p> Shelf<'p> {
             if !needs.requires_python.allows(&self.problem.target.python) {
                 asks.other_python = Some(needs.requires_python.to_string());
             } else {
-                let active = |requirement: &&Requirement| is_active(requirement, self.problem, &subject.extras);
+                let active =
+                    |requirement: &&Requirement| is_active(requirement, self.problem, &subject.extras);
                 asks.list.extend(self.asks_of(needs.requirements.iter().filter(active))?);
             }
         }
@@ -213,9 +214,14 @@ impl<'p> Shelf<'p> {
         Ok(needed)
     }
 
-    fn asks_of<'r>(&self, requirements: impl Iterator<Item = &'r Requirement>) -> Result<Vec<Rc<Ask>>, Failure> {
+    fn asks_of<'r>(
+        &self,
+        requirements: impl Iterator<Item = &'r Requirement>,
+    ) -> Result<Vec<Rc<Ask>>, Failure> {
         let wanted: Vec<&Requirement> = requirements
-            .filter(|requirement| requirement.url.is_none() && !self.addressed.contains_key(&requirement.name))
+            .filter(|requirement| {
+                requirement.url.is_none() && !self.addressed.contains_key(&requirement.name)
+            })
             .collect();
         let unknown: Vec<&PackageName> = {
             let known = self.listings.borrow();
@@ -308,8 +314,8 @@ impl<'p> Shelf<'p> {
         let early = clauses().any(|it| it.names_prerelease)
             || all.iter().all(|(_, release)| release.version.is_prerelease());
         let stable = |(_, release): &&(usize, &crate::Release)| early || !release.version.is_prerelease();
-        let takes_yanked = clauses().any(|it| it.pins)
-            && all.iter().filter(stable).all(|(_, release)| release.yanked);
+        let takes_yanked =
+            clauses().any(|it| it.pins) && all.iter().filter(stable).all(|(_, release)| release.yanked);
         let mut candidates: Vec<usize> = all
             .iter()
             .filter(stable)

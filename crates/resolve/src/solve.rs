@@ -9,6 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use pubgrub::{
@@ -39,9 +40,12 @@ pub(crate) struct Manner<'a> {
     pub(crate) keep: Option<Keep<'a>>,
     /// Releases that are decided.
     pub(crate) decided: Option<&'a BTreeMap<PackageName, usize>>,
-    /// Versions that must not be taken, besides those of the problem.
-    pub(crate) forbidden: Option<&'a BTreeMap<PackageName, BTreeSet<usize>>>,
+    /// What must not be taken.
+    pub(crate) forbids: Option<&'a Forbids<'a>>,
 }
+
+/// Says for each release of a package whether it must not be taken.
+pub(crate) type Forbids<'a> = dyn Fn(&PackageName, &Listing) -> Rc<Vec<bool>> + 'a;
 
 /// What stays as it is.
 #[derive(Clone, Copy)]
@@ -63,6 +67,8 @@ pub(crate) enum Unsolved {
 /// The proof that there is no solution.
 pub(crate) struct Proof {
     pub(crate) tree: Tree,
+    /// How the requirements in it were written.
+    pub(crate) texts: Texts,
     /// The proof in plain words.
     pub(crate) lines: Vec<String>,
 }
@@ -93,12 +99,14 @@ pub(crate) fn solve_on(shelf: &Shelf<'_>, manner: &Manner<'_>) -> Result<Resolut
                 .iter()
                 .filter_map(|(node, place)| Some((node.key?, usize::try_from(*place).ok()?)))
                 .collect();
-            let unsound = || Failure::Conflict(vec!["the solution that was found did not stand the check".into()]);
+            let unsound =
+                || Failure::Conflict(vec!["the solution that was found did not stand the check".into()]);
             Ok(shelf.finish(&chosen)?.ok_or_else(unsound)?)
         }
         Err(PubGrubError::NoSolution(tree)) => {
-            let lines = explain::lines(&tree, shelf, &provider.texts.borrow(), manner);
-            Err(Unsolved::Proof(Box::new(Proof { tree, lines })))
+            let texts = provider.texts.take();
+            let lines = explain::lines(&tree, shelf, &texts, manner);
+            Err(Unsolved::Proof(Box::new(Proof { tree, texts, lines })))
         }
         Err(
             PubGrubError::ErrorRetrievingDependencies { source, .. }
@@ -164,7 +172,7 @@ impl<'s, 'p> Provider<'s, 'p> {
     fn constraints(
         &self,
         asker: Option<(Key, usize)>,
-        asks: &[std::rc::Rc<Ask>],
+        asks: &[Rc<Ask>],
     ) -> Result<DependencyConstraints<Node, Ranges<u32>>, Failure> {
         let mut sets: BTreeMap<Key, Ranges<u32>> = BTreeMap::new();
         for ask in asks {
@@ -190,13 +198,15 @@ impl<'s, 'p> Provider<'s, 'p> {
     /// The releases in a range that may be taken, the best first.
     fn candidates(&self, subject: &Subject, listing: &Listing, range: &Ranges<u32>) -> Vec<usize> {
         let name = &subject.name;
-        let forbidden = self.manner.forbidden.and_then(|forbidden| forbidden.get(name));
+        let forbidden = self.manner.forbids.map(|forbids| forbids(name, listing));
+        let is_forbidden =
+            |place: usize| forbidden.as_ref().is_some_and(|forbidden| forbidden.get(place) == Some(&true));
         let all: Vec<(usize, &Release)> = listing
             .releases
             .iter()
             .enumerate()
             .filter(|(place, _)| range.contains(&number(*place)))
-            .filter(|(place, _)| !forbidden.is_some_and(|forbidden| forbidden.contains(place)))
+            .filter(|(place, _)| !is_forbidden(*place))
             .collect();
         let has = |wanted: usize| all.iter().any(|(place, _)| *place == wanted);
         if let Some(decided) = self.manner.decided.and_then(|decided| decided.get(name)) {
@@ -221,8 +231,8 @@ impl<'s, 'p> Provider<'s, 'p> {
             // Not left out: they may be all that fits what is asked for later.
             ordered.sort_by_key(|(_, release)| release.version.is_prerelease());
         }
-        let takes_yanked = self.pinned.borrow().contains(name)
-            && ordered.iter().all(|(_, release)| release.yanked);
+        let takes_yanked =
+            self.pinned.borrow().contains(name) && ordered.iter().all(|(_, release)| release.yanked);
         let is_kept = |release: &Release| preferred == Some(&release.version);
         ordered.retain(|(_, release)| takes_yanked || !release.yanked || is_kept(release));
         ordered.into_iter().map(|(place, _)| place).collect()

@@ -129,7 +129,8 @@ impl Platform {
             Self::Glibc { version, machine } => {
                 // The three tags of before PEP 600 stand for a version of glibc each.
                 let old = [("manylinux2014_", (2, 17)), ("manylinux2010_", (2, 12)), ("manylinux1_", (2, 5))];
-                let old = old.into_iter().find_map(|(prefix, needs)| Some((needs, tag.strip_prefix(prefix)?)));
+                let old =
+                    old.into_iter().find_map(|(prefix, needs)| Some((needs, tag.strip_prefix(prefix)?)));
                 match old.or_else(|| versioned(tag, "manylinux_")) {
                     Some((needs, its)) => needs.0 == version.0 && needs.1 <= version.1 && its == machine,
                     None => tag.strip_prefix("linux_") == Some(machine),

@@ -40,7 +40,8 @@ pub fn walk(problem: &Problem<'_>, packages: &dyn Packages) -> Result<Resolution
 
 /// Goes pip's way, with what is known already.
 pub(crate) fn walk_on(shelf: &Shelf<'_>) -> Result<Resolution, Lost> {
-    let mut walker = Walker { shelf, order: BTreeMap::new(), counts: BTreeMap::new(), saved: None, bold: true };
+    let mut walker =
+        Walker { shelf, order: BTreeMap::new(), counts: BTreeMap::new(), saved: None, bold: true };
     let states = walker.start()?;
     let pins = walker.run(states)?;
     shelf.finish(&pins)?.ok_or(Lost::DeadEnd)
@@ -177,7 +178,8 @@ impl Walker<'_, '_> {
         if candidates.is_empty() {
             return Ok(Err(information));
         }
-        criteria.insert(ask.key, Rc::new(Criterion { information, excluded, candidates: Rc::new(candidates) }));
+        criteria
+            .insert(ask.key, Rc::new(Criterion { information, excluded, candidates: Rc::new(candidates) }));
         Ok(Ok(()))
     }
 

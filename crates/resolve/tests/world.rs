@@ -166,7 +166,8 @@ pub(crate) fn told(result: &Result<Resolution, Failure>) -> String {
         Ok(resolution) => {
             let picks = resolution.picks.iter().map(|(name, pick)| {
                 let extras: Vec<&str> = pick.extras.iter().map(PackageName::as_str).collect();
-                let extras = if extras.is_empty() { String::new() } else { format!("[{}]", extras.join(",")) };
+                let extras =
+                    if extras.is_empty() { String::new() } else { format!("[{}]", extras.join(",")) };
                 format!("{name}{extras} {}", pick.version)
             });
             let mut told = picks.collect::<Vec<_>>().join(", ");
