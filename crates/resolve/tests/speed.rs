@@ -30,7 +30,6 @@ fn a_hundred_packages_take_no_time() {
         let result = solve(&asked, &world).unwrap();
         let took = started.elapsed();
         assert_eq!(result.picks.len(), 100);
-        println!("{} ms", took.as_millis());
         assert!(took < Duration::from_secs(3), "{took:?}");
     }
 }
