@@ -41,6 +41,10 @@ pub enum What {
     Storages(BTreeMap<String, BTreeMap<String, u64>>),
     /// Loading the entry takes these storages out of the archive that it lies in.
     Takes(Vec<Taken>),
+    /// The entry is a row of items of a checkpoint: first byte and number of bytes of each, in order.
+    Items(Vec<(u64, u64)>),
+    /// Loading the entry loads these parts of files beside it.
+    Slices(Vec<Slice>),
     /// Code in the entry defines these types, by the names that pickles beside it call them.
     Defines(Vec<String>),
 
@@ -312,6 +316,19 @@ pub struct Taken {
     /// Its key in the archive.
     pub key: String,
     /// How many bytes it must have.
+    pub bytes: u64,
+    /// Where in the entry it is named.
+    pub offset: u64,
+}
+
+/// A part of a file that is loaded for itself, as the one who names it describes it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Slice {
+    /// The file, from the folder of the entry that names it.
+    pub path: String,
+    /// Its first byte in that file.
+    pub start: u64,
+    /// How many bytes it has.
     pub bytes: u64,
     /// Where in the entry it is named.
     pub offset: u64,

@@ -185,6 +185,8 @@ fn say(what: &What) -> String {
         | What::Tensors(_)
         | What::Storages(_)
         | What::Takes(_)
+        | What::Items(_)
+        | What::Slices(_)
         | What::Defines(_)
         | What::Imports(_)
         | What::Binary(_)

@@ -9,6 +9,7 @@ use weighbridge_core::report::{Artifact, JudgedEffect, Safety};
 use weighbridge_core::world::{File, Installed};
 
 use super::archives::Archives;
+use super::checkpoints::Checkpoints;
 use super::{HARMLESS, judge};
 
 /// Formats of model files; a container counts when one of them is inside.
@@ -74,7 +75,8 @@ pub fn judge_artifacts(
     for (place, facts) in facts {
         paths.entry(Arc::clone(&place.path)).or_default().push((place, facts));
     }
-    paths.into_iter().filter_map(|(path, entries)| judge_file(&path, &entries, files)).collect()
+    let checkpoints = Checkpoints::of(facts, files);
+    paths.into_iter().filter_map(|(path, entries)| judge_file(&path, &entries, files, &checkpoints)).collect()
 }
 
 /// Notes which installed package brought which file along: its record has the path and the digest.
@@ -100,6 +102,7 @@ fn judge_file(
     path: &Arc<str>,
     entries: &[(&Place, &[Fact])],
     files: &BTreeMap<Arc<str>, File>,
+    checkpoints: &Checkpoints<'_>,
 ) -> Option<Artifact> {
     let format = format(entries)?;
     let file = files.get(path);
@@ -127,6 +130,11 @@ fn judge_file(
                 }
                 What::Takes(taken) => {
                     for (span, effect) in archives.lacking(place, taken) {
+                        add(Some(span), &effect);
+                    }
+                }
+                What::Slices(slices) => {
+                    for (span, effect) in checkpoints.foreign(place, slices) {
                         add(Some(span), &effect);
                     }
                 }

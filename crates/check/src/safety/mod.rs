@@ -7,6 +7,7 @@
 
 mod archives;
 mod artifacts;
+mod checkpoints;
 mod named;
 mod operators;
 mod program;
@@ -65,6 +66,9 @@ pub fn judge(effect: &Effect) -> (Safety, String) {
         (EffectKind::Corrupt, _) => dangerous("loaders that do not check this use memory that is not theirs"),
         (EffectKind::Overrun, _) => {
             untrusted("the file was cut short, or is made so that a loader reads past its end")
+        }
+        (EffectKind::Read, Target::Unknown(_)) if effect.opcode == checkpoints::CONSTRUCT => {
+            untrusted("`torch.load` loads these bytes for themselves, and so nobody here has read them")
         }
         (_, Target::Unknown(_)) => untrusted("only running the stream could tell what this object is"),
         // No reader makes these; whatever they would mean, it is nothing that is understood.

@@ -122,6 +122,8 @@ impl<'a> Collected<'a> {
             | What::Tensors(_)
             | What::Storages(_)
             | What::Takes(_)
+            | What::Items(_)
+            | What::Slices(_)
             | What::Defines(_)
             | What::StartUpCode(_)
             | What::SearchPath(_)

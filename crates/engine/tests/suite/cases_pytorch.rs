@@ -35,7 +35,7 @@ fn code_parts(stream: Stream) -> Stream {
 }
 
 /// A pickle of one tensor of `shape` over a `FloatStorage` with this key and this many elements.
-fn tensor(key: &str, elements: u32, first: u32, shape: &[u32], strides: &[u32]) -> Vec<u8> {
+pub(super) fn tensor(key: &str, elements: u32, first: u32, shape: &[u32], strides: &[u32]) -> Vec<u8> {
     let number = |stream: Stream, number: u32| stream.raw(b"J").raw(&number.to_le_bytes());
     let tuple = |stream: Stream, numbers: &[u32]| {
         numbers.iter().fold(stream.mark(), |stream, one| number(stream, *one)).tuple()
@@ -48,7 +48,7 @@ fn tensor(key: &str, elements: u32, first: u32, shape: &[u32], strides: &[u32]) 
 }
 
 /// A checkpoint as `torch.save` lays it out: the pickle, and storage `0` of this many bytes.
-fn checkpoint(pickle: &[u8], bytes: usize) -> Vec<u8> {
+pub(super) fn checkpoint(pickle: &[u8], bytes: usize) -> Vec<u8> {
     let archive = Archive::default().stored("m/data.pkl", pickle).stored("m/byteorder", b"little");
     archive.stored("m/data/0", &vec![0; bytes]).stored("m/version", b"3\n").bytes()
 }
@@ -410,53 +410,6 @@ fn flatbuffers() -> Vec<Case> {
     ]
 }
 
-/// A checkpoint as PyTorch streams it: the sizes stand behind the data alone.
-fn streamed(pickle: &[u8]) -> Vec<u8> {
-    let archive = Archive::default().stored("m/data.pkl", pickle).stored("m/data/0", &[0; 16]);
-    let follow = |archive: &mut Archive| {
-        for member in &mut archive.members {
-            let size = u32::try_from(member.data.len()).unwrap();
-            let checksum = member.central().checksum.to_le_bytes();
-            member.after =
-                [b"PK\x07\x08".as_slice(), &checksum, &size.to_le_bytes(), &size.to_le_bytes()].concat();
-            member.central().flags = 8;
-            let local = member.local();
-            (local.flags, local.checksum, local.packed, local.unpacked) = (8, 0, 0, 0);
-        }
-    };
-    archive.stored("m/version", b"3\n").but(follow).bytes()
-}
-
-fn distributed() -> Vec<Case> {
-    let item = |pickle: &[u8]| checkpoint(pickle, 16);
-    let tensor = || tensor("0", 4, 0, &[4], &[1]);
-    vec![
-        dangerous(
-            11,
-            "second-item-of-a-distributed-checkpoint",
-            "posix.system(\"id\")",
-            "__0_0.distcp",
-            move || [item(&tensor()), item(&attack()), item(&tensor())].concat(),
-        ),
-        harmless(11, "distributed-checkpoint-with-sizes-that-follow", "__0_0.distcp", move || {
-            [streamed(&tensor()), streamed(&plain()), streamed(&tensor())].concat()
-        }),
-        dangerous(
-            11,
-            "second-item-with-sizes-that-follow",
-            "posix.system(\"id\")",
-            "__0_0.distcp",
-            move || [streamed(&tensor()), streamed(&attack()), streamed(&tensor())].concat(),
-        ),
-        incomplete(11, "bytes-behind-the-items", "no item that PyTorch writes", "__0_0.distcp", move || {
-            [item(&tensor()), b"and something else".to_vec()].concat()
-        }),
-        harmless(11, "distributed-checkpoint", "__0_0.distcp", move || {
-            [item(&tensor()), item(&plain()), item(&tensor())].concat()
-        }),
-    ]
-}
-
 pub(crate) fn cases() -> Vec<Case> {
     let told = "Python bytecode payload: names os, system; texts 'id'";
     let mut cases = vec![
@@ -496,6 +449,5 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.extend(scripts());
     cases.extend(programs());
     cases.extend(flatbuffers());
-    cases.extend(distributed());
     cases
 }

@@ -10,6 +10,7 @@ pub(crate) mod build;
 mod cases_archive;
 mod cases_array;
 mod cases_configuration;
+mod cases_distributed;
 mod cases_executable;
 mod cases_gadget;
 mod cases_gguf;
@@ -45,6 +46,7 @@ fn groups() -> Vec<Vec<Case>> {
         cases_archive::cases(),
         cases_array::cases(),
         cases_configuration::cases(),
+        cases_distributed::cases(),
         cases_executable::cases(),
         cases_gadget::cases(),
         cases_gguf::cases(),

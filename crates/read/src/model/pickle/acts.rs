@@ -278,6 +278,7 @@ impl Machine<'_> {
                 _ => {}
             }
         }
+        self.note_arguments(callee, arguments, result)?;
         self.push(result)
     }
 
@@ -523,6 +524,7 @@ impl Machine<'_> {
         let state = self.frame.pop()?;
         let Some(key) = self.key(instance) else { return self.build_plain(state) };
         self.record(EffectKind::State, key, op::BUILD, Shown::State(state))?;
+        self.note_state(instance, state)?;
         if let View::Object(index) = instance.view() {
             if let Some(object) = self.heap.object_mut(index) {
                 object.state = state;

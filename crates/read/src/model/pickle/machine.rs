@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use weighbridge_core::coverage::Unread;
-use weighbridge_core::fact::Taken;
+use weighbridge_core::fact::{Slice, Taken};
 use weighbridge_core::input::Input;
 use weighbridge_core::sink::Child;
 
@@ -17,6 +17,7 @@ use super::heap::{Budget, Heap, Pool};
 use super::lexer::{Fail, Lexer, Loader};
 use super::memo::Memo;
 use super::opcode as op;
+use super::slices::Said;
 use super::source::Source;
 use super::text::{self, Integer};
 use super::view::Viewer;
@@ -41,6 +42,10 @@ pub(super) struct Machine<'input> {
     pub(super) storages: Option<BTreeMap<String, (String, u64)>>,
     /// Storages that are taken out of the archive that the stream lies in, by key.
     pub(super) taken: BTreeMap<String, Taken>,
+    /// Where somebody wants to know: what objects say of slices of files, by their numbers.
+    pub(super) said: Option<BTreeMap<u32, Said>>,
+    /// Slices of files that are loaded for themselves.
+    pub(super) slices: BTreeSet<Slice>,
     /// Where the first array of joblib lies that is no pickle itself.
     pub(super) arrays: Option<u64>,
     /// Where Python's own unpickler first does something that the one in C does not.
@@ -146,6 +151,8 @@ impl<'input> Machine<'input> {
             handed: BTreeSet::new(),
             storages: None,
             taken: BTreeMap::new(),
+            said: None,
+            slices: BTreeSet::new(),
             arrays: None,
             differs: None,
             far: None,
@@ -163,7 +170,9 @@ impl<'input> Machine<'input> {
         self.frame.clear();
         self.steps = 0;
         self.told = 0;
-        self.run()
+        let outcome = self.run();
+        self.tell_slices()?;
+        outcome
     }
 
     /// Notes an index for which the unpickler in C makes room that no stream needs: it counts up with what is written.

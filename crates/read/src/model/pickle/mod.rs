@@ -20,6 +20,7 @@ mod opcode;
 mod packed;
 mod packed_handles;
 mod renames;
+mod slices;
 mod source;
 mod storages;
 pub(super) mod streams;
@@ -60,6 +61,9 @@ impl Reader for Pickle {
             return Ok(());
         }
         let mut streams = Streams::new(input);
+        if slices::is_named(sink.place()) {
+            streams.note_slices();
+        }
         if input.size() > 0 && is_doubtful(input, sink)? {
             let outcome = read_all(&mut streams);
             let is_one = streams.is_whole() || (streams.acts() && streams.imports());

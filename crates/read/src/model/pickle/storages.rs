@@ -104,7 +104,7 @@ impl Machine<'_> {
         Ok(())
     }
 
-    fn note(&mut self, kind: EffectKind, what: String, opcode: u8) -> Result<(), Fail> {
+    pub(super) fn note(&mut self, kind: EffectKind, what: String, opcode: u8) -> Result<(), Fail> {
         self.budget.charge(u64::try_from(what.len()).unwrap_or(u64::MAX))?;
         self.record(kind, Key::Unknown(what), opcode, Shown::Nothing)
     }
@@ -124,7 +124,7 @@ impl Machine<'_> {
         Ok(Some((class, key, viewer.name(part(3))?, self.number(part(4))?)))
     }
 
-    fn number(&self, value: Handle) -> Result<Number, Fail> {
+    pub(super) fn number(&self, value: Handle) -> Result<Number, Fail> {
         match value.view() {
             View::Int(value) => Ok(Some(i128::from(value))),
             View::IntAt(_) => match self.viewer().value(value)? {

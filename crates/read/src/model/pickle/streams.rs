@@ -45,6 +45,11 @@ impl<'input> Streams<'input> {
         self.machine.storages = Some(BTreeMap::new());
     }
 
+    /// Wants to know the slices of files that objects name.
+    pub(in crate::model) fn note_slices(&mut self) {
+        self.machine.said = Some(BTreeMap::new());
+    }
+
     /// The storages by key, with their class and number of elements.
     pub(in crate::model) fn storages(&mut self) -> BTreeMap<String, (String, u64)> {
         self.machine.storages.take().unwrap_or_default()
@@ -260,7 +265,7 @@ impl<'input> Streams<'input> {
 
     /// Puts everything into the sink.
     pub(in crate::model) fn finish(self, sink: &mut Sink) {
-        let Machine { effects, heap, children, far, taken, .. } = self.machine;
+        let Machine { effects, heap, children, far, taken, slices, .. } = self.machine;
         if let Some((at, index)) = far {
             // Eight bytes each, for twice the index (`_Unpickler_MemoPut` in Modules/_pickle.c).
             let bytes = u128::from(index).saturating_mul(16);
@@ -276,6 +281,9 @@ impl<'input> Streams<'input> {
         }
         if !taken.is_empty() {
             sink.observed(What::Takes(taken.into_values().collect()), None);
+        }
+        if !slices.is_empty() {
+            sink.observed(What::Slices(slices.into_iter().collect()), None);
         }
         for (what, span) in self.notes {
             sink.observed(what, span);
