@@ -83,6 +83,9 @@ pub enum What {
     Binary(Box<Binary>),
     /// The entry is this library, or holds a copy of it.
     Library(Library),
+
+    /// The entry is a bill of materials, which somebody else wrote.
+    Bom(Box<Bom>),
 }
 
 /// What is stated of the bytes of an entry, and what they are.
@@ -561,4 +564,36 @@ impl Sign {
             Self::Symbol => "symbol",
         }
     }
+}
+
+/// A bill of materials (CycloneDX, SPDX). Nothing in it was checked: it is what its author claims.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Bom {
+    /// `CycloneDX` or `SPDX`.
+    pub standard: &'static str,
+    /// Version of the standard, as stated.
+    pub version: String,
+    /// The components in the order of the document; the one that the bill is about is among them.
+    pub components: Vec<BomComponent>,
+    /// Who asks for whom, by places in `components`; sorted.
+    pub edges: Vec<(usize, usize)>,
+}
+
+/// One component of a bill of materials.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct BomComponent {
+    /// Its name as it is written.
+    pub name: String,
+    /// Its version, where one is stated.
+    pub version: Option<String>,
+    /// Its package URL as it is written.
+    pub purl: Option<String>,
+    /// SHA-256 digests that are stated for it, sorted.
+    pub digests: Vec<Digest>,
+    /// The kind that is stated, such as `library`.
+    pub kind: String,
+    /// The component inside which it is listed, by its place in [`Bom::components`].
+    pub inside: Option<usize>,
+    /// The bill is about it.
+    pub subject: bool,
 }

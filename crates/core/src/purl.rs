@@ -86,6 +86,11 @@ impl Purl {
         self.version_at.and_then(|at| self.text.get(..at.saturating_sub(1))).unwrap_or(&self.text)
     }
 
+    /// The version, as it is written outside of a package URL.
+    pub fn version(&self) -> Option<String> {
+        percent_decode(self.text.get(self.version_at?..)?)
+    }
+
     /// Whether a version is named.
     pub fn has_version(&self) -> bool {
         self.version_at.is_some()
@@ -157,7 +162,9 @@ mod tests {
         {
             assert!(Purl::parse(text).is_none(), "{text:?}");
         }
-        let (ecosystem, _, purl) = Purl::parse("pkg:deb/debian/zlib1g@1:1.2.13").unwrap();
+        let (ecosystem, _, purl) = Purl::parse("pkg:deb/debian/zlib1g@1:1.2.13%2Bdfsg").unwrap();
+        assert_eq!(purl.version().as_deref(), Some("1:1.2.13+dfsg"));
+        assert_eq!(Purl::parse("pkg:conda/numpy").unwrap().2.version(), None);
         assert_eq!(
             (ecosystem, purl.ecosystem(), purl.namespace()),
             (Ecosystem::Deb, Some(Ecosystem::Deb), "debian")

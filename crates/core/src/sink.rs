@@ -232,6 +232,11 @@ impl Sink {
         self.put(what, span, Class::Inferred);
     }
 
+    /// A fact that somebody tells whose word was not checked, such as the author of a bill of materials.
+    pub fn claimed(&mut self, what: What, span: Option<Span>) {
+        self.put(what, span, Class::Claimed);
+    }
+
     /// A rule of the format is broken here; the rest is still understood.
     pub fn malformed(&mut self, reason: impl Into<String>, span: Option<Span>) {
         self.put(What::Malformed(reason.into()), span, Class::Observed);

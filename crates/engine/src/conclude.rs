@@ -15,6 +15,7 @@ use weighbridge_core::reader::Family;
 use weighbridge_core::report::{Artifact, Note, Report, Totals};
 use weighbridge_core::world::{Check, File, Installed, World};
 
+use crate::join::unidentified;
 use crate::read::Readings;
 
 /// Everything that is known when the judging begins.
@@ -86,6 +87,7 @@ fn conclude_with(checks: &[&dyn Check], evidence: Evidence, policy: &Policy, con
     let origins = origins
         .into_iter()
         .chain(not_assessed(&graph, &unassessed))
+        .chain(not_identified(&unidentified(&readings.facts)))
         .chain(not_fetched(&readings.files))
         .chain(not_hashed(&readings.files));
     let origins = origins.map(|message| Note { message, location: None });
@@ -131,6 +133,23 @@ fn not_assessed(graph: &Graph, unassessed: &BTreeMap<NodeId, Unassessed>) -> Vec
         format!("{count} {things} not assessed, {}: {listed}", reason.as_str())
     };
     names.into_iter().map(line).collect()
+}
+
+/// Says which components of bills of materials have no identity, so that nothing could be matched to them.
+fn not_identified(names: &BTreeSet<String>) -> Option<String> {
+    /// Most names in one line.
+    const MOST: usize = 12;
+    let count = names.len();
+    let components = if count == 1 { "component" } else { "components" };
+    let mut listed = names.iter().take(MOST).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if count > MOST {
+        listed.push_str(&format!(" and {} more", count.saturating_sub(MOST)));
+    }
+    (count > 0).then(|| {
+        format!(
+            "{count} {components} of bills of materials not assessed, without a package URL of a known type: {listed}"
+        )
+    })
 }
 
 /// Says how many files have no digest because nobody wanted to hash large ones.

@@ -44,6 +44,7 @@ use weighbridge_core::reader::Reader;
 /// Every reader, sorted by id.
 #[rustfmt::skip] // one line a reader
 pub static READERS: &[&dyn Reader] = &[
+    &package::BomReader,
     &model::catboost::CatBoost,
     &model::cntk::Cntk,
     &archive::compressed::Compressed,

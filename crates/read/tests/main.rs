@@ -34,6 +34,7 @@ mod known;
 mod npy;
 mod onnx;
 mod onnx_builder;
+mod package_bom;
 mod package_conda;
 mod package_corpus;
 mod package_facts;
@@ -83,6 +84,7 @@ fn main() {
         known::trials(),
         npy::trials(),
         onnx::trials(),
+        package_bom::trials(),
         package_conda::trials(),
         package_corpus::trials(),
         package_hostile::trials(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use weighbridge_core::coverage::Unread;
 use weighbridge_core::ecosystem::Ecosystem;
-use weighbridge_core::fact::{Fact, Locked, Origin, Requirement, Requires, Role, What};
+use weighbridge_core::fact::{Bom, Fact, Locked, Origin, Requirement, Requires, Role, What};
 use weighbridge_core::input::Input;
 use weighbridge_core::limits::{Cancel, Limits};
 use weighbridge_core::place::{Class, Place, Span};
@@ -75,6 +75,13 @@ impl Reading {
     pub(crate) fn locked(&self) -> impl Iterator<Item = &Locked> {
         self.facts.iter().filter_map(|fact| match &fact.what {
             What::Locked(locked) => Some(locked),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn boms(&self) -> impl Iterator<Item = &Bom> {
+        self.facts.iter().filter_map(|fact| match &fact.what {
+            What::Bom(bom) => Some(&**bom),
             _ => None,
         })
     }
@@ -180,6 +187,7 @@ fn say(what: &What) -> String {
         What::StartUpCode(code) => format!("code {code}"),
         What::SearchPath(path) => format!("path {path}"),
         What::Index(index) => format!("index {:?} {}", index.kind, index.location),
+        What::Bom(bom) => say_bom(bom),
         What::Format(_)
         | What::Effect(_)
         | What::Tensors(_)
@@ -192,6 +200,24 @@ fn say(what: &What) -> String {
         | What::Binary(_)
         | What::Library(_) => panic!("no fact of a package: {what:?}"),
     }
+}
+
+fn say_bom(bom: &Bom) -> String {
+    let mut text = format!("{} {}", bom.standard, bom.version);
+    for component in &bom.components {
+        let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+        text.push_str(&format!(
+            " | {} {} {}",
+            component.name,
+            or_none(&component.version),
+            or_none(&component.purl)
+        ));
+        text.push_str(&say_digests(component.digests.iter().map(ToString::to_string).collect()));
+        text.extend(component.inside.map(|inside| format!(" in {inside}")));
+        text.push_str(if component.subject { " (subject)" } else { "" });
+    }
+    text.extend(bom.edges.iter().map(|(from, to)| format!(" {from}->{to}")));
+    text
 }
 
 fn say_requires(requires: &Requires) -> String {

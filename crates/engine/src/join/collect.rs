@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use weighbridge_core::fact::{
-    Distribution, Environment, Fact, Locked, Origin, Project, Recorded, Requires, What,
+    Bom, Distribution, Environment, Fact, Locked, Origin, Project, Recorded, Requires, What,
 };
 use weighbridge_core::place::{Evidence, Place};
 
@@ -29,6 +29,8 @@ pub(super) struct Collected<'a> {
     pub(super) models: BTreeMap<&'a str, Model<'a>>,
     /// Programs and libraries for a machine, also those inside archives.
     pub(super) binaries: BTreeMap<&'a Place, Shown<'a>>,
+    /// Bills of materials of others, also those inside archives.
+    pub(super) boms: BTreeMap<&'a Place, Vec<Said<'a, Bom>>>,
 }
 
 /// What the files of one `*.dist-info` or `*.egg-info` say.
@@ -69,6 +71,8 @@ pub(super) fn collect<'a>(
                 collected.model(place, format, &fact.evidence);
             } else if fact.evidence.reader == NATIVE {
                 collected.binary(place, fact);
+            } else if let What::Bom(bom) = &fact.what {
+                collected.boms.entry(place).or_default().push((&**bom, &fact.evidence));
             } else if place.inner.is_empty() {
                 collected.package(place, fact);
             }
@@ -78,6 +82,7 @@ pub(super) fn collect<'a>(
     collected.requires.values_mut().for_each(|said| said.sort());
     collected.locks.values_mut().for_each(|said| said.sort());
     collected.metadata.values_mut().for_each(|metadata| metadata.requires.sort());
+    collected.boms.values_mut().for_each(|said| said.sort());
     collected.models.values_mut().for_each(|model| model.evidence.sort());
     collected.binaries.values_mut().for_each(|shown| shown.libraries.sort());
     collected
@@ -131,6 +136,7 @@ impl<'a> Collected<'a> {
             | What::Index(_)
             | What::Binary(_)
             | What::Library(_)
+            | What::Bom(_)
             | What::Altered(_) => {}
         }
     }

@@ -19,8 +19,11 @@
 //!   asks for. What is asked for hangs below its requirers, so that ways through the graph tell how it came in.
 //! - A native library is a component of its own below the file that is it or holds a copy, and that file below the
 //!   package that brought it.
+//! - What a bill of materials of somebody else lists hangs below the package that brought the bill, else below the file
+//!   that it is. It is claimed, and nobody asks for it.
 //! - Requirements for building appear only if they name an exact version: build tools are chosen anew at each build.
 
+mod bom;
 mod collect;
 mod draw;
 mod environment;
@@ -38,6 +41,7 @@ mod spread;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use bom::unidentified;
 pub(crate) use native::is_gathered;
 
 use std::collections::BTreeMap;
@@ -96,5 +100,6 @@ fn join_with(input: &Input<'_>, reads_models: impl Fn(&str) -> bool) -> Joined {
     let installed = installed::records(&distributions);
     models::draw(input.files, &collected, &layout, &installed, &mut drawing);
     native::draw(input.files, &collected, &layout, &installed, &mut drawing);
+    bom::draw(input.files, &collected, &layout, &distributions, &mut drawing);
     Joined { graph: drawing.finish(), installed }
 }

@@ -13,6 +13,7 @@ mod poetry;
 mod requirement;
 mod text;
 
+mod bom;
 mod conda_environment;
 mod distribution;
 mod install_notes;
@@ -31,6 +32,7 @@ mod uv_lock;
 #[doc(hidden)]
 pub mod seeds;
 
+pub use bom::BomReader;
 pub use conda_environment::CondaEnvironmentReader;
 pub use distribution::DistributionReader;
 pub use install_notes::InstallNotesReader;

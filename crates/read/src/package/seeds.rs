@@ -6,6 +6,11 @@ pub type Seed = (&'static str, &'static [u8]);
 /// The seeds of the reader with this id; none for an id of another family.
 pub fn seeds(id: &str) -> &'static [Seed] {
     match id {
+        "bom" => &[
+            ("a-1.0.dist-info/sboms/a.cyclonedx.json", CYCLONEDX),
+            ("sbom.json", SPDX_2),
+            ("a.spdx.json", SPDX_3),
+        ],
         "conda-environment" => &[(
             "environment.yml",
             b"name: a\nchannels: [conda-forge]\ndependencies:\n  - numpy=1.26.4=py311_0\n  - c::d[version='>=1,<2']\n  - pip:\n      - -r more.txt\n      - e[x]>=1 ; python_version < '3.12'\n",
@@ -47,6 +52,27 @@ pub fn seeds(id: &str) -> &'static [Seed] {
         _ => &[],
     }
 }
+
+const CYCLONEDX: &[u8] = br#"{"bomFormat": "CycloneDX", "specVersion": "1.5",
+"metadata": {"component": {"type": "library", "bom-ref": "a", "name": "a", "version": "1.0", "purl": "pkg:pypi/a@1.0"}},
+"components": [{"type": "library", "bom-ref": "s", "name": "openssl", "version": "3.0.7", "purl": "pkg:generic/openssl@3.0.7?x=y",
+  "hashes": [{"alg": "SHA-256", "content": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}],
+  "components": [{"type": "library", "bom-ref": "z", "name": "zlib", "version": "1.3"}]}],
+"dependencies": [{"ref": "a", "dependsOn": ["s"]}, {"ref": "s", "dependsOn": ["z"]}]}"#;
+
+const SPDX_2: &[u8] = br#"{"spdxVersion": "SPDX-2.3", "documentDescribes": ["SPDXRef-a"], "packages": [
+{"SPDXID": "SPDXRef-a", "name": "a", "versionInfo": "1.0", "primaryPackagePurpose": "LIBRARY"},
+{"SPDXID": "SPDXRef-b", "name": "serde", "versionInfo": "1.0.228",
+ "checksums": [{"algorithm": "SHA256", "checksumValue": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}],
+ "externalRefs": [{"referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl", "referenceLocator": "pkg:cargo/serde@1.0.228"}]}],
+"relationships": [{"spdxElementId": "SPDXRef-b", "relationshipType": "BUILD_DEPENDENCY_OF", "relatedSpdxElement": "SPDXRef-a"}]}"#;
+
+const SPDX_3: &[u8] = br#"{"@context": "https://spdx.org/rdf/3.0.1/spdx-context.jsonld", "@graph": [
+{"type": "SpdxDocument", "spdxId": "d", "rootElement": ["a"]},
+{"type": "software_Package", "spdxId": "a", "name": "a", "software_packageVersion": "1.0"},
+{"type": "software_Package", "spdxId": "b", "name": "zlib", "software_packageVersion": "1.3", "software_packageUrl": "pkg:generic/zlib@1.3",
+ "verifiedUsing": [{"type": "Hash", "algorithm": "sha256", "hashValue": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}]},
+{"type": "Relationship", "from": "a", "relationshipType": "dependsOn", "to": ["b"]}]}"#;
 
 const METADATA: &[u8] = b"Metadata-Version: 2.1\nName: A\nVersion: 1.0\nLicense: MIT\n  and more\nProvides-Extra: dev\n\
     Requires-Python: >=3.8\nRequires-Dist: six (>=1)\nRequires-Dist: pytest ; extra == 'dev'\n\nA description\n";

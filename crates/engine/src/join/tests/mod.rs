@@ -1,5 +1,6 @@
 //! Facts in, edges out. See [`text`] for how both are written.
 
+mod bom;
 mod locks;
 mod manifests;
 mod native;

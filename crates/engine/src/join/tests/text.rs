@@ -7,6 +7,7 @@
 //!     root NAME FOLDER: ASKS            lock NAME VERSION: ASKS   lock NAME VERSION when MARKER: ASKS
 //!     dist NAME VERSION (FLAGS)?: REQUIREMENTS                    says NAME VERSION (metadata alone)
 //!     environment PYTHON                model
+//!     bom SUBJECT: PURLS or `NAME VERSION`, separated by `, `
 //!     binary needs=NAME search=FOLDER module=NAME: LIBRARY VERSION, … (a `?` for no version, by file name)
 //!
 //! where requirements are separated by `, ` and may end in `# via NAMES`, asks are requirements and then
@@ -22,8 +23,8 @@ use weighbridge_core::date::Date;
 use weighbridge_core::digest::Digest;
 use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::{
-    Binary, Distribution, Environment, Fact, Library, Locked, Origin, Project, Recorded, Requirement,
-    Requires, Role, Sign, What,
+    Binary, Bom, BomComponent, Distribution, Environment, Fact, Library, Locked, Origin, Project, Recorded,
+    Requirement, Requires, Role, Sign, What,
 };
 use weighbridge_core::graph::{Graph, NodeId, Relation};
 use weighbridge_core::limits::{Cancel, Limits};
@@ -181,10 +182,33 @@ fn line_facts(line: &str) -> Vec<(String, What)> {
         })),
         "says" => at_file(What::Distribution(metadata(&word(0).unwrap(), &word(1).unwrap(), vec![], vec![]))),
         "model" => at_file(What::Format("pickle")),
+        "bom" => at_file(What::Bom(Box::new(bom(
+            &word(0).unwrap(),
+            rest.split_once(": ").map_or("", |(_, tail)| tail),
+        )))),
         "binary" => binary(file, &words, tail),
         "dist" => distribution(file, &word(0).unwrap(), &word(1).unwrap(), head, tail),
         _ => panic!("what is `{verb}`?"),
     }
+}
+
+fn bom(subject: &str, components: &str) -> Bom {
+    let component = |text: &str, subject: bool| {
+        let purl = text.starts_with("pkg:").then(|| text.to_owned());
+        let (name, version) = text.rsplit_once([' ', '@']).unwrap_or((text, ""));
+        BomComponent {
+            name: name.to_owned(),
+            version: Some(version.to_owned()).filter(|version| purl.is_none() && !version.is_empty()),
+            purl,
+            digests: vec![],
+            kind: "library".into(),
+            inside: None,
+            subject,
+        }
+    };
+    let all = components.split(", ").filter(|text| !text.is_empty()).map(|text| component(text, false));
+    let components = [component(subject, true)].into_iter().chain(all).collect();
+    Bom { standard: "CycloneDX", version: "1.6".into(), components, edges: vec![] }
 }
 
 fn binary(file: &str, words: &[&str], libraries: &str) -> Vec<(String, What)> {

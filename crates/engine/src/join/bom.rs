@@ -1,0 +1,171 @@
+//! Bills of materials of others: what they claim hangs below the package whose wheel brought the bill, else below the
+//! file that it is.
+//!
+//! - Everything that a wheel's bill lists is in the wheel, so each component hangs there by `Vendors`. The edges inside
+//!   the bill are not drawn: two wheels that carry the same crate carry it for different reasons, and an edge of one
+//!   would be a way that the other does not have.
+//! - The identity of a component is its package URL; without one, its name, where a library is called so. What has
+//!   neither has no node: no identity is invented for it. [`unidentified`] says what that was.
+//! - The packages of a bill that lies in a project are no dependencies of the project.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use weighbridge_core::ecosystem::Ecosystem;
+use weighbridge_core::fact::{Bom, BomComponent, Fact, What};
+use weighbridge_core::graph::{Component, NodeId};
+use weighbridge_core::name::PackageName;
+use weighbridge_core::place::{Class, Place};
+use weighbridge_core::purl::Purl;
+use weighbridge_core::world::File;
+
+use super::collect::Collected;
+use super::draw::{Drawing, at_best, concluded};
+use super::installed::Distribution;
+use super::layout::Layout;
+use super::pins;
+
+/// Draws what every bill claims.
+pub(super) fn draw(
+    files: &BTreeMap<Arc<str>, File>,
+    collected: &Collected<'_>,
+    layout: &Layout<'_>,
+    distributions: &[Distribution<'_>],
+    drawing: &mut Drawing,
+) {
+    let packages: BTreeMap<&str, &NodeId> = distributions.iter().map(|it| (it.metadata, &it.id)).collect();
+    for (place, said) in &collected.boms {
+        let package = wheel_of(place).and_then(|metadata| packages.get(metadata)).map(|id| (*id).clone());
+        let installed = package.is_some();
+        for (bom, evidence) in said {
+            let holder = match &package {
+                Some(package) => package.clone(),
+                None => match file(place, files) {
+                    Some((id, size)) => {
+                        let format = if place.inner.is_empty() { "bom" } else { "archive" };
+                        // That it lies there is no claim.
+                        let evidence = concluded(Place::clone(place), Class::Observed);
+                        drawing.file(id.clone(), format, size, Place::file(&*place.path), [evidence.clone()]);
+                        if let Some(above) = layout.holder(&place.path) {
+                            drawing.contains(above, &id, evidence);
+                        }
+                        id
+                    }
+                    // A file without digest has no node of its own.
+                    None => match layout.holder(&place.path) {
+                        Some(above) => above.clone(),
+                        None => continue,
+                    },
+                },
+            };
+            let own = subject(bom);
+            for claimed in bom.components.iter().filter(|it| !it.subject) {
+                let Some(found) = identify(claimed) else { continue };
+                let id = NodeId::Component(found.purl.clone());
+                // The wheel itself, and the parts of it that have no identity of their own.
+                if id == holder || own.contains(&found.purl) {
+                    continue;
+                }
+                let evidence = at_best(evidence, Class::Claimed);
+                let component = Component {
+                    ecosystem: found.ecosystem,
+                    name: found.name,
+                    version: found.version,
+                    origins: BTreeSet::new(),
+                    digests: claimed.digests.iter().copied().collect(),
+                    licence: None,
+                    installed,
+                };
+                drawing.component(id.clone(), component, evidence.clone());
+                drawing.vendors(&holder, &id, evidence);
+            }
+        }
+    }
+}
+
+/// What the bills claim that has no identity here: `NAME VERSION` each, sorted. Nothing is known of it, and it is in no
+/// graph.
+pub(crate) fn unidentified(facts: &BTreeMap<Place, Vec<Fact>>) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for fact in facts.values().flatten() {
+        let What::Bom(bom) = &fact.what else { continue };
+        let claimed = bom.components.iter().filter(|it| !it.subject && it.kind != "file");
+        found.extend(claimed.filter(|it| identify(it).is_none()).map(|it| match &it.version {
+            Some(version) => format!("{} {version}", it.name),
+            None => it.name.clone(),
+        }));
+    }
+    found
+}
+
+/// What a component is.
+struct Identity {
+    ecosystem: Ecosystem,
+    name: PackageName,
+    version: Option<String>,
+    purl: Purl,
+}
+
+fn identify(claimed: &BomComponent) -> Option<Identity> {
+    let (ecosystem, name, namespace, version) = match &claimed.purl {
+        Some(text) => {
+            let (ecosystem, name, purl) = Purl::parse(text)?;
+            let version = purl.version().or_else(|| claimed.version.clone());
+            (ecosystem, name, purl.namespace().to_owned(), version)
+        }
+        None => (Ecosystem::Native, library(&claimed.name)?, String::new(), claimed.version.clone()),
+    };
+    let version = version.map(|version| match ecosystem {
+        Ecosystem::PyPi => pins::canonical(&version),
+        _ => version,
+    });
+    let purl = Purl::new(ecosystem, &namespace, &name, version.as_deref());
+    Some(Identity { ecosystem, name, version, purl })
+}
+
+/// The library of our table of signatures that people call so: the same letters, with or without `lib` in front.
+fn library(name: &str) -> Option<PackageName> {
+    /// Names of people, in lower case, and those of the table.
+    const OTHERS: [(&str, &str); 5] = [
+        ("freetype2", "freetype"),
+        ("libjpeg / libjpeg-turbo", "libjpeg-turbo"),
+        ("little cms 2", "lcms2"),
+        ("little cms", "lcms2"),
+        ("littlecms2", "lcms2"),
+    ];
+    let lower = name.trim().to_ascii_lowercase();
+    let other = OTHERS.iter().find(|(called, _)| *called == lower).map(|(_, known)| *known);
+    let found = other.or_else(|| {
+        let exact = weighbridge_read::binary::libraries().find(|known| *known == lower);
+        exact.or_else(|| weighbridge_read::binary::libraries().find(|known| plain(known) == plain(&lower)))
+    });
+    PackageName::of(Ecosystem::Native, found?).ok()
+}
+
+/// The name without `lib` in front.
+fn plain(name: &str) -> &str {
+    name.strip_prefix("lib").unwrap_or(name)
+}
+
+/// The `*.dist-info` below which a bill of an installed package lies.
+fn wheel_of(place: &Place) -> Option<&str> {
+    if !place.inner.is_empty() {
+        return None;
+    }
+    let at = place.path.rfind(".dist-info/sboms/")?;
+    place.path.get(..at.checked_add(".dist-info".len())?)
+}
+
+/// The node of the file, or of the archive that it lies in.
+fn file(place: &Place, files: &BTreeMap<Arc<str>, File>) -> Option<(NodeId, u64)> {
+    match files.get(&place.path) {
+        Some(File { size, digest: Ok(digest), .. }) => Some((NodeId::Artifact(*digest), *size)),
+        _ => None,
+    }
+}
+
+/// What the bill is about.
+fn subject(bom: &Bom) -> BTreeSet<Purl> {
+    let subjects = bom.components.iter().filter(|it| it.subject);
+    subjects.filter_map(identify).map(|found| found.purl).collect()
+}
