@@ -122,8 +122,16 @@ impl Scope {
 
 /// Parts that no wheel carries: programs beside the library, and servers.
 fn is_elsewhere(component: &str) -> bool {
-    let program =
-        ["tool", "xmllint tool", "cjpeg tool", "server", "client programs", "shell", "xzgrep script"];
+    let program = [
+        "tool",
+        "xmllint tool",
+        "cjpeg tool",
+        "server",
+        "client programs",
+        "shell",
+        "xzgrep script",
+        "python binding",
+    ];
     program.contains(&component)
         || component.starts_with("minizip")
         || component.starts_with("command line tools")
@@ -145,6 +153,14 @@ const DISPUTED: [&str; 12] = [
     "CVE-2023-32001",
     "CVE-2023-52071",
 ];
+
+/// AlmaLinux publishes updates that mend defects (`ALBA`) and bring new things (`ALEA`) beside those for security (`ALSA`).
+/// One that names no CVE says nothing about safety.
+fn is_plain_update(record: &OsvRecord) -> bool {
+    let names = record.aliases.iter().chain(&record.related);
+    (record.id.starts_with("ALBA-") || record.id.starts_with("ALEA-"))
+        && !names.into_iter().any(|name| name.starts_with("CVE-"))
+}
 
 /// Some databases write `null` for what they do not know.
 fn null_is_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
@@ -185,6 +201,9 @@ pub(crate) fn parse(json: &[u8], scope: Scope) -> Result<Parsed, serde_json::Err
     if matches!(scope, Scope::Libraries(_))
         && (specific.component.as_deref().is_some_and(is_elsewhere) || disputed())
     {
+        return Ok(Parsed::Elsewhere);
+    }
+    if is_plain_update(&record) {
         return Ok(Parsed::Elsewhere);
     }
     let mut gaps = Vec::new();

@@ -86,7 +86,7 @@ pub(crate) struct Hit {
 pub(crate) fn affects_by(order: Order, affected: &Affected, version: &str) -> Option<Hit> {
     let ranged = affected.ranges.iter().filter_map(|range| hit_by(order, range, version));
     let listed =
-        affected.versions.iter().any(|listed| order.compare(version, listed) == Some(Ordering::Equal));
+        affected.versions.iter().any(|listed| order.against(version, listed) == Some(Ordering::Equal));
     let listed = listed.then_some(Hit { matched: Matched::List, fixed: None });
     ranged.chain(listed).min_by_key(|hit| hit.matched)
 }
@@ -94,7 +94,7 @@ pub(crate) fn affects_by(order: Order, affected: &Affected, version: &str) -> Op
 fn hit_by(order: Order, range: &Range, version: &str) -> Option<Hit> {
     let mut events: Vec<&RangeEvent> = range.events.iter().collect();
     events.sort_by(|one, other| order.compare(&one.version, &other.version).unwrap_or(Ordering::Equal));
-    let against = |event: &RangeEvent| order.compare(version, &event.version);
+    let against = |event: &RangeEvent| order.against(version, &event.version);
     let (mut vulnerable, mut named) = (false, false);
     for event in &events {
         match (event.bound, against(event)?) {

@@ -11,6 +11,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         known_flaws_end_where_they_were_mended,
         traps_are_not_walked_into,
         a_distribution_mends_old_versions,
+        an_epoch_that_nobody_stated_is_not_zero,
+        updates_that_mend_no_flaw_are_none,
         what_the_data_do_not_hold_is_not_sound,
         every_record_says_how_well_founded_it_is,
     ]
@@ -82,6 +84,7 @@ fn traps_are_not_walked_into() {
         ("sqlite", "3.35.0", "CVE-2022-46908"),
         ("sqlite", "3.36.0", "CVE-2021-36690"),
         ("xz", "5.2.5", "CVE-2022-1271"),
+        ("libxml2", "2.13.5", "CVE-2025-32414"),
     ] {
         assert!(!names(&index, Native, "", name, version).iter().any(|it| it == flaw), "{flaw}");
     }
@@ -115,12 +118,41 @@ fn a_distribution_mends_old_versions() {
     assert_eq!(names(&index, Rpm, release, "libXau", "1.0.9-3.el8"), Vec::<String>::new());
 }
 
+/// What auditwheel writes into a wheel has no epoch, the errata of OpenSSL have one.
+fn an_epoch_that_nobody_stated_is_not_zero() {
+    let index = index();
+    for (name, epoch, version) in [
+        ("openssl-libs", 1, "1.1.1k-14.el8_6"),
+        ("openssl-libs", 1, "1.1.1k-4.el8"),
+        ("libpng", 2, "1.6.34-5.el8"),
+        ("dbus-libs", 1, "1.12.8-99.el8"),
+    ] {
+        let stated = names(&index, Rpm, "almalinux:8", name, &format!("{epoch}:{version}"));
+        assert_eq!(names(&index, Rpm, "almalinux:8", name, version), stated, "{name} {version}");
+    }
+    let flaws = |version| names(&index, Rpm, "almalinux:8", "openssl-libs", version).len();
+    assert!(flaws("1.1.1k-4.el8") > flaws("1.1.1k-14.el8_6"));
+}
+
+/// A distribution's updates that only mend defects are in the data beside those that mend flaws.
+fn updates_that_mend_no_flaw_are_none() {
+    let index = index();
+    let of = |kind: &str| index.advisories().iter().filter(|it| it.id.starts_with(kind)).count();
+    assert_eq!((of("ALBA-"), of("ALEA-")), (0, 0));
+    assert!(of("ALSA-") > 500, "{}", of("ALSA-"));
+    // Its only update mended no flaw: looked at, and nothing is known against it.
+    assert_eq!(names(&index, Rpm, "almalinux:8", "snappy", "1.0-1.el8"), Vec::<String>::new());
+}
+
 fn what_the_data_do_not_hold_is_not_sound() {
     let index = index();
     for (ecosystem, release, name, version, expected) in [
         (Native, "", "abseil", "20250814", Unassessed::NoData),
         (Native, "", "no-such-library", "1", Unassessed::NoData),
         (Rpm, "almalinux:8", "firefox", "128-1.el8", Unassessed::NoData),
+        // From EPEL, of which AlmaLinux's errata say nothing.
+        (Rpm, "almalinux:8", "hdf5", "1.10.5-4.el8", Unassessed::NoData),
+        (Rpm, "almalinux:9", "zeromq", "4.3.4-2.el9", Unassessed::NoData),
         (Rpm, "centos:7", "krb5-libs", "1.15.1-55.el7_9", Unassessed::NoData),
         (Native, "", "zlib", "trunk", Unassessed::UnreadableVersion),
     ] {

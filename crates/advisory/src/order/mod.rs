@@ -73,6 +73,17 @@ impl Order {
         }
     }
 
+    /// Compares an installed version with a bound of an advisory. The epoch of an RPM counts only where the installed version
+    /// states one: who copies libraries into wheels writes version and release alone, and an epoch taken as 0 would stand
+    /// before every fix of a package that has one.
+    pub fn against(self, installed: &str, bound: &str) -> Option<Ordering> {
+        let bound = match (self, bound.split_once(':')) {
+            (Self::Rpm, Some((_, rest))) if !installed.contains(':') => rest,
+            _ => bound,
+        };
+        self.compare(installed, bound)
+    }
+
     /// Whether the text is a version of this kind.
     pub fn reads(self, version: &str) -> bool {
         version == "0" || (version.len() <= 256 && self.compare(version, version).is_some())
@@ -133,6 +144,20 @@ mod tests {
                 assert_eq!(order.compare("0", version), Some(Ordering::Less), "{order:?}");
             }
             assert_eq!(order.compare("0", "0"), Some(Ordering::Equal));
+        }
+    }
+
+    #[test]
+    fn an_epoch_counts_where_the_installed_version_states_one() {
+        for (order, installed, bound, expected) in [
+            (Order::Rpm, "1.1.1k-14.el8", "1:1.1.1k-5.el8", Ordering::Greater),
+            (Order::Rpm, "1.1.1k-4.el8", "1:1.1.1k-5.el8", Ordering::Less),
+            (Order::Rpm, "0:1.1.1k-14.el8", "1:1.1.1k-5.el8", Ordering::Less),
+            (Order::Rpm, "2:1.0-1.el8", "1.1-1.el8", Ordering::Greater),
+            (Order::Rpm, "1.0-1.el8", "0", Ordering::Greater),
+            (Order::Deb, "1.2-1", "1:1.0-1", Ordering::Less),
+        ] {
+            assert_eq!(order.against(installed, bound), Some(expected), "{installed} to {bound}");
         }
     }
 }
