@@ -29,7 +29,7 @@ pub struct Problem<'a> {
     pub cancel: &'a Cancel,
 }
 
-/// More steps than any real set of requirements has been seen to take.
+/// A bound that is not measured: a tenth of the rounds that pip allows itself.
 pub const MOST_STEPS: usize = 20_000;
 
 /// One version for everything that is asked for.

@@ -1,6 +1,6 @@
 //! The Python and the platform for which versions are chosen, and which wheels they take.
 //!
-//! Source: the "Platform compatibility tags" specification of the Python packaging guide (PEP 425, 600, 656, 730).
+//! Source: the "Platform compatibility tags" specification of the Python packaging guide (PEP 425, 600, 656).
 
 use weighbridge_advisory::pep440::Version;
 use weighbridge_advisory::pep508::MarkerEnvironment;
@@ -49,7 +49,7 @@ pub enum Platform {
     Other,
 }
 
-/// The glibc that is assumed where nobody says: that of Debian 12. Wheels that need a newer one are rare.
+/// The glibc that is assumed where nobody says: that of Debian 12.
 const GLIBC: (u64, u64) = (2, 36);
 /// The macOS that is assumed where nobody says.
 const MACOS: (u64, u64) = (14, 0);

@@ -1,7 +1,7 @@
 //! The way pip goes: one package after the other takes the newest version that fits what is known so far, and where
 //! that leads nowhere, the last choices that have to do with it are made anew.
 //!
-//! This follows the behaviour of pip 26 step by step, because its *choice* is what counts: where several solutions
+//! This is modelled on pip 26 step by step (that the choices are equal is not measured yet), because its *choice* is what counts: where several solutions
 //! exist, which one an installer ends with depends on the order in which it looks. Notably pip does not go back when a
 //! package asks for a lower version of one that was chosen before; it lowers that one and goes on.
 //!

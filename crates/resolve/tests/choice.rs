@@ -1,4 +1,4 @@
-//! Which versions are chosen. Where pip was asked for the same, its choice is the expected one.
+//! Which versions are chosen. What is expected follows from the rules; pip itself was not asked.
 
 use libtest_mimic::Trial;
 
