@@ -9,13 +9,13 @@ use weighbridge_check::safety::{self, find_owners};
 use weighbridge_core::context::Context;
 use weighbridge_core::coverage::Unread;
 use weighbridge_core::ecosystem::Ecosystem;
-use weighbridge_core::graph::{Component, Graph, Node, NodeId, NodeKind, Relation};
+use weighbridge_core::graph::{Component, Graph, Node, NodeId, NodeKind};
 use weighbridge_core::knowledge::{AdvisoryData, Match, Standing, Unassessed};
 use weighbridge_core::reader::Family;
 use weighbridge_core::report::{Artifact, Note, Report, Totals};
 use weighbridge_core::world::{Check, File, Installed, World};
 
-use crate::join::unidentified;
+use crate::join::{unidentified, unknown};
 use crate::read::Readings;
 
 /// Everything that is known when the judging begins.
@@ -84,16 +84,19 @@ fn conclude_with(checks: &[&dyn Check], evidence: Evidence, policy: &Policy, con
     let coverage = readings.coverage;
     let Decision { findings, notes, verdict } =
         policy.decide(findings, &artifacts, &coverage, &advisories, context.today);
+    let unknown = unknown(&readings.facts, &installed, &graph);
     let origins = origins
         .into_iter()
         .chain(not_assessed(&graph, &unassessed))
         .chain(not_identified(&unidentified(&readings.facts)))
+        .chain(not_known(&unknown))
         .chain(not_fetched(&readings.files))
         .chain(not_hashed(&readings.files));
     let origins = origins.map(|message| Note { message, location: None });
     let notes = origins.chain(notes).collect();
     let unassessed = count(unassessed.keys().filter(|id| graph.component(id).is_some()).count());
-    let totals = Totals { unassessed, ..totals(&graph, &artifacts, readings.files.len()) };
+    let unknown_libraries = count(unknown.values().map(BTreeSet::len).sum());
+    let totals = Totals { unassessed, unknown_libraries, ..totals(&graph, &artifacts, readings.files.len()) };
     Report {
         subject,
         today: context.today,
@@ -152,6 +155,28 @@ fn not_identified(names: &BTreeSet<String>) -> Option<String> {
     })
 }
 
+/// Says which libraries that tools gathered for packages are none that is known, so that nothing could be matched to
+/// them.
+fn not_known(unknown: &BTreeMap<String, BTreeSet<String>>) -> Option<String> {
+    /// Most names in one line, and most packages behind one name.
+    const MOST: usize = 12;
+    const MOST_PACKAGES: usize = 3;
+    let count: usize = unknown.values().map(BTreeSet::len).sum();
+    let are = if count == 1 { "library inside a package is" } else { "libraries inside packages are" };
+    let name = |(name, packages): (&String, &BTreeSet<String>)| {
+        let mut listed: Vec<String> = packages.iter().take(MOST_PACKAGES).cloned().collect();
+        if packages.len() > MOST_PACKAGES {
+            listed.push(format!("{} more", packages.len().saturating_sub(MOST_PACKAGES)));
+        }
+        format!("{name} ({})", listed.join(", "))
+    };
+    let mut listed = unknown.iter().take(MOST).map(name).collect::<Vec<_>>().join(", ");
+    if unknown.len() > MOST {
+        listed.push_str(&format!(" and {} more names", unknown.len().saturating_sub(MOST)));
+    }
+    (count > 0).then(|| format!("{count} {are} none that is known, and not assessed: {listed}"))
+}
+
 /// Says how many files have no digest because nobody wanted to hash large ones.
 fn not_hashed(files: &BTreeMap<Arc<str>, File>) -> Option<String> {
     let number = files.values().filter(|file| file.digest == Err(Unread::NotHashed)).count();
@@ -204,7 +229,7 @@ fn totals(graph: &Graph, artifacts: &[Artifact], files: usize) -> Totals {
         unresolved: packages(false),
         libraries: libraries(true),
         unversioned_libraries: libraries(false),
-        unknown_libraries: self::count(unknown_libraries(graph)),
+        unknown_libraries: 0,
         unassessed: 0,
         environments: count(|kind| matches!(kind, NodeKind::Environment { .. })),
         models: self::count(own().count()),
@@ -214,25 +239,6 @@ fn totals(graph: &Graph, artifacts: &[Artifact], files: usize) -> Totals {
         data_bytes: data().fold(0, u64::saturating_add),
         files: self::count(files),
     }
-}
-
-/// How many files gathered for a package show no library: each is one that nobody here knows.
-fn unknown_libraries(graph: &Graph) -> usize {
-    let showing: BTreeSet<&NodeId> = graph
-        .edges
-        .keys()
-        .filter(|edge| edge.relation == Relation::Contains)
-        .map(|edge| &edge.from)
-        .collect();
-    let unknown = |(id, node): &(&NodeId, &Node)| match &node.kind {
-        NodeKind::Artifact { places, .. } => {
-            !showing.contains(id)
-                && node.evidence.iter().any(|evidence| evidence.reader == "native")
-                && places.iter().any(|place| crate::join::is_gathered(&place.path))
-        }
-        _ => false,
-    };
-    graph.nodes.iter().filter(unknown).count()
 }
 
 fn count(items: usize) -> u64 {
@@ -360,6 +366,26 @@ mod tests {
         let titles: Vec<&str> = report.findings.iter().map(|finding| finding.title.as_str()).collect();
         assert_eq!((report.verdict, titles.as_slice()), (verdict, findings));
         report.totals
+    }
+
+    #[test]
+    fn unknown_libraries_are_told_in_one_line() {
+        assert_eq!(not_known(&BTreeMap::new()), None);
+        let many = |names: std::ops::Range<u32>| -> BTreeSet<String> {
+            names.map(|number| format!("p{number} 1")).collect()
+        };
+        let mut unknown: BTreeMap<String, BTreeSet<String>> = [("libodd.so.1".to_owned(), many(0..1))].into();
+        let line = not_known(&unknown);
+        assert_eq!(
+            line.as_deref(),
+            Some("1 library inside a package is none that is known, and not assessed: libodd.so.1 (p0 1)")
+        );
+        unknown.insert("libfar.so".to_owned(), many(0..500));
+        unknown.extend((0..400).map(|number| (format!("libx{number}.so"), many(0..1))));
+        let line = not_known(&unknown).unwrap();
+        assert!(line.starts_with("901 libraries"), "{line}");
+        assert!(line.contains("libfar.so (p0 1, p1 1, p10 1, 497 more)"), "{line}");
+        assert!(line.ends_with(" and 390 more names") && line.len() < 500, "{line}");
     }
 
     #[test]

@@ -40,9 +40,10 @@ mod scope;
 mod spread;
 #[cfg(test)]
 mod tests;
+mod unknown;
 
 pub(crate) use bom::unidentified;
-pub(crate) use native::is_gathered;
+pub(crate) use unknown::unknown;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

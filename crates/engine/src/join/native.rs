@@ -91,10 +91,24 @@ fn is_told(place: &Place, shown: &Shown<'_>) -> bool {
 }
 
 /// Whether a file lies where tools put the libraries that they gather for a wheel: `NAME.libs` by auditwheel and
-/// delvewheel, `.dylibs` by delocate.
-pub(crate) fn is_gathered(path: &str) -> bool {
-    let name = folder_of(path).rsplit('/').next().unwrap_or_default();
-    name.ends_with(".libs") || name == ".dylibs"
+/// delvewheel, `.dylibs` by delocate. A folder `.libs` without a name is where libtool builds.
+pub(super) fn is_gathered(path: &str) -> bool {
+    !gathered_for(path).is_empty()
+}
+
+/// What the folder of gathered libraries, in which a file lies, belongs to: the distribution (`numpy` of `numpy.libs`) or
+/// the package (`h5py` of `h5py/.dylibs`); else nothing.
+pub(super) fn gathered_for(path: &str) -> &str {
+    let folder = folder_of(path);
+    let name = folder.rsplit('/').next().unwrap_or_default();
+    match name.strip_suffix(".libs") {
+        Some(distribution) => distribution,
+        None if name == ".dylibs" => match folder_of(folder).rsplit('/').next() {
+            None | Some("") => name,
+            Some(package) => package,
+        },
+        None => "",
+    }
 }
 
 /// The versions that texts, names and resources say, by package and library.

@@ -19,6 +19,7 @@ use weighbridge_core::input::Input;
 use weighbridge_core::reader::{About, Claim, Family, HEAD_BYTES, Hint, Reader};
 use weighbridge_core::sink::Sink;
 
+pub use name::Name;
 pub use table::libraries;
 
 use crate::model::executable::kind;

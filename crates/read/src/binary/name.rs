@@ -1,23 +1,27 @@
 //! Names of libraries, without what tools that gather them put in.
 
 /// A file name or SONAME, taken apart.
-pub(super) struct Name {
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Name {
     /// As it is written.
-    pub(super) written: String,
+    pub written: String,
     /// In lower case, without the parts of a digest that auditwheel (`-1d1ba958`), delocate and delvewheel
     /// (`-63c857e738469261263c764a36be9436`) put in.
-    pub(super) plain: String,
+    pub plain: String,
     /// The name without extension and numbers: `libpng16`, `libcrypto`.
-    pub(super) stem: String,
+    pub stem: String,
     /// The numbers: `16.58.0` in `libpng16.so.16.58.0`.
-    pub(super) numbers: Option<String>,
+    pub numbers: Option<String>,
+    /// The digests, in order. The first is that of the file as it was built: a library that is gathered a second time,
+    /// out of another wheel, gets another one behind it.
+    pub digests: Vec<String>,
 }
 
 impl Name {
     /// Takes a name or the last part of a path apart.
-    pub(super) fn new(written: &str) -> Self {
+    pub fn new(written: &str) -> Self {
         let written = written.rsplit(['/', '\\']).next().unwrap_or_default();
-        let plain = without_digests(&written.to_ascii_lowercase());
+        let (plain, digests) = without_digests(&written.to_ascii_lowercase());
         let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
         let (base, behind) = match plain.split_once(".so") {
             Some((base, "")) => (base, None),
@@ -37,6 +41,7 @@ impl Name {
             stem: format!("{cut}{digits}"),
             numbers: behind.map(str::to_owned),
             plain,
+            digests,
         }
     }
 }
@@ -47,8 +52,9 @@ fn extension(name: &str) -> &str {
     known.iter().find_map(|it| name.strip_suffix(it)).unwrap_or(name)
 }
 
-/// Leaves out every `-HEX` of 8, 32 or 64 digits that ends a part of the name.
-fn without_digests(name: &str) -> String {
+/// Leaves out every `-HEX` of 8, 32 or 64 digits that ends a part of the name, and returns those digits beside it.
+fn without_digests(name: &str) -> (String, Vec<String>) {
+    let mut digests = Vec::new();
     let mut plain = String::with_capacity(name.len());
     for (number, part) in name.split('-').enumerate() {
         let (head, rest) = part.find('.').and_then(|at| part.split_at_checked(at)).unwrap_or((part, ""));
@@ -56,6 +62,7 @@ fn without_digests(name: &str) -> String {
             matches!(head.len(), 8 | 32 | 64) && head.bytes().all(|byte| byte.is_ascii_hexdigit());
         if number > 0 && is_digest {
             plain.push_str(rest);
+            digests.push(head.to_owned());
         } else {
             if number > 0 {
                 plain.push('-');
@@ -63,12 +70,24 @@ fn without_digests(name: &str) -> String {
             plain.push_str(part);
         }
     }
-    plain
+    (plain, digests)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn digests_are_kept_in_order() {
+        for (written, digests) in [
+            ("libgfortran-040039e1-0352e75f.so.5.0.0", ["040039e1", "0352e75f"].as_slice()),
+            ("msvcp140-a4c2229bdc2a2a630acdc095b4d86008.dll", &["a4c2229bdc2a2a630acdc095b4d86008"]),
+            ("libcrypto-3-x64.dll", &[]),
+            ("deadbeef.so", &[]),
+        ] {
+            assert_eq!(Name::new(written).digests, digests, "{written}");
+        }
+    }
 
     #[test]
     fn names_are_taken_apart() {

@@ -1,6 +1,7 @@
 //! Native libraries below the packages that bring them.
 
-use super::text::check;
+use super::super::unknown;
+use super::text::{check, facts, joined};
 
 #[test]
 fn libraries_hang_below_the_package_that_brings_them() {
@@ -75,5 +76,35 @@ fn a_name_is_looked_for_where_the_binary_says() {
         lib/other/l.so >> y 1
         lib/a/m.so ~> lib/other/l.so
         ",
+    );
+}
+
+#[test]
+fn what_was_gathered_and_is_not_known_is_named_by_package() {
+    let text = "
+        pyvenv.cfg: environment 3.11.4
+        lib: dist faiss-cpu 1 (records faiss_cpu.libs/libodd-0123abcd.so.1 faiss_cpu.libs/libfaiss-0123abcd.so own/libmine.so)
+        lib: dist b 2 (records b.libs/libodd-0123abcd.so.1 b.libs/libz.so.1 b.libs/m.so)
+        lib/faiss_cpu.libs/libodd-0123abcd.so.1: binary
+        lib/faiss_cpu.libs/libfaiss-0123abcd.so: binary
+        lib/own/libmine.so: binary
+        lib/b.libs/libodd-0123abcd.so.1: binary
+        lib/b.libs/libz.so.1: binary : zlib ?
+        lib/b.libs/m.so: binary module=m
+        lib/nobody.libs/libstray.so: binary
+        src/.libs/libbuilt.so: binary
+        pkg/.dylibs/libelse.1.dylib: binary
+        ";
+    let joined = joined(text);
+    let found = unknown(&facts(text), &joined.installed, &joined.graph);
+    let found: Vec<String> = found
+        .iter()
+        .map(|(name, packages)| format!("{name}: {}", packages.iter().cloned().collect::<Vec<_>>().join(", ")))
+        .collect();
+    // The package's own library, modules, libraries elsewhere and what libtool builds are none of them.
+    assert_eq!(
+        found,
+        ["libelse.1.dylib: pkg", "libodd.so.1: b 2, faiss-cpu 1", "libstray.so: nobody"],
+        "{found:?}"
     );
 }
