@@ -99,7 +99,9 @@ fn what_was_gathered_and_is_not_known_is_named_by_package() {
     let found = unknown(&facts(text), &joined.installed, &joined.graph);
     let found: Vec<String> = found
         .iter()
-        .map(|(name, packages)| format!("{name}: {}", packages.iter().cloned().collect::<Vec<_>>().join(", ")))
+        .map(|(name, packages)| {
+            format!("{name}: {}", packages.iter().cloned().collect::<Vec<_>>().join(", "))
+        })
         .collect();
     // The package's own library, modules, libraries elsewhere and what libtool builds are none of them.
     assert_eq!(
