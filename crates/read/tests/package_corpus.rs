@@ -72,7 +72,10 @@ fn every_file_is_understood(files: &[(PathBuf, &'static str)]) {
     assert!(problems.is_empty(), "{problems:#?}");
     let expected = [
         ("conda-environment", 9),
+        ("conda-lock", 3),
         ("constraints", 1),
+        ("pixi", 4),
+        ("pixi-lock", 4),
         ("poetry-lock", 4),
         ("pylock", 2),
         ("pyproject", 11),
@@ -109,6 +112,23 @@ if kind == "conda-environment":
             pip = None
             conda_count += 1
     out = [str(conda_count), str(pip_count)]
+elif kind in ("conda-lock", "pixi-lock"):
+    # What an entry asks for stands deeper below a key, a line each. What only says something about the system begins
+    # with two underscores.
+    body = re.split(r"(?m)^packages?:$", open(path, encoding="utf-8").read())[-1]
+    for entry in re.split("(?m)^(?=- )", body)[1:]:
+        field = lambda key: re.search(rf"(?m)^(?:- |  ){key}: *(.*)$", entry)[1].strip("'")
+        if field("name").startswith("__"):
+            continue
+        conda = "conda" in (field("manager") if kind == "conda-lock" else field("kind"))
+        edges, inside = 0, False
+        for line in entry.splitlines():
+            if re.match(r"  [a-z]", line):
+                inside = re.match(r"  (dependencies|depends|requires_dist):$", line)
+            elif inside:
+                edges += not re.match(r" *-? *__", line)
+        digests = len(re.findall(r"(?m)^ +sha256: [0-9a-f]{64}$", entry))
+        out.append(f"{field('name').lower() if conda else name(field('name'))} {field('version')} {edges} {digests}")
 elif kind in ("requirements", "constraints"):
     text = open(path, encoding="utf-8-sig").read()
     text = re.sub(r"\\\n", " ", text)
@@ -142,6 +162,8 @@ else:
             files = p.get("wheels", []) + [p[k] for k in ("sdist", "archive") if k in p]
             hashes = {f["hashes"]["sha256"] for f in files}
             out.append(f"{name(p['name'])} {p.get('version', '-')} {len(p.get('dependencies', []))} {len(hashes)}")
+    if kind == "pixi":
+        out = [str(len(data.get("dependencies", {}))), str(len(data.get("pypi-dependencies", {})))]
     if kind == "pyproject":
         project, tool = data.get("project", {}), data.get("tool", {})
         poetry = tool.get("poetry", {})
@@ -195,7 +217,7 @@ fn ours(reading: &Reading, id: &str) -> Vec<String> {
             let digests = reading.requires().map(|requires| requires.requirement.digests.len()).sum();
             numbers(&[reading.requires().count() - editable, editable, reading.follows.len(), digests])
         }
-        "conda-environment" => {
+        "conda-environment" | "pixi" => {
             let of = |ecosystem| {
                 let requires = reading.requires();
                 requires.filter(|requires| requires.requirement.ecosystem == ecosystem).count()

@@ -26,7 +26,7 @@ fn what_asks_for_packages_is_told() {
 fn names_are_claimed() {
     for (path, expected) in [
         ("a/Pipfile", Claim::ByName),
-        ("gpu.conda-lock.yml", Claim::ByName),
+        ("gpu.conda-lock.yml", Claim::No),
         ("settings.yml", Claim::No),
         ("lib/site-packages/a/setup.py", Claim::No),
     ] {

@@ -192,13 +192,17 @@ fn locks<'a>(collected: &Collected<'a>, layout: &Layout<'a>) -> Vec<Lock<'a>> {
     for (folder, project) in &layout.projects {
         for place in &project.locks {
             let said = collected.locks.get(place).into_iter().flatten();
-            let packages: Vec<Package<'_>> = said
+            let mut packages: Vec<Package<'_>> = said
                 .map(|(locked, evidence)| {
                     let root = locked.root.then(|| member_folder(place, &locked.origin)).flatten();
                     let root = root.and_then(|folder| layout.project_at(&folder));
                     locked_package(locked, evidence, root.map(|project| &project.id), &project.markers)
                 })
                 .collect();
+            // A lock file for other platforms alone is taken as it is; that nothing of it is for this one would be silence.
+            if packages.iter().all(|package| !package.applies) {
+                packages.iter_mut().for_each(|package| package.applies = true);
+            }
             let mut scope = Scope::new(packages, &BTreeSet::new(), Rc::clone(&project.markers));
             // Poetry copies what the requirer states; the others name the version that they chose.
             scope.exact_is_choice = place.name() != "poetry.lock";

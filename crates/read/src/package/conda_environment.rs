@@ -4,15 +4,15 @@
 //! list `dependencies` makes it one of conda. MLflow writes the same as `conda.yaml` beside a model.
 
 use weighbridge_core::coverage::Unread;
-use weighbridge_core::fact::{IndexKind, PackageIndex, Role, What};
+use weighbridge_core::fact::{Role, What};
 use weighbridge_core::input::Input;
 use weighbridge_core::reader::{About, Claim, Family, Hint, Reader};
 use weighbridge_core::sink::Sink;
 
 use super::notes::Notes;
 use super::requirements::Line;
-use super::text::{decode, line_span, printable, quoted};
-use super::{is_installed, match_spec, origin, requirement};
+use super::text::{decode, line_span, printable};
+use super::{is_installed, match_spec, requirement};
 use crate::tree::{Node, Tree};
 use crate::yaml;
 
@@ -108,8 +108,7 @@ fn conda(text: &str, node: &Node, notes: &mut Notes<'_>) {
 }
 
 fn channel(text: &str, node: &Node, notes: &mut Notes<'_>) {
-    let location = quoted(&origin::without_credentials(text));
-    notes.sink.declared(What::Index(PackageIndex { kind: IndexKind::Channel, location }), node.span());
+    super::conda::tell_channel(text, node.span(), notes);
 }
 
 /// The lines for `pip`, which are those of a requirements file.

@@ -18,16 +18,7 @@ impl Reader for KnownManifestsReader {
             id: "known-manifests",
             title: "Manifests known and not read yet",
             family: Family::Package,
-            names: &[
-                "Pipfile",
-                "Pipfile.lock",
-                "pdm.lock",
-                "setup.py",
-                "setup.cfg",
-                "conda-lock.yml",
-                "pixi.toml",
-                "pixi.lock",
-            ],
+            names: &["Pipfile", "Pipfile.lock", "pdm.lock", "setup.py", "setup.cfg"],
             reads: "whether it asks for packages, so that it is listed as not covered",
         }
     }
@@ -56,16 +47,12 @@ struct Kind {
 }
 
 fn kind(name: &str) -> Option<Kind> {
-    let yaml = name.strip_suffix(".yml").or_else(|| name.strip_suffix(".yaml"));
     let (title, words): (_, &[&str]) = match name {
         "Pipfile" => ("Pipfile", &["packages"]),
         "Pipfile.lock" => ("Pipfile lock", &[]),
         "pdm.lock" => ("PDM lock", &[]),
         "setup.py" => ("requirements in `setup.py`", &["install_requires", "setup_requires"]),
         "setup.cfg" => ("requirements in `setup.cfg`", &["install_requires", "setup_requires"]),
-        "pixi.toml" => ("pixi manifest", &["dependencies"]),
-        "pixi.lock" => ("pixi lock", &[]),
-        _ if yaml.is_some_and(|stem| stem.ends_with("conda-lock")) => ("conda lock", &[]),
         _ => return None,
     };
     Some(Kind { title, words })

@@ -3,8 +3,9 @@
 //! Every reader here is strict about bounds and lenient about content: one bad line or table becomes
 //! [`What::Malformed`](weighbridge_core::fact::What::Malformed) with its line, and the rest of the file is understood.
 //! Shared parts come first: [`text`] (lines and characters), [`notes`] (complaints), [`origin`] (URLs, repositories,
-//! paths), [`requirement`] (PEP 508), [`document`] (TOML) and [`poetry`] (its version constraints).
+//! paths), [`requirement`] (PEP 508), [`document`] (TOML), [`poetry`] (its version constraints), [`match_spec`] and [`conda`].
 
+mod conda;
 mod document;
 mod match_spec;
 mod notes;
@@ -15,9 +16,13 @@ mod text;
 
 mod bom;
 mod conda_environment;
+mod conda_lock;
+mod conda_spec;
 mod distribution;
 mod install_notes;
 mod known_manifests;
+mod pixi;
+mod pixi_lock;
 mod poetry_lock;
 mod pth;
 mod pylock;
@@ -34,9 +39,13 @@ pub mod seeds;
 
 pub use bom::BomReader;
 pub use conda_environment::CondaEnvironmentReader;
+pub use conda_lock::CondaLockReader;
+pub use conda_spec::CondaSpecReader;
 pub use distribution::DistributionReader;
 pub use install_notes::InstallNotesReader;
 pub use known_manifests::KnownManifestsReader;
+pub use pixi::PixiReader;
+pub use pixi_lock::PixiLockReader;
 pub use poetry_lock::PoetryLockReader;
 pub use pth::PthReader;
 pub use pylock::PylockReader;

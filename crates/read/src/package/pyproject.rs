@@ -32,7 +32,7 @@ impl Reader for PyprojectReader {
             title: "project manifest",
             family: Family::Package,
             names: &["pyproject.toml"],
-            reads: "name, version, dependencies, extras, groups and build requirements; tables of Poetry, uv and PDM",
+            reads: "name, version, dependencies, extras, groups and build requirements; tables of Poetry, uv, PDM and pixi",
         }
     }
 
@@ -165,7 +165,7 @@ impl Manifest {
         self.strings(build, "requires", &Role::Build, piece, notes);
     }
 
-    fn tell(self, notes: &mut Notes<'_>) {
+    pub(super) fn tell(self, notes: &mut Notes<'_>) {
         if let Some((project, span)) = self.project {
             notes.sink.declared(What::Project(project), span);
         }

@@ -1,4 +1,4 @@
-//! What tools add to `pyproject.toml`: `[tool.poetry]`, `[tool.uv]`, `[tool.pdm]`.
+//! What tools add to `pyproject.toml`: `[tool.poetry]`, `[tool.uv]`, `[tool.pdm]`; `[tool.pixi]` is in [`super::pixi`].
 //!
 //! Source: the documentation of Poetry (*The pyproject.toml file*), uv (*Managing dependencies*) and PDM (*Manage
 //! dependencies*).
@@ -17,7 +17,7 @@ use super::pyproject::{Groups, Manifest};
 use super::requirement::{self, Markers};
 use super::requirements::Line;
 use super::text::{printable, quoted};
-use super::{origin, poetry};
+use super::{origin, pixi, poetry};
 
 /// Reads the tables of all tools.
 pub(super) fn read(manifest: &mut Manifest, piece: &Piece<'_>, notes: &mut Notes<'_>) {
@@ -31,6 +31,9 @@ pub(super) fn read(manifest: &mut Manifest, piece: &Piece<'_>, notes: &mut Notes
     }
     if let Some(pdm) = piece.table(tool, "pdm", notes) {
         read_pdm(manifest, pdm, piece, notes);
+    }
+    if let Some(pixi) = piece.table(tool, "pixi", notes) {
+        pixi::tables(manifest, pixi, piece, notes);
     }
 }
 

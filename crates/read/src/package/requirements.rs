@@ -19,7 +19,7 @@ use super::notes::Notes;
 use super::origin::{self, Located};
 use super::requirements_lines::{Choice, logical_lines, split_options, via};
 use super::text::{decode, line_span, quoted};
-use super::{is_installed, parent_of, requirement};
+use super::{conda_spec, is_installed, parent_of, requirement};
 
 /// Longest line with those that continue it, in bytes; hundreds of hashes make some 100 KiB.
 const MOST_LINE: usize = 1 << 20;
@@ -74,7 +74,8 @@ impl Reader for ConstraintsReader {
 
 fn claim(hint: &Hint<'_>, named: bool) -> Claim {
     let text = hint.has_extension("txt") || hint.has_extension("in");
-    if named && text && !is_installed(hint) { Claim::ByName } else { Claim::No }
+    // `conda list --export > requirements.txt` is a habit of many.
+    if named && text && !is_installed(hint) && !conda_spec::is_list(hint) { Claim::ByName } else { Claim::No }
 }
 
 fn is_constraints(hint: &Hint<'_>) -> bool {

@@ -15,6 +15,17 @@ pub fn seeds(id: &str) -> &'static [Seed] {
             "environment.yml",
             b"name: a\nchannels: [conda-forge]\ndependencies:\n  - numpy=1.26.4=py311_0\n  - c::d[version='>=1,<2']\n  - pip:\n      - -r more.txt\n      - e[x]>=1 ; python_version < '3.12'\n",
         )],
+        "conda-lock" => &[("conda-lock.yml", CONDA_LOCK)],
+        "conda-spec" => &[
+            (
+                "spec-file.txt",
+                b"# platform: linux-64\n@EXPLICIT\nhttps://host.example/c/linux-64/a-1-0.conda#sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n",
+            ),
+            (
+                "requirements.txt",
+                b"# $ conda create --name <env> --file <this file>\n# platform: linux-64\nnumpy=1.26.4=py311_0\nsix=1.16=pypi_0\n",
+            ),
+        ],
         "constraints" => &[("constraints.txt", b"numpy<2\n-c more.txt\n")],
         "distribution" => &[
             ("a-1.0.dist-info/METADATA", METADATA),
@@ -32,9 +43,10 @@ pub fn seeds(id: &str) -> &'static [Seed] {
             ("a-1.0.dist-info/entry_points.txt", b"[console_scripts]\na = a.cli:main\n"),
         ],
         "known-manifests" => &[
-            ("pixi.toml", b"[dependencies]\nnumpy = '*'\n"),
             ("setup.py", b"from setuptools import setup\nsetup(install_requires=['numpy'])\n"),
         ],
+        "pixi" => &[("pixi.toml", PIXI)],
+        "pixi-lock" => &[("pixi.lock", PIXI_LOCK_5), ("pixi.lock", PIXI_LOCK_6)],
         "poetry-lock" => &[("poetry.lock", POETRY_LOCK)],
         "pth" => &[("lib/site-packages/a.pth", b"# why\nimport a; a.start()\n../source\n")],
         "pylock" => &[("pylock.toml", PYLOCK)],
@@ -73,6 +85,100 @@ const SPDX_3: &[u8] = br#"{"@context": "https://spdx.org/rdf/3.0.1/spdx-context.
 {"type": "software_Package", "spdxId": "b", "name": "zlib", "software_packageVersion": "1.3", "software_packageUrl": "pkg:generic/zlib@1.3",
  "verifiedUsing": [{"type": "Hash", "algorithm": "sha256", "hashValue": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}]},
 {"type": "Relationship", "from": "a", "relationshipType": "dependsOn", "to": ["b"]}]}"#;
+
+const CONDA_LOCK: &[u8] = b"version: 1
+metadata:
+  channels:
+  - url: conda-forge
+    used_env_vars: []
+  platforms: [linux-64]
+package:
+- name: numpy
+  version: 1.26.4
+  manager: conda
+  platform: linux-64
+  dependencies:
+    python: '>=3.11,<3.12.0a0'
+    __glibc: '>=2.17'
+  url: https://host.example/conda-forge/linux-64/numpy-1.26.4-py311_0.conda
+  hash:
+    md5: d41d8cd98f00b204e9800998ecf8427e
+    sha256: e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
+  category: main
+  optional: false
+- name: requests
+  version: 2.31.0
+  manager: pip
+  platform: osx-arm64
+  dependencies: {idna: '>=2.5,<4'}
+  url: https://host.example/requests-2.31.0-py3-none-any.whl
+  hash: {}
+";
+
+const PIXI: &[u8] = b"[workspace]
+name = 'a'
+version = '1.0'
+channels = ['conda-forge', {channel = 'c', priority = 1}]
+platforms = ['linux-64']
+[dependencies]
+python = '3.12'
+b = {version = '>=1,<2', build = 'cuda*', channel = 'c'}
+[pypi-dependencies]
+d = {path = './d', editable = true, extras = ['x']}
+[target.win-64.dependencies]
+e = '*'
+[feature.test.pypi-dependencies]
+f = '==1'
+[feature.test.target.unix.build-dependencies]
+g = '1.2.*'
+";
+
+const PIXI_LOCK_5: &[u8] = b"version: 5
+environments:
+  default:
+    channels:
+    - url: https://host.example/conda-forge/
+    packages:
+      linux-64:
+      - conda: https://host.example/conda-forge/linux-64/a-1-0.conda
+      osx-64:
+      - pypi: ./b
+packages:
+- kind: conda
+  name: a
+  version: '1'
+  build: '0'
+  subdir: linux-64
+  url: https://host.example/conda-forge/linux-64/a-1-0.conda
+  sha256: e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
+  depends:
+  - python >=3.11,<3.12.0a0
+  - __unix
+- kind: pypi
+  name: b
+  version: 0.1.0
+  path: ./b
+  requires_dist:
+  - click ; extra == 'cli'
+  editable: true
+";
+
+const PIXI_LOCK_6: &[u8] = b"version: 6
+environments:
+  default:
+    channels: [{url: https://host.example/conda-forge/}]
+    packages:
+      linux-64:
+      - conda: https://host.example/conda-forge/linux-64/a-1-0.conda
+      - pypi: https://host.example/b-2-py3-none-any.whl
+packages:
+- conda: https://host.example/conda-forge/linux-64/a-1-0.conda
+  sha256: e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
+  depends: [python]
+- pypi: https://host.example/b-2-py3-none-any.whl
+  name: b
+  version: '2'
+";
 
 const METADATA: &[u8] = b"Metadata-Version: 2.1\nName: A\nVersion: 1.0\nLicense: MIT\n  and more\nProvides-Extra: dev\n\
     Requires-Python: >=3.8\nRequires-Dist: six (>=1)\nRequires-Dist: pytest ; extra == 'dev'\n\nA description\n";

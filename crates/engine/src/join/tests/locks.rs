@@ -268,3 +268,27 @@ fn markers_are_evaluated_for_the_python_of_the_project() {
         "app -> a 1\na 1 -> new 1\napp >> env:.venv",
     );
 }
+
+#[test]
+fn a_lock_file_for_another_platform_alone_is_taken_whole() {
+    check(
+        "
+        conda-lock.yml: lock a 1 when sys_platform == 'darwin': b
+        conda-lock.yml: lock b 1 when sys_platform == 'darwin':
+        ",
+        "
+        target >> a 1
+        a 1 -> b 1
+        ",
+    );
+    check(
+        "
+        conda-lock.yml: lock a 1 when sys_platform == 'darwin': b
+        conda-lock.yml: lock a 2 when sys_platform == 'linux':
+        conda-lock.yml: lock b 1 when sys_platform == 'darwin':
+        ",
+        "
+        target >> a 2
+        ",
+    );
+}
