@@ -80,3 +80,28 @@ pub fn key(ecosystem: Ecosystem, release: &str, name: &str) -> String {
         _ => format!("{ecosystem}/{release}/{name}"),
     }
 }
+
+/// What a complete set about Python covers.
+pub(crate) const ALL_OF_PYTHON: &str = "pypi/";
+
+/// To which set of imported records a package belongs: its ecosystem, and its distribution if it has one (`pypi`, `cargo`,
+/// `deb-debian`). A new import of a set takes the place of the earlier one.
+pub fn set(key: &str) -> String {
+    match key.split('/').collect::<Vec<_>>()[..] {
+        [ecosystem, release, _] => {
+            format!("{ecosystem}-{}", release.split(':').next().unwrap_or(release))
+        }
+        [ecosystem, _] => ecosystem.to_owned(),
+        _ => Ecosystem::PyPi.to_string(),
+    }
+}
+
+/// What a complete set covers beside the packages that its records name: the beginning of the keys of the whole release. None
+/// for libraries, about which no data are complete, and for RPMs, since what tools call packages of a distribution may come
+/// from an archive beside it, of which the data never speak.
+pub(crate) fn covers(key: &str) -> Option<String> {
+    let Some((beginning, _)) = key.rsplit_once('/') else { return Some(ALL_OF_PYTHON.to_owned()) };
+    let complete = [Ecosystem::Cargo, Ecosystem::Deb, Ecosystem::Apk];
+    let ecosystem = Ecosystem::of_purl_type(beginning.split('/').next()?)?;
+    complete.contains(&ecosystem).then(|| format!("{beginning}/"))
+}

@@ -37,7 +37,8 @@ pub struct About {
     pub gaps: Vec<Gap>,
     /// Whose data it is, one line a source, for attribution.
     pub sources: Vec<String>,
-    /// Keys of packages that the data cover although no record may be about them, sorted.
+    /// Keys of packages that the data cover although no record may be about them, sorted; one that ends in `/` stands for
+    /// all that begin so.
     pub covered: Vec<String>,
 }
 
@@ -91,6 +92,79 @@ impl Index {
     /// these names: where no record is about one of them, the data say that it is sound.
     pub fn library_builder(releases: &[&str], names: &'static [&'static str]) -> Builder {
         Builder::libraries(releases, names)
+    }
+
+    /// A builder for records that the user has, about everything that is known here; see [`Builder::finish_sets`].
+    pub fn import_builder() -> Builder {
+        Builder::all()
+    }
+
+    /// An index of nothing but a catalogue of exploited vulnerabilities (CISA KEV, JSON).
+    ///
+    /// # Errors
+    /// When it is not that.
+    pub fn of_exploited(json: &[u8], sources: Vec<String>) -> Result<Self, serde_json::Error> {
+        let mut builder = Builder::default();
+        builder.add_exploited(json)?;
+        let index = builder.finish(Date::from_days(0), sources);
+        let as_of = index.exploited.values().max().copied().unwrap_or(index.about.as_of);
+        Ok(Self { about: About { as_of, ..index.about }, ..index })
+    }
+
+    /// Adds what another index knows. Of two records with one id the newer stands, of two of one day the added one; one that
+    /// was withdrawn takes the other with it.
+    pub fn with(self, more: Self) -> Self {
+        let mut known: BTreeMap<String, Advisory> =
+            self.advisories.into_iter().map(|advisory| (advisory.id.clone(), advisory)).collect();
+        for advisory in more.advisories {
+            let newer = known.get(&advisory.id).is_some_and(|known| known.modified > advisory.modified);
+            if !newer {
+                known.insert(advisory.id.clone(), advisory);
+            }
+        }
+        let together = |one: Vec<String>, other: Vec<String>| -> Vec<String> {
+            one.into_iter().chain(other).collect::<BTreeSet<_>>().into_iter().collect()
+        };
+        let (one, other) = (self.about, more.about);
+        let gaps: BTreeSet<Gap> = one.gaps.into_iter().chain(other.gaps).collect();
+        let about = About {
+            // Only what is complete makes the whole complete up to a later day.
+            as_of: if other.covered.iter().any(|it| it == advisory::ALL_OF_PYTHON) {
+                one.as_of.max(other.as_of)
+            } else {
+                one.as_of
+            },
+            withdrawn: one.withdrawn.saturating_add(other.withdrawn),
+            gaps: gaps.into_iter().collect(),
+            sources: one.sources.into_iter().chain(other.sources).collect(),
+            covered: together(one.covered, other.covered),
+        };
+        let mut exploited = self.exploited;
+        exploited.extend(more.exploited);
+        Self::new(about, known.into_values().collect(), exploited)
+    }
+
+    /// Leaves out all but the last notes about where the data come from.
+    pub fn keep_sources(&mut self, most: usize) {
+        let more = self.about.sources.len().saturating_sub(most);
+        self.about.sources.drain(..more);
+    }
+
+    /// Records that can match; those that only say that they were withdrawn are none.
+    pub fn records_in_force(&self) -> usize {
+        self.advisories.iter().filter(|advisory| !advisory.affected.is_empty()).count()
+    }
+
+    /// Vulnerabilities in the catalogue of exploited ones.
+    pub fn exploited_count(&self) -> usize {
+        self.exploited.len()
+    }
+
+    /// Whether the data speak of a package, or are complete where they do not.
+    fn covers(&self, key: &str) -> bool {
+        let whole = || key.rsplit_once('/').map(|(beginning, _)| format!("{beginning}/"));
+        let covered = |text: &String| self.about.covered.binary_search(text).is_ok();
+        self.by_package.contains_key(key) || covered(&key.to_owned()) || whole().as_ref().is_some_and(covered)
     }
 
     pub(crate) fn new(about: About, advisories: Vec<Advisory>, exploited: BTreeMap<String, Date>) -> Self {
@@ -152,7 +226,7 @@ impl Index {
         version: &str,
     ) -> Result<Vec<Vulnerability>, Unassessed> {
         let key = advisory::key(ecosystem, release, name);
-        if !self.by_package.contains_key(&key) && self.about.covered.binary_search(&key).is_err() {
+        if !self.covers(&key) {
             return Err(Unassessed::NoData);
         }
         let order = Order::of(ecosystem, name);

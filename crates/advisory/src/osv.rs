@@ -32,6 +32,9 @@ struct OsvRecord {
     /// Distributions list here the CVEs that an update mends.
     #[serde(default, deserialize_with = "null_is_default")]
     related: Vec<String>,
+    /// Since version 1.7 of the schema they list them here.
+    #[serde(default, deserialize_with = "null_is_default")]
+    upstream: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -49,6 +52,22 @@ struct OsvAffected {
     versions: Vec<String>,
     #[serde(default, deserialize_with = "null_is_default")]
     severity: Vec<OsvSeverity>,
+    #[serde(default, deserialize_with = "null_is_default")]
+    database_specific: OsvAffectedSpecific,
+}
+
+/// RustSec says here what is no vulnerability.
+#[derive(Deserialize, Default)]
+struct OsvAffectedSpecific {
+    #[serde(default, deserialize_with = "text_or_nothing")]
+    informational: Option<String>,
+}
+
+impl OsvAffectedSpecific {
+    /// That nobody looks after a crate any more, or that there is something to know about it.
+    fn is_no_flaw(&self) -> bool {
+        matches!(self.informational.as_deref(), Some("unmaintained" | "notice"))
+    }
 }
 
 #[derive(Deserialize)]
@@ -94,6 +113,8 @@ pub(crate) enum Scope {
     Python,
     /// Libraries, crates, and these packages of distributions (by name).
     Libraries(&'static [&'static str]),
+    /// Everything that is known here.
+    All,
 }
 
 /// What OSV calls the ecosystem of crates.
@@ -115,8 +136,35 @@ impl Scope {
             {
                 Some((Ecosystem::Rpm, format!("almalinux:{release}")))
             }
+            (Self::All, ecosystem, release) => any_place(ecosystem, release),
             _ => None,
         }
+    }
+}
+
+/// The ecosystem and release that OSV calls so (OSV schema, *Defined ecosystems*). Distributions go by the id that they give
+/// themselves in `os-release`.
+fn any_place(ecosystem: &str, release: Option<&str>) -> Option<(Ecosystem, String)> {
+    let plain = |of| Some((of, String::new()));
+    match (ecosystem, release) {
+        ("PyPI", None) => plain(Ecosystem::PyPi),
+        ("Native", None) => plain(Ecosystem::Native),
+        (CRATES, None) => plain(Ecosystem::Cargo),
+        ("Debian", Some(release)) => Some((Ecosystem::Deb, format!("debian:{release}"))),
+        // `22.04:LTS`; what only a subscription brings (`Pro:22.04:LTS`) is another archive.
+        ("Ubuntu", Some(release)) if release.starts_with(|first: char| first.is_ascii_digit()) => {
+            let release = release.split(':').next().unwrap_or(release);
+            Some((Ecosystem::Deb, format!("ubuntu:{release}")))
+        }
+        ("Alpine", Some(release)) => {
+            Some((Ecosystem::Apk, format!("alpine:{}", release.trim_start_matches('v'))))
+        }
+        ("AlmaLinux", Some(release)) => Some((Ecosystem::Rpm, format!("almalinux:{release}"))),
+        ("Rocky Linux", Some(release)) => Some((Ecosystem::Rpm, format!("rocky:{release}"))),
+        // These have no releases.
+        ("Wolfi", None) => Some((Ecosystem::Apk, "wolfi".to_owned())),
+        ("Chainguard", None) => Some((Ecosystem::Apk, "chainguard".to_owned())),
+        _ => None,
     }
 }
 
@@ -167,15 +215,23 @@ fn null_is_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(fro
     Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
+/// A text; anything else says nothing.
+fn text_or_nothing<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    Ok(match serde_json::Value::deserialize(from)? {
+        serde_json::Value::String(text) => Some(text),
+        _ => None,
+    })
+}
+
 /// What a record turned out to be.
 #[derive(Debug)]
 pub(crate) enum Parsed {
     /// An advisory, and what of it cannot be understood.
     Advisory(Box<Advisory>, Vec<Gap>),
-    /// It was withdrawn: it must not be reported.
-    Withdrawn,
-    /// It is about no package of the ecosystem.
-    Elsewhere,
+    /// It was withdrawn: it must not be reported. Its id, when, and of which packages it spoke.
+    Withdrawn(String, Option<Date>, Vec<String>),
+    /// It is about no package in scope, but about these ecosystems, as it calls them.
+    Elsewhere(Vec<String>),
 }
 
 /// A part of a record that no repair made understandable, so that it can never match: a bound of a range with no list in
@@ -194,24 +250,40 @@ pub struct Gap {
 pub(crate) fn parse(json: &[u8], scope: Scope) -> Result<Parsed, serde_json::Error> {
     let record: OsvRecord = serde_json::from_slice(json)?;
     if record.withdrawn.is_some() {
-        return Ok(Parsed::Withdrawn);
+        let packages = record.affected.iter().filter_map(|entry| {
+            let package = entry.package.as_ref()?;
+            let (ecosystem, release) = scope.place(package)?;
+            let name = PackageName::of(ecosystem, &package.name).ok()?;
+            Some(key(ecosystem, &release, name.as_str()))
+        });
+        let changed = record.modified.or(record.withdrawn).as_deref().and_then(day);
+        return Ok(Parsed::Withdrawn(record.id, changed, packages.collect()));
     }
     let specific = &record.database_specific;
     let disputed = || record.aliases.iter().any(|alias| DISPUTED.contains(&alias.as_str()));
     if matches!(scope, Scope::Libraries(_))
         && (specific.component.as_deref().is_some_and(is_elsewhere) || disputed())
     {
-        return Ok(Parsed::Elsewhere);
+        return Ok(Parsed::Elsewhere(Vec::new()));
     }
     if is_plain_update(&record) {
-        return Ok(Parsed::Elsewhere);
+        return Ok(Parsed::Elsewhere(Vec::new()));
     }
     let mut gaps = Vec::new();
     let mut affected = Vec::new();
+    let mut elsewhere = Vec::new();
+    let mut distribution = false;
     let mut scores: Vec<Score> = record.severity.iter().filter_map(|it| severity::score(&it.score)).collect();
     for entry in record.affected {
         let Some(package) = entry.package else { continue };
-        let Some((ecosystem, release)) = scope.place(&package) else { continue };
+        if entry.database_specific.is_no_flaw() {
+            continue;
+        }
+        let Some((ecosystem, release)) = scope.place(&package) else {
+            elsewhere.push(package.ecosystem);
+            continue;
+        };
+        distribution |= matches!(ecosystem, Ecosystem::Deb | Ecosystem::Rpm | Ecosystem::Apk);
         let Ok(name) = PackageName::of(ecosystem, &package.name) else {
             gaps.push(Gap { record: record.id.clone(), package: package.name, text: "name".to_owned() });
             continue;
@@ -222,11 +294,15 @@ pub(crate) fn parse(json: &[u8], scope: Scope) -> Result<Parsed, serde_json::Err
         affected.push(understand(&record.id, &key, order, entry.ranges, entry.versions, &mut gaps));
     }
     if affected.is_empty() {
-        return Ok(Parsed::Elsewhere);
+        return Ok(Parsed::Elsewhere(elsewhere));
     }
     let mut aliases = record.aliases;
-    if matches!(scope, Scope::Libraries(_)) && aliases.is_empty() {
-        aliases = record.related.into_iter().filter(|name| name.starts_with("CVE-")).collect();
+    let is_cve = |name: &String| name.starts_with("CVE-");
+    if aliases.is_empty() && (matches!(scope, Scope::Libraries(_)) || distribution) {
+        aliases = record.related.into_iter().filter(is_cve).collect();
+    }
+    if distribution && !aliases.iter().any(is_cve) {
+        aliases.extend(record.upstream.into_iter().filter(is_cve));
     }
     aliases.sort();
     aliases.dedup();

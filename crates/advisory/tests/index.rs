@@ -1,10 +1,13 @@
 //! From records to answers, on small made-up records.
 
+use std::collections::BTreeMap;
+
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 use weighbridge_advisory::Index;
 use weighbridge_advisory::pep440::Version;
 use weighbridge_advisory::severity::Standard;
+use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::finding::Severity;
 use weighbridge_core::knowledge::{Matched, Vulnerability};
 
@@ -21,6 +24,12 @@ pub(crate) fn trials() -> Vec<Trial> {
         clear_versions,
         order_does_not_matter,
         a_package_twice_in_a_record,
+        imports_are_sets,
+        imports_stand_beside_what_is_there,
+        the_newer_record_counts,
+        a_complete_set_says_what_is_sound,
+        what_is_no_flaw_is_none,
+        nothing_holds_more_than_it_says,
     ]
 }
 
@@ -334,4 +343,183 @@ fn a_package_twice_in_a_record() {
         assert_eq!(found[0].records.len(), 1);
         assert_eq!((found[0].records[0].matched, found[0].fixed.as_deref()), (Matched::Range, Some("3")));
     }
+}
+
+/// A record of a package of an ecosystem, as OSV calls it.
+fn of(ecosystem: &str, name: &str, ids: &str, events: &str) -> Value {
+    let mut made = record(ids, events);
+    made["affected"][0]["package"] = json!({"ecosystem": ecosystem, "name": name});
+    made
+}
+
+fn import(records: &[Value], whole: bool) -> BTreeMap<String, Index> {
+    let mut builder = Index::import_builder();
+    for record in records {
+        builder.add_osv("a record", record.to_string().as_bytes());
+    }
+    assert_eq!(builder.broken(), []);
+    builder.finish_sets("2024-03-04".parse().unwrap(), &["a file".to_owned()], whole)
+}
+
+/// The names of the vulnerabilities of a package that is none of Python.
+fn assessed(index: &Index, kind: Ecosystem, release: &str, name: &str, version: &str) -> String {
+    match index.assess(kind, release, name, version) {
+        Ok(found) => found.iter().map(|it| it.name.as_str()).collect::<Vec<_>>().join(" "),
+        Err(why) => format!("({})", why.as_str()),
+    }
+}
+
+fn imports_are_sets() {
+    let crates = concat!("crates", ".", "io");
+    let both = with(
+        of("PyPI", "Some_Thing", "GHSA-1 CVE-2024-0009", "i0 f2"),
+        "affected",
+        json!([
+            {"package": {"ecosystem": "PyPI", "name": "Some_Thing"}, "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}]}]},
+            {"package": {"ecosystem": crates, "name": "some-thing"}, "ranges": [{"type": "SEMVER", "events": [{"introduced": "0.0.0-0"}, {"fixed": "1.2.3"}]}]},
+            {"package": {"ecosystem": "npm", "name": "thing"}},
+        ]),
+    );
+    let upstream = |mut made: Value, field: &str| {
+        made["aliases"] = json!([]);
+        made[field] = json!(["CVE-2024-0010", "not a CVE"]);
+        made
+    };
+    let sets = import(
+        &[
+            both,
+            upstream(of("Debian:12", "openssl", "DEBIAN-CVE-2024-0010", "i0 f3.0.11-1~deb12u2"), "upstream"),
+            upstream(of("AlmaLinux:9", "openssl-libs", "ALSA-2024:1", "i0 f1:3.0.7-25.el9_3"), "related"),
+            upstream(of("Alpine:v3.19", "openssl", "ALPINE-CVE-2024-0010", "i0 f3.1.4-r5"), "upstream"),
+            of("Ubuntu:22.04:LTS", "openssl", "UBUNTU-CVE-2024-0010 CVE-2024-0010", "i0 f3.0.2-0ubuntu1.14"),
+            of("Wolfi", "openssl", "WOLFI-1 CVE-2024-0010", "i0 f3.3.0-r0"),
+            of("Ubuntu:Pro:16.04:LTS", "openssl", "USN-1", "i0"),
+            of("npm", "left-pad", "GHSA-2", "i0"),
+        ],
+        true,
+    );
+    let names: Vec<&str> = sets.keys().map(String::as_str).collect();
+    assert_eq!(
+        names,
+        ["apk-alpine", "apk-wolfi", "cargo", "deb-debian", "deb-ubuntu", "pypi", "rpm-almalinux"]
+    );
+    for (set, kind, release, name, version, expected) in [
+        ("cargo", Ecosystem::Cargo, "", "some-thing", "1.2.3-rc.1", "CVE-2024-0009"),
+        ("cargo", Ecosystem::Cargo, "", "some-thing", "1.2.3", ""),
+        ("deb-debian", Ecosystem::Deb, "debian:12", "openssl", "3.0.11-1~deb12u1", "CVE-2024-0010"),
+        ("deb-debian", Ecosystem::Deb, "debian:12", "openssl", "3.0.11-1~deb12u2", ""),
+        ("deb-debian", Ecosystem::Deb, "debian:11", "openssl", "1.0", "(no advisory data)"),
+        ("deb-ubuntu", Ecosystem::Deb, "ubuntu:22.04", "openssl", "3.0.2-0ubuntu1.13", "CVE-2024-0010"),
+        ("apk-alpine", Ecosystem::Apk, "alpine:3.19", "openssl", "3.1.4-r4", "CVE-2024-0010"),
+        ("apk-alpine", Ecosystem::Apk, "alpine:3.19", "openssl", "3.1.4-r5", ""),
+        ("apk-wolfi", Ecosystem::Apk, "wolfi", "openssl", "3.2.1-r9", "CVE-2024-0010"),
+        ("rpm-almalinux", Ecosystem::Rpm, "almalinux:9", "openssl-libs", "1:3.0.7-24.el9", "CVE-2024-0010"),
+        ("rpm-almalinux", Ecosystem::Rpm, "almalinux:9", "openssl-libs", "1:3.0.7-25.el9_3", ""),
+    ] {
+        let found = assessed(&sets[set], kind, release, name, version);
+        assert_eq!(found, expected, "{set}: {name} {version} of {release:?}");
+    }
+    let python = sets["pypi"].vulnerabilities("some-thing", &Version::parse("1").unwrap());
+    assert_eq!(python[0].name, "CVE-2024-0009");
+    // What is kept is what was taken.
+    for (name, index) in &sets {
+        assert_eq!(&Index::from_bytes(&index.to_bytes()).unwrap(), index, "{name}");
+        assert_eq!(index.about().sources, ["a file"], "{name}");
+    }
+}
+
+fn imports_stand_beside_what_is_there() {
+    let base = build(&[record("PYSEC-1 CVE-2024-0001", "i0 f2")]);
+    let mut imported = import(&[record("GHSA-1 CVE-2024-0001", "i0 f3"), record("GHSA-2", "i0")], true);
+    let both = base.with(imported.remove("pypi").unwrap());
+    let told: Vec<String> = found(&both, "1")
+        .iter()
+        .map(|it| format!("{} {} {:?}", it.name, it.records.len(), it.fixed))
+        .collect();
+    // One vulnerability under two names, mended by what mends both records.
+    assert_eq!(told, ["CVE-2024-0001 2 Some(\"3\")", "GHSA-2 1 None"]);
+}
+
+fn the_newer_record_counts() {
+    let changed = |record: Value, day: &str| with(record, "modified", json!(format!("{day}T00:00:00Z")));
+    let withdrawn =
+        |day: &str| with(changed(record("A-1", "i0"), day), "withdrawn", json!(format!("{day}T00:00:00Z")));
+    let base = || build(&[changed(record("A-1", "i0 f2"), "2024-01-10"), record("B-1", "i0")]);
+    for (record, expected) in [
+        (changed(record("A-1", "i0 f1"), "2024-01-11"), "B-1"),
+        (changed(record("A-1", "i0 f1"), "2024-01-10"), "B-1"),
+        (changed(record("A-1", "i0 f1"), "2024-01-09"), "A-1 B-1"),
+        (withdrawn("2024-01-11"), "B-1"),
+        (withdrawn("2024-01-09"), "A-1 B-1"),
+    ] {
+        let mut sets = import(&[record], false);
+        let set = sets.remove("pypi").unwrap();
+        let kept = Index::from_bytes(&set.to_bytes()).unwrap();
+        let both = base().with(kept);
+        let names: Vec<String> = found(&both, "1").into_iter().map(|it| it.name).collect();
+        assert_eq!(names.join(" "), expected);
+    }
+    // One that was taken back in the same import is told only where it was taken back before the record changed again.
+    let mut sets = import(&[changed(record("A-1", "i0"), "2024-01-12"), withdrawn("2024-01-11")], false);
+    assert_eq!(found(&sets.remove("pypi").unwrap(), "1").len(), 1);
+    let mut sets = import(&[changed(record("A-1", "i0"), "2024-01-10"), withdrawn("2024-01-11")], false);
+    let set = sets.remove("pypi").unwrap();
+    assert_eq!((found(&set, "1").len(), set.records_in_force(), set.advisories().len()), (0, 0, 1));
+}
+
+fn a_complete_set_says_what_is_sound() {
+    let records = [of("Debian:12", "openssl", "D-1", "i0 f2"), of("AlmaLinux:9", "zlib", "A-1", "i0 f2")];
+    let sets = import(&records, true);
+    let parts = import(&records, false);
+    let zlib = |sets: &BTreeMap<String, Index>, release: &str| {
+        assessed(&sets["deb-debian"], Ecosystem::Deb, release, "zlib", "1")
+    };
+    assert_eq!(zlib(&sets, "debian:12"), "");
+    assert_eq!(zlib(&sets, "debian:11"), "(no advisory data)");
+    assert_eq!(zlib(&parts, "debian:12"), "(no advisory data)");
+    // What a tool calls an RPM of a distribution may come from an archive beside it.
+    let rpm = assessed(&sets["rpm-almalinux"], Ecosystem::Rpm, "almalinux:9", "hdf5", "1");
+    assert_eq!(rpm, "(no advisory data)");
+    // Only what is complete makes the whole complete up to a later day.
+    let base = || build(&[record("A-1", "i0")]);
+    let newer = |whole| {
+        let mut builder = Index::import_builder();
+        builder.add_osv("a", record("B-1", "i0").to_string().as_bytes());
+        builder.finish_sets("2025-01-01".parse().unwrap(), &[], whole).remove("pypi").unwrap()
+    };
+    assert_eq!(base().with(newer(true)).about().as_of.to_string(), "2025-01-01");
+    assert_eq!(base().with(newer(false)).about().as_of, base().about().as_of);
+}
+
+fn what_is_no_flaw_is_none() {
+    let crates = concat!("crates", ".", "io");
+    let informational = |word: Value| {
+        let mut made = of(crates, "a", "RUSTSEC-1", "i0.0.0-0");
+        made["affected"][0]["ranges"][0]["type"] = json!("SEMVER");
+        made["affected"][0]["database_specific"] = json!({"informational": word});
+        import(&[made], true)
+    };
+    for word in [json!("unmaintained"), json!("notice")] {
+        assert!(informational(word).is_empty());
+    }
+    for word in [json!("unsound"), json!(null), json!(7), json!({"a": "unmaintained"})] {
+        let found = assessed(&informational(word)["cargo"], Ecosystem::Cargo, "", "a", "1.0.0");
+        assert_eq!(found, "RUSTSEC-1");
+    }
+}
+
+/// Whoever feeds records can stop before they take all memory.
+fn nothing_holds_more_than_it_says() {
+    let mut builder = Index::import_builder();
+    let versions: Vec<String> = (0..10_000).map(|number| format!("1.{number}")).collect();
+    let listed = json!([{"package": {"ecosystem": "PyPI", "name": "p"}, "versions": versions}]);
+    builder.add_osv("a", with(record("A-1", "i0"), "affected", listed).to_string().as_bytes());
+    assert!(builder.held() > 300_000, "{}", builder.held());
+    let before = builder.held();
+    builder.add_osv(&"x".repeat(5_000), b"{");
+    assert!(builder.held() > before + 5_000);
+    for number in 0..10_000 {
+        builder.add_osv("b", of(&format!("eco{number}"), "p", "B-1", "i0").to_string().as_bytes());
+    }
+    assert_eq!(builder.elsewhere().len(), 100);
 }

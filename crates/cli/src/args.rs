@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use weighbridge_core::finding::Severity;
+use weighbridge_core::knowledge::Epss;
 use weighbridge_core::renderer::Show;
 
 /// Weighs what goes into an AI system: packages, model files, and what is wrong with them.
@@ -99,6 +100,10 @@ pub struct Scan {
     /// Severity from which a finding fails the policy [default: high].
     #[arg(long, value_name = "SEVERITY", value_parser = severity)]
     pub fail_on: Option<Severity>,
+    /// Probability of exploitation (EPSS, 0 to 1) from which a finding fails the policy, whatever its severity; needs imported
+    /// scores.
+    #[arg(long, value_name = "PROBABILITY", value_parser = probability)]
+    pub fail_on_epss: Option<u32>,
     /// Earlier report in JSON: what it already found does not fail.
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
@@ -231,14 +236,33 @@ pub enum Db {
         /// The file to write.
         file: PathBuf,
     },
-    /// Take over advisories from a file that `db export` wrote.
-    Import {
-        /// The file to read.
-        file: PathBuf,
-        /// Take them even if they are older or far fewer than those that are there.
-        #[arg(long)]
-        force: bool,
-    },
+    /// Take over what you have in files, without a network: advisories, scores, catalogues.
+    Import(Import),
+}
+
+/// Options of `db import`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Each file is one of these, told by its content; all but the first may be packed by gzip or Zstandard:
+  what `db export` wrote, in place of the fetched advisories
+  OSV records: an `all.zip` of OSV, one record a line, one record, or a folder of these. Known are packages of Python, \
+crates, Debian, Ubuntu, Alpine, AlmaLinux, Rocky Linux, Wolfi and Chainguard
+  EPSS scores of FIRST, as the daily CSV file
+  the catalogue of known exploited vulnerabilities of CISA (JSON)
+
+What is imported stands beside the advisories inside the program and those of `db update`; of two records with one id the newer \
+counts. The records of an ecosystem or distribution take the place of those imported before.")]
+pub struct Import {
+    /// Files and folders to read, together.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Take them even if they are older or far fewer than those that are there.
+    #[arg(long)]
+    pub force: bool,
+    /// The records are only a part: add them to those imported before, and take no package for sound because none of them is
+    /// about it.
+    #[arg(long)]
+    pub partial: bool,
 }
 
 /// Options of `db update`.
@@ -307,6 +331,11 @@ fn formats() -> PossibleValuesParser {
 pub(crate) fn severity(text: &str) -> Result<Severity, String> {
     (Severity::ALL.into_iter().find(|severity| severity.as_str() == text))
         .ok_or_else(|| "expected `low`, `medium`, `high` or `critical`".to_owned())
+}
+
+/// Reads a probability, in hundred-thousandths.
+pub(crate) fn probability(text: &str) -> Result<u32, String> {
+    Epss::probability(text).ok_or_else(|| "expected a number from 0 to 1".to_owned())
 }
 
 /// Reads how many findings to show.

@@ -92,6 +92,7 @@ pub(crate) fn scan(
             .or(variable(setup, "WEIGHBRIDGE_FAIL_ON", args::severity)?)
             .or(settings.fail_on)
             .unwrap_or(Policy::default().fail_on),
+        fail_on_epss: scan.fail_on_epss.or(settings.fail_on_epss),
         ignores: settings.ignores.clone(),
         vex: vex(&scan.vex, &settings, file.as_deref())?,
         baseline: baseline(scan.baseline.as_deref(), &settings, file.as_deref())?,

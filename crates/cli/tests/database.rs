@@ -21,6 +21,10 @@ pub(crate) const TESTS: &[Test] = &[
     ("damaged_advisories_are_an_alarm", damaged_advisories_are_an_alarm),
     ("advisories_can_be_carried_over", advisories_can_be_carried_over),
     ("offline_connects_to_nobody", offline_connects_to_nobody),
+    ("scores_and_catalogues_are_imported", scores_and_catalogues_are_imported),
+    ("records_of_many_kinds_are_imported", records_of_many_kinds_are_imported),
+    ("an_import_that_cannot_be_changes_nothing", an_import_that_cannot_be_changes_nothing),
+    ("crates_of_a_wheel_are_matched", crates_of_a_wheel_are_matched),
 ];
 
 /// How a server behaves.
@@ -278,6 +282,180 @@ fn offline_connects_to_nobody() {
     world.run_with(&[("WEIGHBRIDGE_OSV_URL", &url)], ". --offline").ends(0);
     world.run_with(&[("WEIGHBRIDGE_OSV_URL", &url)], ".").ends(0);
     assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+}
+
+/// A daily file of scores.
+fn scores(day: &str, rows: &str) -> String {
+    format!("#model_version:v2025.03.14,score_date:{day}T12:55:00+0000\ncve,epss,percentile\n{rows}")
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packer.write_all(bytes).unwrap();
+    packer.finish().unwrap()
+}
+
+fn scores_and_catalogues_are_imported() {
+    let world = World::new();
+    world.write("p/requirements.txt", "jinja2==3.1.5\n");
+    world.run("p --fail-on-epss 0.2").ends(0);
+    world.write("epss.csv.gz", gzip(scores("2026-08-01", "CVE-2025-27516,0.21,0.95\n").as_bytes()));
+    world.run("db import epss.csv.gz").ends(0).shows(&["epss: of 2026-08-01, 1 scores"]);
+    let run = world.run("p --fail-on-epss 0.2").ends(1).shows(&["CVE-2025-27516", "EPSS 21%"]);
+    assert!(run.out.contains("FAIL"), "{}", run.out);
+    world.run("p --fail-on-epss 0.3").ends(0);
+    world.write("weighbridge.toml", "fail-on-epss = 0.2\n");
+    world.run("p").ends(1);
+    let json = world.run("p --format json").ends(1).out;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["fail_on_epss"], 0.2);
+    assert_eq!(json["as_of"]["imported"][0]["name"], "epss");
+    let scored =
+        json["findings"].as_array().unwrap().iter().find(|it| !it["advisory"]["epss"].is_null()).unwrap();
+    assert_eq!(scored["advisory"]["name"], "CVE-2025-27516");
+    assert_eq!(
+        scored["advisory"]["epss"],
+        serde_json::json!({"score": 0.21, "percentile": 0.95, "date": "2026-08-01"})
+    );
+    // Older scores hide what is likely now.
+    world.write("old.csv", scores("2026-07-01", "CVE-2025-27516,0.1,0.9\n"));
+    world.run("db import old.csv").ends(4).says(&["older than those of 2026-08-01", "--force"]);
+    world.run("db import --force old.csv").ends(0);
+    world.run("p").ends(0);
+    let catalogue = r#"{"title":"t","catalogVersion":"1","vulnerabilities":[{"cveID":"CVE-2025-27516","dateAdded":"2026-07-30"}]}"#;
+    world.write("kev.json", catalogue);
+    world.run("db import kev.json").ends(0).shows(&["exploited: of 2026-07-30, 1 vulnerabilities"]);
+    world.run("p").ends(1).shows(&["exploited since 2026-07-30"]);
+    world.run("db status").ends(0).shows(&[
+        "imported  epss of 2026-07-01, 32 days old, 1 scores of the model v2025.03.14",
+        "old.csv, SHA-256 ",
+        "imported  exploited of 2026-07-30",
+        "imported 2026-08-02",
+    ]);
+}
+
+fn records_of_many_kinds_are_imported() {
+    let record = |id: &str, day: &str, name: &str, more: &str| {
+        format!(
+            r#"{{"id":"{id}","modified":"{day}T00:00:00Z"{more},"affected":[{{"package":{{"ecosystem":"PyPI","name":"{name}"}},"ranges":[{{"type":"ECOSYSTEM","events":[{{"introduced":"0"}},{{"fixed":"2"}}]}}]}}]}}"#
+        )
+    };
+    let world = World::new();
+    world.write("requirements.txt", "weigh-a==1.0\nweigh-b==1.0\nweigh-c==1.0\nweigh-7==1\n");
+    world.run(". --fail-on low").ends(0);
+    let a = record("HOUSE-A", "2026-07-01", "weigh-a", "");
+    let b = record("HOUSE-B", "2026-07-30", "Weigh_B", "");
+    let c = record("HOUSE-C", "2026-07-02", "weigh-c", "");
+    world.write("lines.jsonl", format!("{a}\n\n{b}\n"));
+    let elsewhere = c.replace("PyPI", "npm").replace("HOUSE-C", "HOUSE-D");
+    world.write("folder/deep/c.json", c.replace(',', ",\n")).write("folder/d.json", elsewhere);
+    world.write("folder/README.md", "words");
+    world
+        .run("db import lines.jsonl folder")
+        .ends(0)
+        .shows(&["pypi: of 2026-07-30, 3 records"])
+        .says(&["1 files of other kinds", "1 records about npm"]);
+    world.run(". --fail-on low").ends(1).shows(&["HOUSE-A", "HOUSE-B", "HOUSE-C"]);
+    // One that is withdrawn goes, and what is not a part takes the place of all.
+    let withdrawn = record("HOUSE-A", "2026-07-31", "weigh-a", r#","withdrawn":"2026-07-31T00:00:00Z""#);
+    world.write("part.json.gz", gzip(withdrawn.as_bytes()));
+    world.run("db import --partial part.json.gz").ends(0).shows(&["2 records"]);
+    let run = world.run(". --fail-on low").ends(1).shows(&["HOUSE-B", "HOUSE-C"]);
+    assert!(!run.out.contains("HOUSE-A"), "{}", run.out);
+    world.run("db status").ends(0).shows(&["a part", "lines.jsonl, SHA-256", "folder, SHA-256"]);
+    world.write("all.zip", archive(8, "2026-08-01"));
+    world.run("db import all.zip").ends(0).shows(&["pypi: of 2026-08-01, 8 records"]);
+    let run = world.run(". --fail-on low").ends(1).shows(&["PYSEC-2026-900007", "2026-08-01"]);
+    assert!(!run.out.contains("HOUSE"), "{}", run.out);
+    // The advisories inside the program count as before.
+    world.write("requirements.txt", "pillow==9.0.0\n");
+    world.run(".").ends(1).shows(&["CVE-2023-4863"]);
+}
+
+fn an_import_that_cannot_be_changes_nothing() {
+    let world = world();
+    world.write("good.zip", archive(8, "2026-08-01"));
+    world.run("db import good.zip").ends(0);
+    let status = world.run("db status").ends(0).out;
+    let good = archive(8, "2026-08-02");
+    world.write("cut.zip", &good[..good.len() / 2]);
+    world.write("few.zip", archive(3, "2026-08-02")).write("old.zip", archive(8, "2026-07-01"));
+    world.write("words.txt", "not a record").write("empty.json", "").write("array.json", "[]");
+    world.write("broken.jsonl", "{\"id\": \n{\n").write("cut.json.gz", &gzip(&[b' '; 9000])[..20]);
+    world.write("cut.zst", b"\x28\xb5\x2f\xfd\x00");
+    world.write("bomb.json.gz", gzip(&[b"{".as_slice(), &vec![b' '; 70 << 20]].concat()));
+    world.write("deep.json", "[".repeat(100_000)).write("deeper.json", "{\"a\":".repeat(100_000));
+    world.write("scores.csv", "cve,epss,percentile\nCVE-2024-0001,0.5,0.5\n");
+    world.write("kev.json", r#"{"vulnerabilities":[{"cve":"CVE-1"}]}"#);
+    for (file, code, said) in [
+        ("cut.zip", 4, "not sound"),
+        ("few.zip", 4, "3 records about pypi where there are 8"),
+        ("old.zip", 4, "older than what is in use"),
+        ("words.txt", 2, "neither OSV records"),
+        ("empty.json", 2, "neither OSV records"),
+        ("array.json", 2, "neither OSV records"),
+        ("broken.jsonl", 4, "nothing in it that can be used"),
+        ("cut.json.gz", 2, "cannot read"),
+        ("cut.zst", 2, "cannot read"),
+        ("bomb.json.gz", 4, "nothing in it that can be used"),
+        ("deep.json", 2, "neither OSV records"),
+        ("deeper.json", 4, "nothing in it that can be used"),
+        ("scores.csv", 4, "cannot use"),
+        ("kev.json", 4, "cannot use"),
+        ("nowhere", 2, "does not exist"),
+    ] {
+        world.run(&format!("db import {file}")).ends(code).says(&[said]);
+        assert_eq!(world.run("db status").out, status, "{file}");
+    }
+    // Beside something good, too.
+    world.write("fresh.zip", good);
+    world.run("db import fresh.zip words.txt").ends(2);
+    assert_eq!(world.run("db status").out, status);
+    // What was damaged on the disk is an alarm, and not used.
+    let kept = world.path("../home/.cache/weighbridge/advisories/imported-pypi.snapshot");
+    let mut bytes = std::fs::read(&kept).unwrap();
+    *bytes.last_mut().unwrap() ^= 0xff;
+    std::fs::write(&kept, bytes).unwrap();
+    world
+        .run(". -q --fail-on low")
+        .ends(0)
+        .says(&["what was imported as pypi is not used", "import it again"]);
+    world.run("db status").ends(4).shows(&["pypi cannot be used"]);
+    world.run("db import fresh.zip").ends(0);
+    world.run("db status").ends(0);
+}
+
+/// A wheel says in its bill of materials of which crates it is made.
+fn crates_of_a_wheel_are_matched() {
+    let world = World::new();
+    let sbom = r#"{"bomFormat":"CycloneDX","specVersion":"1.5","components":[
+        {"type":"library","name":"openssl","version":"0.10.48","purl":"pkg:cargo/openssl@0.10.48"},
+        {"type":"library","name":"serde","version":"1.0.200","purl":"pkg:cargo/serde@1.0.200"}]}"#;
+    let site = "venv/lib/python3.12/site-packages";
+    world
+        .write("venv/pyvenv.cfg", "version = 3.12.0\n")
+        .write(
+            &format!("{site}/fast-1.0.dist-info/METADATA"),
+            "Metadata-Version: 2.4\nName: fast\nVersion: 1.0\n",
+        )
+        .write(&format!("{site}/fast-1.0.dist-info/RECORD"), "")
+        .write(&format!("{site}/fast-1.0.dist-info/sboms/fast.cdx.json"), sbom);
+    let scan = |world: &World| world.run("venv:venv --fail-on medium --show all");
+    let before = scan(&world);
+    assert!(!before.out.contains("RUSTSEC-2023-0044"), "{}", before.out);
+    let crates = concat!("crates", ".", "io");
+    world.write(
+        "rust.json",
+        format!(
+            r#"{{"id":"RUSTSEC-2023-0044","modified":"2026-07-20T00:00:00Z","affected":[{{"package":{{"ecosystem":"{crates}","name":"openssl"}},"ranges":[{{"type":"SEMVER","events":[{{"introduced":"0.0.0-0"}},{{"fixed":"0.10.55"}}]}}]}}]}}"#
+        ),
+    );
+    world.run("db import rust.json").ends(0).shows(&["cargo: of 2026-07-20, 1 records"]);
+    let after = scan(&world).ends(1);
+    for text in ["RUSTSEC-2023-0044", "openssl 0.10.48", "fast 1.0", "0.10.55"] {
+        assert!(after.out.contains(text), "no {text} in {}", after.out);
+    }
+    assert!(!after.out.contains("not assessed"), "the set is complete: {}", after.out);
 }
 
 /// Whether system calls can be watched here.

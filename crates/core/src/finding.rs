@@ -114,6 +114,16 @@ pub struct Finding {
     pub status: Status,
 }
 
+impl Finding {
+    /// Whether it is bad enough to fail a policy, if it counts: by its severity, or by how likely its vulnerability is to be
+    /// exploited (in hundred-thousandths).
+    pub fn reaches(&self, severity: Severity, epss: Option<u32>) -> bool {
+        let likely = self.vulnerability.as_ref().and_then(|it| it.epss);
+        self.severity >= severity
+            || epss.is_some_and(|least| likely.is_some_and(|likely| likely.score >= least))
+    }
+}
+
 /// What to do about a finding.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Remedy {

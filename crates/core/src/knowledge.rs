@@ -19,12 +19,39 @@ pub struct Vulnerability {
     pub score: Option<u8>,
     /// The day on which CISA listed it as known to be exploited.
     pub exploited_since: Option<Date>,
+    /// How likely it is to be exploited soon, where scores were imported and name it.
+    pub epss: Option<Epss>,
     /// The package itself is an attack.
     pub malicious: bool,
     /// Weaknesses, as `CWE-79`, sorted.
     pub weaknesses: Vec<String>,
     /// The smallest version of the affected branch that mends it, where the records name one.
     pub fixed: Option<String>,
+}
+
+/// The Exploit Prediction Scoring System of FIRST: how likely a vulnerability is to be exploited within 30 days.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Epss {
+    /// The probability in hundred-thousandths, 0 to 100,000.
+    pub score: u32,
+    /// Of all vulnerabilities so many hundred-thousandths have this score or a lower one.
+    pub percentile: u32,
+    /// The day of the scores.
+    pub as_of: Date,
+}
+
+impl Epss {
+    /// What stands for a probability of one.
+    pub const ONE: u32 = 100_000;
+
+    /// Reads a probability from 0 to 1, in hundred-thousandths.
+    pub fn probability(text: &str) -> Option<u32> {
+        let number: f64 = text.trim().parse().ok()?;
+        if !(0.0..=1.0).contains(&number) {
+            return None;
+        }
+        format!("{number:.5}").replace('.', "").parse().ok()
+    }
 }
 
 /// One record about a vulnerability.
@@ -165,4 +192,43 @@ pub struct AdvisoryData {
     pub records: u64,
     /// Where they come from: `embedded`, or the path of the updated data.
     pub source: String,
+    /// What the user has imported beside them and this scan has used.
+    pub imported: Vec<Imported>,
+}
+
+/// Data that the user has imported.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Imported {
+    /// Which they are: `epss`, `exploited`, or an ecosystem, with its distribution (`deb-debian`).
+    pub name: String,
+    /// The day up to which they reach.
+    pub as_of: Date,
+    /// Records or scores.
+    pub records: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn probabilities_lie_between_nothing_and_one() {
+        for (text, expected) in [
+            ("0", Some(0)),
+            ("1", Some(100_000)),
+            ("1.0", Some(100_000)),
+            (" 0.97532 ", Some(97_532)),
+            ("9e-05", Some(9)),
+            ("0.000004", Some(0)),
+            ("0.123456789", Some(12_346)),
+            ("1.00001", None),
+            ("-0.1", None),
+            ("NaN", None),
+            ("inf", None),
+            ("", None),
+            ("50%", None),
+        ] {
+            assert_eq!(Epss::probability(text), expected, "{text}");
+        }
+    }
 }

@@ -4,7 +4,7 @@ use crate::coverage::Coverage;
 use crate::date::Date;
 use crate::digest::Digest;
 use crate::fact::Effect;
-use crate::finding::{Finding, Severity, Subject};
+use crate::finding::{Finding, Severity, Status, Subject};
 use crate::graph::{Graph, NodeId, NodeKind};
 use crate::knowledge::AdvisoryData;
 use crate::place::{Place, Span};
@@ -34,11 +34,19 @@ pub struct Report {
     pub totals: Totals,
     /// The severity from which an open finding fails the policy.
     pub fail_on: Severity,
+    /// The probability of exploitation from which an open finding fails the policy whatever its severity, in
+    /// hundred-thousandths; none where the policy names none.
+    pub fail_on_epss: Option<u32>,
     /// The verdict.
     pub verdict: Verdict,
 }
 
 impl Report {
+    /// Whether a finding makes the verdict `fail`.
+    pub fn fails(&self, finding: &Finding) -> bool {
+        finding.status == Status::Open && finding.reaches(self.fail_on, self.fail_on_epss)
+    }
+
     /// Where a finding shows: its own location, else the place that it is about, else where its subject was first met.
     pub fn location<'a>(&'a self, finding: &'a Finding) -> Option<(&'a Place, Option<&'a Span>)> {
         if let Some((place, span)) = &finding.location {

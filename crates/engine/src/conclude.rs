@@ -109,6 +109,7 @@ fn conclude_with(checks: &[&dyn Check], evidence: Evidence, policy: &Policy, con
         notes,
         totals,
         fail_on: policy.fail_on,
+        fail_on_epss: policy.fail_on_epss,
         verdict,
     }
 }
@@ -346,6 +347,7 @@ mod tests {
                 as_of: Date::from_days(20_000),
                 records: 1,
                 source: "embedded".into(),
+                imported: Vec::new(),
             },
             artifacts: vec![artifact("a", 1), artifact("b", 2)],
         }

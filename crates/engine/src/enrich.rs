@@ -1,13 +1,14 @@
 //! What the bytes alone cannot say: which vulnerabilities match the components, and which versions would mend them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use weighbridge_advisory::Index;
+use weighbridge_advisory::epss::Scores;
 use weighbridge_advisory::pep440::Version;
 use weighbridge_core::coverage::Gap;
 use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::graph::{Component, Graph, NodeId};
-use weighbridge_core::knowledge::{AdvisoryData, Match, Standing, Unassessed, Vulnerability};
+use weighbridge_core::knowledge::{AdvisoryData, Imported, Match, Standing, Unassessed, Vulnerability};
 
 /// Everything that the advisories say about a graph.
 pub struct Known {
@@ -25,26 +26,64 @@ pub struct Known {
     pub unasked: Vec<Gap>,
 }
 
-/// Matches every component that has a version. `source` says where the advisories come from.
+/// Everything that components are held against.
+pub struct Knowledge<'a> {
+    /// Advisories about packages of Python.
+    pub python: &'a Index,
+    /// Where these come from: `embedded`, or the path of fetched ones.
+    pub source: &'a str,
+    /// Advisories about packages of other ecosystems beside those inside the program. They are only asked for where the graph
+    /// has packages of these ecosystems.
+    pub others: &'a dyn Fn(&BTreeSet<Ecosystem>) -> Vec<(Imported, Index)>,
+    /// A catalogue of exploited vulnerabilities beside the one inside the program.
+    pub exploited: Option<&'a Index>,
+    /// How likely vulnerabilities are to be exploited.
+    pub epss: Option<&'a Scores>,
+    /// What of all this was imported, but for `others`.
+    pub imported: Vec<Imported>,
+}
+
+impl<'a> Knowledge<'a> {
+    /// Nothing but these advisories about Python, and what lies inside the program; `source` says where they come from.
+    pub fn of(python: &'a Index, source: &'a str) -> Self {
+        Self { python, source, others: &|_| Vec::new(), exploited: None, epss: None, imported: Vec::new() }
+    }
+}
+
+/// Matches every component that has a version.
 ///
 /// Each component is matched by the rules of its own ecosystem: a library in the versions of its authors, a package of a
 /// distribution only by what that distribution says.
-pub fn enrich(graph: &Graph, index: &Index, source: &str) -> Known {
+pub fn enrich(graph: &Graph, knowledge: &Knowledge<'_>) -> Known {
+    let index = knowledge.python;
     let mut known = Known {
         matches: Vec::new(),
         clear: BTreeMap::new(),
         unassessed: BTreeMap::new(),
         advisories: AdvisoryData {
             as_of: index.about().as_of,
-            records: u64::try_from(index.advisories().len()).unwrap_or(u64::MAX),
-            source: source.to_owned(),
+            records: u64::try_from(index.records_in_force()).unwrap_or(u64::MAX),
+            source: knowledge.source.to_owned(),
+            imported: knowledge.imported.clone(),
         },
         standings: BTreeMap::new(),
         unasked: Vec::new(),
     };
     // Reading them takes a few milliseconds, which a target without libraries does not pay.
-    let is_foreign = |(_, component): (_, &Component)| component.ecosystem != Ecosystem::PyPi;
-    let libraries = if graph.components().any(is_foreign) { Index::embedded_libraries().ok() } else { None };
+    let foreign: BTreeSet<Ecosystem> = graph
+        .components()
+        .map(|(_, component)| component.ecosystem)
+        .filter(|ecosystem| *ecosystem != Ecosystem::PyPi)
+        .collect();
+    let mut libraries = if foreign.is_empty() { None } else { Index::embedded_libraries().ok() };
+    for (imported, more) in if foreign.is_empty() { Vec::new() } else { (knowledge.others)(&foreign) } {
+        known.advisories.imported.push(imported);
+        libraries = Some(match libraries {
+            Some(libraries) => libraries.with(more),
+            None => more,
+        });
+    }
+    known.advisories.imported.sort();
     for (id, component) in graph.components() {
         let found = match component.ecosystem {
             Ecosystem::PyPi => python(index, id, component, &mut known.clear),
@@ -53,7 +92,7 @@ pub fn enrich(graph: &Graph, index: &Index, source: &str) -> Known {
         match found {
             Ok(found) => known.matches.extend(found.into_iter().map(|vulnerability| Match {
                 component: id.clone(),
-                vulnerability,
+                vulnerability: rated(vulnerability, knowledge),
                 inferred_from: None,
             })),
             Err(reason) => {
@@ -62,6 +101,23 @@ pub fn enrich(graph: &Graph, index: &Index, source: &str) -> Known {
         }
     }
     known
+}
+
+/// Adds what is known by the CVE of a vulnerability: since when and how likely it is exploited.
+fn rated(vulnerability: Vulnerability, knowledge: &Knowledge<'_>) -> Vulnerability {
+    let names = || {
+        let aliases = vulnerability.aliases.iter();
+        std::iter::once(&vulnerability.name).chain(aliases).filter(|name| name.starts_with("CVE-"))
+    };
+    let listed = knowledge
+        .exploited
+        .and_then(|catalogue| names().filter_map(|cve| catalogue.exploited_since(cve)).min());
+    let epss = knowledge.epss.and_then(|scores| names().filter_map(|cve| scores.of(cve)).max());
+    let exploited_since = match (vulnerability.exploited_since, listed) {
+        (Some(known), Some(listed)) => Some(known.min(listed)),
+        (known, listed) => known.or(listed),
+    };
+    Vulnerability { exploited_since, epss, ..vulnerability }
 }
 
 fn python(

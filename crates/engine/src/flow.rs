@@ -13,7 +13,7 @@ use weighbridge_core::report::{Artifact, Report};
 use weighbridge_net::index::Client;
 
 use crate::conclude::{Evidence, conclude};
-use crate::enrich::{self, Known};
+use crate::enrich::{self, Knowledge, Known};
 use crate::join::{self, Joined};
 use crate::progress::Progress;
 use crate::read::{Options, Readings, read};
@@ -79,17 +79,16 @@ pub fn scan(
     context: &Context,
     progress: &dyn Progress,
 ) -> Result<Report, ScanError> {
-    scan_asking(request, index, source, None, context, progress)
+    scan_knowing(request, &Knowledge::of(index, source), None, context, progress)
 }
 
-/// Weighs the targets like [`scan`], and asks `packages`, the client of an index, how their packages stand there.
+/// Weighs the targets against everything that the user has, and asks `packages`, the client of an index, how their packages stand there.
 ///
 /// # Errors
 /// [`ScanError`]; anything that concerns only a part of the targets is a gap in the report's coverage instead.
-pub fn scan_asking(
+pub fn scan_knowing(
     request: &Request<'_>,
-    index: &Index,
-    source: &str,
+    knowledge: &Knowledge<'_>,
     packages: Option<&Client>,
     context: &Context,
     progress: &dyn Progress,
@@ -99,7 +98,7 @@ pub fn scan_asking(
             join::join(&join::Input { name, facts: &readings.facts, files: &readings.files, context })
         },
         enrich: &|graph| {
-            let known = enrich::enrich(graph, index, source);
+            let known = enrich::enrich(graph, knowledge);
             match packages {
                 Some(packages) => standing::ask(graph, packages, known),
                 None => known,

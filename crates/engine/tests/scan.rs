@@ -48,6 +48,7 @@ fn scan(targets: &[String], jobs: usize) -> Result<Report, ScanError> {
                 as_of: Date::from_days(20_000),
                 records: u64::try_from(graph.nodes.len()).unwrap(),
                 source: "embedded".into(),
+                imported: Vec::new(),
             },
             standings: BTreeMap::new(),
             unasked: Vec::new(),

@@ -6,8 +6,6 @@ use std::collections::BTreeMap;
 use weighbridge_core::finding::{Finding, Severity, Status, Subject};
 use weighbridge_core::report::Report;
 
-use crate::words::fails;
-
 /// So many findings of one rule that are worth a block each; more become one block.
 const MOST_ALIKE: usize = 3;
 
@@ -65,11 +63,11 @@ pub(crate) fn blocks<'report>(report: &'report Report, alike: bool) -> Vec<Block
     let by_package = |finding: &Finding| finding.vulnerability.as_ref().is_some_and(|it| !it.malicious);
     let mut breaches = BTreeMap::<(&str, bool), usize>::new();
     for finding in open().filter(|finding| !by_package(finding)) {
-        *breaches.entry((finding.rule.id, fails(report, finding))).or_default() += 1;
+        *breaches.entry((finding.rule.id, report.fails(finding))).or_default() += 1;
     }
     let mut groups = BTreeMap::<Key<'_>, Vec<&Finding>>::new();
     for (at, finding) in open().enumerate() {
-        let rule = (finding.rule.id, fails(report, finding));
+        let rule = (finding.rule.id, report.fails(finding));
         let key = if by_package(finding) {
             Key::Package(&finding.subject)
         } else if alike && breaches.get(&rule).is_some_and(|count| *count > MOST_ALIKE) {
@@ -86,7 +84,7 @@ pub(crate) fn blocks<'report>(report: &'report Report, alike: bool) -> Vec<Block
             Key::Package(_) => Kind::Package,
             Key::Rule(..) | Key::Single(_) => Kind::Rule,
         };
-        Block { kind, fails: findings.iter().any(|finding| fails(report, finding)), findings }
+        Block { kind, fails: findings.iter().any(|finding| report.fails(finding)), findings }
     };
     let mut blocks: Vec<Block<'_>> = groups.into_iter().map(block).collect();
     blocks.sort_by_key(|block| {
@@ -98,8 +96,9 @@ pub(crate) fn blocks<'report>(report: &'report Report, alike: bool) -> Vec<Block
 }
 
 /// What makes one vulnerability worse than another.
-fn weight(finding: &Finding) -> (Severity, bool, Option<u8>) {
+fn weight(finding: &Finding) -> (Severity, bool, Option<u32>, Option<u8>) {
     let vulnerability = finding.vulnerability.as_deref();
     let exploited = vulnerability.is_some_and(|it| it.exploited_since.is_some());
-    (finding.severity, exploited, vulnerability.and_then(|it| it.score))
+    let likely = vulnerability.and_then(|it| it.epss).map(|it| it.score);
+    (finding.severity, exploited, likely, vulnerability.and_then(|it| it.score))
 }

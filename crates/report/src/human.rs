@@ -176,7 +176,9 @@ impl<'a> Teller<'a> {
             }
             (Kind::Single, Some(vulnerability)) if !vulnerability.malicious => {
                 let subject = Piece::new(words::subject(self.report, worst), Look::Plain, 2);
-                let mut pieces = vec![name(Look::Bold, 2), severity(2), comma(subject, exploited.is_some())];
+                let mut pieces = vec![name(Look::Bold, 2), severity(2)];
+                pieces.extend(words::epss(vulnerability).map(|epss| Piece::new(epss, Look::Plain, 2)));
+                pieces.push(comma(subject, exploited.is_some()));
                 if let Some(day) = exploited {
                     pieces.extend(Piece::words(&format!("exploited since {day}"), Look::Bold, 1));
                 }
@@ -205,6 +207,10 @@ impl<'a> Teller<'a> {
             let rating = match vulnerability.score {
                 Some(score) => format!("{name} {}.{}", score / 10, score % 10),
                 None => format!("{name} unrated"),
+            };
+            let rating = match words::epss(vulnerability) {
+                Some(epss) => format!("{rating} ({epss})"),
+                None => rating,
             };
             pieces.push(Piece::new(rating, Look::Plain, 2));
         }

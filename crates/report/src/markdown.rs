@@ -106,11 +106,15 @@ fn what(report: &Report, style: &Style, block: &Block<'_>, worst: &Finding) -> S
             let exploited = if vulnerability.exploited_since.is_some() { ", exploited" } else { "" };
             let (subject, name) = (prose(&words::subject(report, worst)), prose(&vulnerability.name));
             let many = block.findings.len();
-            format!("{rule} **{subject}**: {many} known vulnerabilities, worst {name}{exploited}")
+            let epss = words::epss(vulnerability).map(|epss| format!(", {}", prose(&epss)));
+            let epss = epss.unwrap_or_default();
+            format!("{rule} **{subject}**: {many} known vulnerabilities, worst {name}{exploited}{epss}")
         }
         (Kind::Single, Some(vulnerability)) => {
             let exploited = vulnerability.exploited_since.map(|day| format!(", exploited since {day}"));
-            format!("{rule} {}{}", prose(&words::title(report, worst)), exploited.unwrap_or_default())
+            let epss = words::epss(vulnerability).map(|epss| format!(", {}", prose(&epss)));
+            let title = prose(&words::title(report, worst));
+            format!("{rule} {title}{}{}", exploited.unwrap_or_default(), epss.unwrap_or_default())
         }
         (Kind::Single | Kind::Package, _) => format!("{rule} {}", prose(&words::title(report, worst))),
     }

@@ -9,6 +9,7 @@ use std::io;
 use weighbridge_core::coverage::Gap;
 use weighbridge_core::digest::Digest;
 use weighbridge_core::finding::{Finding, Severity, Status, Subject};
+use weighbridge_core::knowledge::Epss;
 use weighbridge_core::place::{Place, Span};
 use weighbridge_core::renderer::{Renderer, Style};
 use weighbridge_core::report::{Artifact, Note, Report, Verdict};
@@ -155,6 +156,9 @@ fn result(report: &Report, finding: &Finding, index: Option<usize>, against_base
             "security-severity": severity,
             "offset": offset,
             "advisory": advisory,
+            "epss": vulnerability.and_then(|it| it.epss).map(|it| {
+                format!("{}.{:05}", it.score / Epss::ONE, it.score % Epss::ONE)
+            }),
             "paths": Tree::some(paths),
         },
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use weighbridge_core::finding::{Finding, Severity, Status, Subject};
 use weighbridge_core::graph::{NodeId, NodeKind};
+use weighbridge_core::knowledge::Vulnerability;
 use weighbridge_core::place::{Place, Span};
 use weighbridge_core::report::{Artifact, Report, Safety};
 
@@ -54,6 +55,16 @@ pub(crate) fn elapsed(time: Duration) -> String {
     } else {
         format!("{:.1} s", time.as_secs_f64())
     }
+}
+
+/// `EPSS 93%`: how likely the vulnerability is to be exploited soon, where scores were imported and name it.
+pub(crate) fn epss(vulnerability: &Vulnerability) -> Option<String> {
+    let score = vulnerability.epss?.score;
+    Some(match score {
+        ..100 => "EPSS <0.1%".to_owned(),
+        100..10_000 => format!("EPSS {}.{}%", score / 1_000, score / 100 % 10),
+        _ => format!("EPSS {}%", score / 1_000),
+    })
 }
 
 /// `path:line`, `path › inner, byte 61`, escaped.
@@ -180,16 +191,11 @@ pub(crate) fn unflagged(report: &Report) -> Vec<&Artifact> {
     own.filter(|artifact| !flagged.contains(&*artifact.place.path)).collect()
 }
 
-/// Whether the finding makes the verdict `fail`.
-pub(crate) fn fails(report: &Report, finding: &Finding) -> bool {
-    finding.status == Status::Open && finding.severity >= report.fail_on
-}
-
 /// How many findings fail, and how many more are open.
 pub(crate) fn failed_and_warned(report: &Report) -> (u64, u64) {
     let mut counts = (0u64, 0u64);
     for finding in report.findings.iter().filter(|finding| finding.status == Status::Open) {
-        let count = if fails(report, finding) { &mut counts.0 } else { &mut counts.1 };
+        let count = if report.fails(finding) { &mut counts.0 } else { &mut counts.1 };
         *count = count.saturating_add(1);
     }
     counts

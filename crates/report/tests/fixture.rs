@@ -9,7 +9,7 @@ use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::{Effect, EffectKind, Global, Origin, Target, Value};
 use weighbridge_core::finding::{Confidence, Finding, Fingerprint, Remedy, Severity, Status, Subject};
 use weighbridge_core::graph::{Component, Condition, Edge, Graph, Node, NodeId, NodeKind, Paths, Relation};
-use weighbridge_core::knowledge::{AdvisoryData, Grade, Matched, Record, Vulnerability};
+use weighbridge_core::knowledge::{AdvisoryData, Epss, Grade, Matched, Record, Vulnerability};
 use weighbridge_core::name::PackageName;
 use weighbridge_core::place::{Class, Evidence, Place, Span};
 use weighbridge_core::purl::Purl;
@@ -151,7 +151,12 @@ pub(crate) fn clean(graph: Graph) -> Report {
     Report {
         subject: vec![".".into()],
         today: day("2026-08-01"),
-        advisories: AdvisoryData { as_of: day("2026-07-23"), records: 24_118, source: "embedded".into() },
+        advisories: AdvisoryData {
+            as_of: day("2026-07-23"),
+            records: 24_118,
+            source: "embedded".into(),
+            imported: Vec::new(),
+        },
         tables: "2026-07-20.1",
         totals: Totals {
             packages: 214,
@@ -179,6 +184,7 @@ pub(crate) fn clean(graph: Graph) -> Report {
         },
         notes: Vec::new(),
         fail_on: Severity::High,
+        fail_on_epss: None,
         verdict: Verdict::Pass,
     }
 }
@@ -242,6 +248,7 @@ pub(crate) fn vulnerability(
         severity: Some(severity),
         score: Some(score),
         exploited_since: exploited.then(|| day("2023-09-13")),
+        epss: exploited.then(|| Epss { score: 93_567, percentile: 99_812, as_of: day("2026-07-31") }),
         malicious: false,
         weaknesses: vec!["CWE-787".into()],
         fixed: Some(fixed.to_owned()),

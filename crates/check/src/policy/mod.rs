@@ -30,6 +30,8 @@ const SOON_DAYS: i32 = 14;
 pub struct Policy {
     /// The severity from which an open finding fails the policy.
     pub fail_on: Severity,
+    /// The probability of exploitation from which an open finding fails whatever its severity, in hundred-thousandths.
+    pub fail_on_epss: Option<u32>,
     /// Findings that do not count.
     pub ignores: Vec<Ignore>,
     /// What VEX documents say of vulnerabilities, in the order in which the user named them.
@@ -44,6 +46,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             fail_on: Severity::High,
+            fail_on_epss: None,
             ignores: Vec::new(),
             vex: Vec::new(),
             baseline: None,
@@ -55,7 +58,8 @@ impl Default for Policy {
 /// The findings as the policy sees them, and what follows.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Decision {
-    /// All findings with their status, worst first: by severity, then rule, then subject.
+    /// All findings with their status, worst first: by severity, then how likely they are to be exploited, then rule,
+    /// then subject.
     pub findings: Vec<Finding>,
     /// What else there is to say.
     pub notes: Vec<Note>,
@@ -79,6 +83,7 @@ impl Policy {
         }
         findings.sort_by(|one, other| {
             (other.severity.cmp(&one.severity))
+                .then_with(|| likelihood(other).cmp(&likelihood(one)))
                 .then_with(|| one.rule.id.cmp(other.rule.id))
                 .then_with(|| one.subject.cmp(&other.subject))
                 .then_with(|| one.title.cmp(&other.title))
@@ -86,7 +91,9 @@ impl Policy {
                 .then_with(|| one.fingerprint.cmp(&other.fingerprint))
         });
         let aged = self.aged(advisories, today);
-        let fails = |finding: &Finding| finding.status == Status::Open && finding.severity >= self.fail_on;
+        let fails = |finding: &Finding| {
+            finding.status == Status::Open && finding.reaches(self.fail_on, self.fail_on_epss)
+        };
         let verdict = if findings.iter().any(fails) {
             Verdict::Fail
         } else if !coverage.unread.is_empty() || aged.is_some() {
@@ -131,6 +138,11 @@ impl Policy {
             location: None,
         })
     }
+}
+
+/// How likely it is to be exploited, where scores were imported.
+fn likelihood(finding: &Finding) -> Option<u32> {
+    finding.vulnerability.as_ref()?.epss.map(|it| it.score)
 }
 
 /// What to say about an ignore, if anything.

@@ -12,6 +12,7 @@ use toml::de::{DeString, DeTable, DeValue};
 use weighbridge_core::date::Date;
 use weighbridge_core::digest::Digest;
 use weighbridge_core::finding::Severity;
+use weighbridge_core::knowledge::Epss;
 use weighbridge_core::limits::Limits;
 use weighbridge_core::name::PackageName;
 use weighbridge_core::renderer::Show;
@@ -24,6 +25,8 @@ use super::nearest::nearest;
 pub struct Settings {
     /// `fail-on`: the severity from which an open finding fails.
     pub fail_on: Option<Severity>,
+    /// `fail-on-epss`: the probability of exploitation from which an open finding fails, in hundred-thousandths.
+    pub fail_on_epss: Option<u32>,
     /// `[[ignore]]`: findings that do not count.
     pub ignores: Vec<Ignore>,
     /// `exclude`: glob patterns of paths below the target that are not looked at.
@@ -89,8 +92,18 @@ pub fn parse_pyproject(text: &str, file: &str) -> Result<Option<Settings>, Confi
     reader.settings(reader.table("tool.weighbridge", section)?).map(Some)
 }
 
-const KEYS: [&str; 9] =
-    ["baseline", "exclude", "fail-on", "ignore", "limits", "max-age-days", "offline", "show", "vex"];
+const KEYS: [&str; 10] = [
+    "baseline",
+    "exclude",
+    "fail-on",
+    "fail-on-epss",
+    "ignore",
+    "limits",
+    "max-age-days",
+    "offline",
+    "show",
+    "vex",
+];
 
 const IGNORE_KEYS: [&str; 9] =
     ["digest", "finding", "package", "path", "permanent", "reason", "rule", "since", "until"];
@@ -135,6 +148,7 @@ impl<'a> Reader<'a> {
                 "baseline" => settings.baseline = Some(self.text_of("baseline", value)?.to_owned()),
                 "exclude" => settings.exclude = self.excluded(value)?,
                 "fail-on" => settings.fail_on = Some(self.severity(value)?),
+                "fail-on-epss" => settings.fail_on_epss = Some(self.probability(value)?),
                 "ignore" => settings.ignores = self.ignores(value)?,
                 "limits" => settings.limits = self.limits(value)?,
                 "max-age-days" => {
@@ -170,6 +184,13 @@ impl<'a> Reader<'a> {
             let message = format!("`{text}` is not one of `low`, `medium`, `high` and `critical`");
             self.error(value.span(), message, hint)
         })
+    }
+
+    fn probability(&self, value: &Value<'_>) -> Result<u32, ConfigError> {
+        let number = value.get_ref();
+        let text = number.as_float().map(|it| it.as_str()).or(number.as_integer().map(|it| it.as_str()));
+        text.and_then(Epss::probability)
+            .ok_or_else(|| self.error(value.span(), "`fail-on-epss` must be a number from 0 to 1", None))
     }
 
     fn show(&self, value: &Value<'_>) -> Result<Show, ConfigError> {

@@ -4,7 +4,7 @@ use weighbridge_core::coverage::{Gap, Unread};
 use weighbridge_core::digest::Digest;
 use weighbridge_core::finding::{Confidence, Subject};
 use weighbridge_core::graph::{NodeId, Paths};
-use weighbridge_core::knowledge::{Grade, Matched, Record, Vulnerability};
+use weighbridge_core::knowledge::{Epss, Grade, Matched, Record, Vulnerability};
 use weighbridge_core::name::PackageName;
 use weighbridge_core::place::Place;
 use weighbridge_core::purl::Purl;
@@ -61,6 +61,7 @@ fn vulnerable() -> Finding {
         severity: Some(Severity::Critical),
         score: Some(96),
         exploited_since: None,
+        epss: None,
         malicious: false,
         weaknesses: Vec::new(),
         fixed: None,
@@ -86,7 +87,12 @@ fn artifacts() -> Vec<Artifact> {
 }
 
 fn decide(policy: &Policy, findings: Vec<Finding>) -> Decision {
-    let advisories = AdvisoryData { as_of: day("2026-07-23"), records: 1, source: "embedded".into() };
+    let advisories = AdvisoryData {
+        as_of: day("2026-07-23"),
+        records: 1,
+        source: "embedded".into(),
+        imported: Vec::new(),
+    };
     policy.decide(findings, &artifacts(), &Coverage::default(), &advisories, day("2026-08-01"))
 }
 
@@ -193,7 +199,12 @@ fn the_worst_comes_first() {
 
 #[test]
 fn what_could_not_be_looked_at_is_no_pass() {
-    let fresh = AdvisoryData { as_of: day("2026-07-23"), records: 1, source: "embedded".into() };
+    let fresh = AdvisoryData {
+        as_of: day("2026-07-23"),
+        records: 1,
+        source: "embedded".into(),
+        imported: Vec::new(),
+    };
     let gap = Coverage {
         unread: vec![Gap { place: Place::file("a"), span: None, reason: Unread::Encrypted }],
         ..Coverage::default()
@@ -213,10 +224,11 @@ fn what_could_not_be_looked_at_is_no_pass() {
 
 #[test]
 fn a_configuration_is_read() {
-    let text = "fail-on = 'medium'\nexclude = ['data/**', 'vendor/']\nbaseline = 'base.json'\nmax-age-days = 30\n\
+    let text = "fail-on = 'medium'\nfail-on-epss = 0.25\nexclude = ['data/**', 'vendor/']\nbaseline = 'base.json'\nmax-age-days = 30\n\
                 show = 'all'\noffline = true\nvex = ['a.json']\n[limits]\ndepth = 4\nunpacked-bytes = 1_000\n";
     let expected = Settings {
         fail_on: Some(Severity::Medium),
+        fail_on_epss: Some(25_000),
         ignores: Vec::new(),
         exclude: vec!["data/**".into(), "vendor".into()],
         baseline: Some("base.json".into()),
@@ -254,7 +266,7 @@ fn errors_point_at_the_line_and_show_the_way_out() {
         "colour = 1\n",
         file,
         "weighbridge.toml:1: there is no setting `colour`\nhint: there are `baseline`, `exclude`, `fail-on`, \
-         `ignore`, `limits`, `max-age-days`, `offline`, `show`, `vex`",
+         `fail-on-epss`, `ignore`, `limits`, `max-age-days`, `offline`, `show`, `vex`",
     );
     check_error(
         "[tool.weighbridge]\noffline = true\n",
@@ -501,4 +513,36 @@ fn what_is_no_vex_document_is_refused_whole() {
     ] {
         assert_eq!(vex_from_json(document, "a").unwrap_err().to_string(), expected);
     }
+}
+
+#[test]
+fn what_is_likely_to_be_exploited_goes_first_and_can_fail() {
+    let likely = |score: Option<u32>, name: &str| {
+        let mut finding = vulnerable();
+        finding.severity = Severity::Medium;
+        finding.title = name.to_owned();
+        let as_of = day("2026-07-23");
+        let vulnerability = finding.vulnerability.as_mut().unwrap();
+        vulnerability.epss = score.map(|score| Epss { score, percentile: score, as_of });
+        finding
+    };
+    let findings = || vec![likely(None, "a"), likely(Some(10), "b"), likely(Some(50_000), "c")];
+    let plain = decide(&Policy::default(), findings());
+    let titles: Vec<&str> = plain.findings.iter().map(|finding| finding.title.as_str()).collect();
+    assert_eq!((titles, plain.verdict), (vec!["c", "b", "a"], Verdict::Pass));
+    for (least, verdict) in [(50_000, Verdict::Fail), (50_001, Verdict::Pass), (0, Verdict::Fail)] {
+        let policy = Policy { fail_on_epss: Some(least), ..Policy::default() };
+        assert_eq!(decide(&policy, findings()).verdict, verdict, "{least}");
+    }
+    // What nobody scored is not likely.
+    let policy = Policy { fail_on_epss: Some(0), ..Policy::default() };
+    assert_eq!(decide(&policy, vec![likely(None, "a")]).verdict, Verdict::Pass);
+    for text in ["fail-on-epss = 'half'", "fail-on-epss = 1.5", "fail-on-epss = -1", "fail-on-epss = nan"] {
+        check_error(
+            text,
+            "weighbridge.toml",
+            "weighbridge.toml:1: `fail-on-epss` must be a number from 0 to 1",
+        );
+    }
+    assert_eq!(parse("fail-on-epss = 1", "weighbridge.toml").unwrap().fail_on_epss, Some(100_000));
 }

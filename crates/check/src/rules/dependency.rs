@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use weighbridge_core::fact::Origin;
 use weighbridge_core::finding::{Confidence, Finding, Fingerprint, Severity, Status, Subject};
 use weighbridge_core::graph::{Component, Edge, Graph, NodeId, Relation};
+use weighbridge_core::knowledge::Epss;
 use weighbridge_core::place::{Class, Evidence, Place, Span};
 use weighbridge_core::rule::Rule;
 use weighbridge_core::world::World;
@@ -130,4 +131,15 @@ pub(super) fn at_least(severity: Severity, least: Severity) -> Severity {
 /// Whether the path lies below the folder; everything lies below the empty one.
 pub(super) fn is_below(path: &str, folder: &str) -> bool {
     folder.is_empty() || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// How likely it is to be exploited soon, in a sentence.
+pub(super) fn likelihood(epss: &Epss) -> String {
+    let percent = |of: u32| format!("{}.{:02}%", of / 1_000, of / 10 % 100);
+    format!(
+        "EPSS {}: the chance that it is exploited within 30 days, above that of {} of all vulnerabilities ({})",
+        percent(epss.score),
+        percent(epss.percentile),
+        epss.as_of
+    )
 }

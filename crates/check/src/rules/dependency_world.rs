@@ -173,6 +173,7 @@ impl Built {
             severity: None,
             score: None,
             exploited_since: None,
+            epss: None,
             malicious: false,
             weaknesses: vec![],
             fixed: None,

@@ -9,7 +9,7 @@ use weighbridge_core::knowledge::{Grade, Match, Vulnerability};
 use weighbridge_core::rule::Rule;
 use weighbridge_core::world::{Check, World};
 
-use super::dependency::{Incoming, about_node, at_least, identity, location};
+use super::dependency::{Incoming, about_node, at_least, identity, likelihood, location};
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -155,6 +155,7 @@ fn details(
     if let Some(since) = vulnerability.exploited_since {
         details.push(format!("known to be exploited since {since} (CISA KEV)"));
     }
+    details.extend(vulnerability.epss.as_ref().map(likelihood));
     details.push(match grade {
         Grade::Stated => "by the advisories of the distribution or ecosystem that built it".to_owned(),
         Grade::Exact => "affected versions as the maintainers state them".to_owned(),

@@ -6,10 +6,9 @@ use weighbridge_advisory::Index;
 use weighbridge_check::safety;
 use weighbridge_core::date::Date;
 use weighbridge_net::feed::atomic::replace_file;
-use weighbridge_net::feed::store;
 
-use super::{end_on_interrupt, update};
-use crate::advisories::{self, Fetched};
+use super::{end_on_interrupt, import, update};
+use crate::advisories::{self, Fetched, Kept};
 use crate::args::{Db, Global};
 use crate::errors::Failure;
 use crate::exit::Exit;
@@ -33,38 +32,14 @@ pub(super) fn run(global: &Global, db: &Db, setup: &Setup, printer: &Printer) ->
             printer.say(&format!("wrote the advisories of {}", advisories.index.about().as_of));
             Ok(Exit::Pass)
         }
-        Db::Import { file, force } => {
-            let bytes = store::read_file(file)?
-                .ok_or_else(|| Failure::usage(format!("`{}` does not exist", file.display())))?;
-            let index = Index::from_bytes(&bytes).map_err(|error| Failure::from((file.as_path(), error)))?;
-            let guard = advisories::store(setup).ok_or_else(update::no_place)?.lock()?;
-            let present = advisories::load(setup, printer)?;
-            if !force && index.about().as_of < present.index.about().as_of {
-                return Err(update::implausible(format!(
-                    "the advisories in `{}` are of {}, older than those of {} that are in use",
-                    file.display(),
-                    index.about().as_of,
-                    present.index.about().as_of
-                )));
-            }
-            if !force && index.advisories().len() < present.index.advisories().len() / 2 {
-                return Err(update::implausible(format!(
-                    "`{}` holds {} records where there are {} in use",
-                    file.display(),
-                    index.advisories().len(),
-                    present.index.advisories().len()
-                )));
-            }
-            guard.replace(&bytes)?;
-            printer.say(&format!("took over the advisories of {}", index.about().as_of));
-            Ok(Exit::Pass)
-        }
+        Db::Import(options) => import::run(options, &context, setup, printer),
     }
 }
 
 fn status(today: Date, setup: &Setup, printer: &Printer) -> Result<Exit, Failure> {
     let embedded = advisories::embedded()?;
     let fetched = advisories::fetched(setup);
+    let imports = advisories::imports(setup)?;
     let fetched_used =
         matches!(&fetched, Fetched::Valid(_, index) if index.about().as_of >= embedded.about().as_of);
     printer.out(|out| {
@@ -82,20 +57,35 @@ fn status(today: Date, setup: &Setup, printer: &Printer) -> Result<Exit, Failure
             )?,
             Fetched::Unreadable(error) => writeln!(out, "fetched   {error}")?,
         }
+        for (name, import) in &imports {
+            match import {
+                Ok(Kept { as_of, holds, sources }) => {
+                    writeln!(out, "imported  {name} of {as_of}, {}, {holds}", age(*as_of, today))?;
+                    for source in sources {
+                        writeln!(out, "          {}", crate::printer::printable(source))?;
+                    }
+                }
+                Err(error) => writeln!(out, "imported  {name} cannot be used: {error}")?,
+            }
+        }
         writeln!(out, "tables    {}, inside the program: what models may name", safety::version())?;
         Ok(())
     })?;
-    let sound = matches!(fetched, Fetched::None | Fetched::Valid(..));
+    let sound = matches!(fetched, Fetched::None | Fetched::Valid(..))
+        && imports.iter().all(|(_, import)| import.is_ok());
     Ok(if sound { Exit::Pass } else { Exit::Incomplete })
 }
 
 fn line(out: &mut dyn Write, label: &str, index: &Index, today: Date, used: bool) -> std::io::Result<()> {
     let about = index.about();
-    let days = i64::from(today.days()) - i64::from(about.as_of.days());
-    let age = match days {
-        1 => "1 day old".to_owned(),
-        days => format!("{} days old", days.max(0)),
-    };
+    let age = age(about.as_of, today);
     let mark = if used { "  in use" } else { "" };
     writeln!(out, "{label:<8}  of {}, {age}, {} records{mark}", about.as_of, index.advisories().len())
+}
+
+fn age(as_of: Date, today: Date) -> String {
+    match i64::from(today.days()) - i64::from(as_of.days()) {
+        1 => "1 day old".to_owned(),
+        days => format!("{} days old", days.max(0)),
+    }
 }

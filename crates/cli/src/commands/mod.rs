@@ -3,6 +3,7 @@
 mod db;
 mod explain;
 mod fix;
+mod import;
 mod rules;
 mod scan;
 mod shell;

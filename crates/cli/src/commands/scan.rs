@@ -1,10 +1,12 @@
 //! `weighbridge scan`: weigh, tell, and end as the policy says.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
 use weighbridge_core::cache::Cache;
 use weighbridge_core::context::Context;
+use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::renderer::Style;
 use weighbridge_core::report::Report;
 use weighbridge_engine::flow::{self, Request};
@@ -13,7 +15,7 @@ use weighbridge_net::index::Client;
 use weighbridge_read::READERS;
 
 use super::end_on_interrupt;
-use crate::advisories::{self, Advisories};
+use crate::advisories;
 use crate::args::{Global, Scan};
 use crate::errors::Failure;
 use crate::exit::Exit;
@@ -52,12 +54,12 @@ pub(super) fn weigh(
     setup: &Setup,
     printer: &Printer,
 ) -> Result<Report, Failure> {
-    let Advisories { index, source } = advisories::load(setup, printer)?;
+    let owned = advisories::load_all(setup, printer)?;
     printer.detail(&match &weigh.config {
         Some(path) => format!("configuration: `{}`", path.display()),
         None => "configuration: none".to_owned(),
     });
-    printer.detail(&format!("advisories: {source}, of {}", index.about().as_of));
+    printer.detail(&format!("advisories: {}, of {}", owned.source, owned.index.about().as_of));
     printer.detail(&format!("threads: {}", weigh.jobs));
     let request = Request {
         targets: &weigh.targets,
@@ -71,7 +73,8 @@ pub(super) fn weigh(
         weigh.digests.as_ref().map(|path| (path, Arc::new(Digests::open(path, setup.clock, setup.now))));
     let cache = digests.as_ref().map(|(_, digests)| Arc::clone(digests) as Arc<dyn Cache>);
     let context = Context { cache, ..weigh.context.clone() };
-    let report = flow::scan_asking(&request, &index, &source, packages, &context, &bar)?;
+    let others = |wanted: &BTreeSet<Ecosystem>| advisories::load_others(wanted, setup, printer);
+    let report = flow::scan_knowing(&request, &owned.knowledge(&others), packages, &context, &bar)?;
     if let Some((path, digests)) = digests
         && let Err(error) = digests.save(path)
     {

@@ -36,10 +36,13 @@ const ECOSYSTEM: &str = "PyPI";
 const MOST_BYTES: u64 = 2 << 30;
 
 /// Largest record, in bytes; the largest known has less than 1 MiB.
-const MOST_RECORD: u64 = 16 << 20;
+pub(super) const MOST_RECORD: u64 = 16 << 20;
 
 /// Largest number of records.
-const MOST_RECORDS: u64 = 2_000_000;
+pub(super) const MOST_RECORDS: u64 = 2_000_000;
+
+/// Most bytes that all records may hold together; ten times all that is known about the largest ecosystem.
+const MOST_HELD: u64 = 1 << 30;
 
 /// Runs the command.
 pub(super) fn run(
@@ -130,7 +133,11 @@ fn fetch(
 }
 
 /// Gives every record in the archive to the builder, and tells what is wrong with the archive.
-fn read_records(zip: File, builder: &mut Builder, context: &Context) -> Result<Vec<String>, Failure> {
+pub(super) fn read_records(
+    zip: File,
+    builder: &mut Builder,
+    context: &Context,
+) -> Result<Vec<String>, Failure> {
     let unreadable = |why: &dyn std::fmt::Display| implausible(format!("the archive cannot be read: {why}"));
     let size = zip.metadata().map_err(|error| unreadable(&error))?.len();
     let limits = Limits { entries: MOST_RECORDS, ..Limits::default() };
@@ -152,11 +159,22 @@ fn read_records(zip: File, builder: &mut Builder, context: &Context) -> Result<V
             continue;
         }
         match record(&input, &child.body) {
-            Ok(json) => builder.add_osv(&child.step, &json),
+            Ok(json) => {
+                builder.add_osv(&child.step, &json);
+                bounded(builder)?;
+            }
             Err(why) => unsound.push(format!("`{}`: {why}", child.step)),
         }
     }
     Ok(unsound)
+}
+
+/// Stops before records take all memory.
+pub(super) fn bounded(builder: &Builder) -> Result<(), Failure> {
+    if builder.held() > MOST_HELD {
+        return Err(implausible(format!("the records hold more than {MOST_HELD} bytes")));
+    }
+    Ok(())
 }
 
 /// The bytes of a record.
@@ -189,8 +207,7 @@ fn record(input: &Input, body: &Body) -> Result<Vec<u8>, String> {
 /// vulnerabilities.
 fn plausible(builder: &Builder, present: &Index, today: Date, force: bool) -> Result<Date, Failure> {
     let (records, broken) = (builder.len(), builder.broken().len());
-    // The newest change among the records; a record that claims to come from the future proves nothing.
-    let Some(as_of) = builder.newest().map(|newest| newest.min(today)).filter(|_| records > 0) else {
+    let Some(as_of) = builder.newest(today).filter(|_| records > 0) else {
         return Err(Failure::new(Exit::Incomplete, "the archive holds no record that can be used")
             .hint("the advisories that were there before are still in use")
             .hint("look at `--from`"));

@@ -1,4 +1,4 @@
-//! The folder in which the fetched advisories are kept: one snapshot, replaced as a whole.
+//! The folder in which fetched and imported advisories are kept: one snapshot each, replaced as a whole.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -40,6 +40,16 @@ pub struct Guard {
 /// Most bytes of a snapshot that are read; a hundred times what there is today.
 const MOST_BYTES: u64 = 256 << 20;
 
+/// How the files of imports are called: these around the name.
+const IMPORTED: &str = "imported-";
+const SNAPSHOT: &str = ".snapshot";
+
+/// The file of an import; characters that a name should not have are left out, so that it stays in the folder.
+fn file_name(name: &str) -> String {
+    let plain: String = name.chars().filter(|it| it.is_ascii_alphanumeric() || *it == '-').collect();
+    format!("{IMPORTED}{plain}{SNAPSHOT}")
+}
+
 impl Store {
     /// The store below a cache folder. Nothing is made before something is to be kept.
     pub fn new(cache: &Path) -> Self {
@@ -57,6 +67,40 @@ impl Store {
     /// [`StoreError::File`].
     pub fn read(&self) -> Result<Option<Vec<u8>>, StoreError> {
         read_file(&self.snapshot())
+    }
+
+    /// Where what was imported under this name is kept, whether there is any or not.
+    pub fn imported_path(&self, name: &str) -> PathBuf {
+        self.folder.join(file_name(name))
+    }
+
+    /// The bytes of what was imported under this name, if anything was.
+    ///
+    /// # Errors
+    /// [`StoreError::File`].
+    pub fn imported(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        read_file(&self.imported_path(name))
+    }
+
+    /// The names under which something was imported, sorted.
+    ///
+    /// # Errors
+    /// [`StoreError::File`].
+    pub fn imported_names(&self) -> Result<Vec<String>, StoreError> {
+        let failed = |source| StoreError::File { verb: "read", path: self.folder.clone(), source };
+        let entries = match fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(failed(error)),
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(failed)?.file_name();
+            let name = name.to_str().and_then(|it| it.strip_prefix(IMPORTED)?.strip_suffix(SNAPSHOT));
+            names.extend(name.map(str::to_owned));
+        }
+        names.sort();
+        Ok(names)
     }
 
     /// Takes the right to change the store, which one process at a time can have.
@@ -103,6 +147,20 @@ impl Guard {
         })
     }
 
+    /// Keeps this under the name of an import, in place of what was kept there.
+    ///
+    /// # Errors
+    /// [`StoreError::File`]; what was there before is then still there.
+    pub fn keep_imported(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        self.sweep();
+        let path = self.folder.join(file_name(name));
+        replace_file(&path, |out| out.write_all(bytes)).map_err(|source| StoreError::File {
+            verb: "write",
+            path,
+            source,
+        })
+    }
+
     /// Removes what a killed update may have left behind; nobody else writes here while we hold the lock.
     fn sweep(&self) {
         for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
@@ -133,6 +191,21 @@ pub fn read_file(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn imports_are_kept_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::new(folder.path());
+        assert_eq!(store.imported_names().unwrap(), [""; 0]);
+        assert_eq!(store.imported("epss").unwrap(), None);
+        let guard = store.lock().unwrap();
+        guard.keep_imported("epss", b"one").unwrap();
+        guard.keep_imported("../deb-debian", b"two").unwrap();
+        guard.keep_imported("epss", b"three").unwrap();
+        guard.replace(b"the fetched ones").unwrap();
+        assert_eq!(store.imported_names().unwrap(), ["deb-debian", "epss"]);
+        assert_eq!(store.imported("epss").unwrap().as_deref(), Some(&b"three"[..]));
+    }
 
     #[test]
     fn one_process_at_a_time_changes_a_store() {

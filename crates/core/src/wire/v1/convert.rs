@@ -8,7 +8,7 @@ use crate::digest::Digest;
 use crate::fact::{Origin, Target};
 use crate::finding::{Confidence, Finding, Remedy, Severity, Status, Subject};
 use crate::graph::{self, Graph, NodeId, NodeKind, Paths, Relation, Routes};
-use crate::knowledge::{Matched, Vulnerability};
+use crate::knowledge::{Epss, Imported, Matched, Vulnerability};
 use crate::place::{Evidence, Place, Span};
 use crate::report::{Artifact, JudgedEffect, Report, Safety, Verdict};
 
@@ -27,11 +27,13 @@ impl From<&Report> for super::Report {
             verdict: verdict(report.verdict),
             exit_code: report.verdict.exit_code(),
             fail_on: severity(report.fail_on),
+            fail_on_epss: report.fail_on_epss.map(part),
             as_of: super::AsOf {
                 today: report.today.to_string(),
                 advisories: report.advisories.as_of.to_string(),
                 source: report.advisories.source.clone(),
                 records: report.advisories.records,
+                imported: report.advisories.imported.iter().map(imported).collect(),
                 tables: report.tables.to_owned(),
             },
             artifacts: report.artifacts.iter().map(artifact).collect(),
@@ -54,6 +56,15 @@ impl From<&Report> for super::Report {
             totals: totals(report),
         }
     }
+}
+
+fn imported(data: &Imported) -> super::Imported {
+    super::Imported { name: data.name.clone(), as_of: data.as_of.to_string(), records: data.records }
+}
+
+/// Hundred-thousandths as a part of one.
+fn part(of: u32) -> f64 {
+    f64::from(of) / f64::from(Epss::ONE)
 }
 
 fn verdict(verdict: Verdict) -> super::Verdict {
@@ -302,6 +313,11 @@ fn advisory(vulnerability: &Vulnerability) -> super::Advisory {
         score: vulnerability.score.map(|tenths| f64::from(tenths) / 10.0),
         severity: vulnerability.severity.map(severity),
         exploited_since: vulnerability.exploited_since.as_ref().map(Date::to_string),
+        epss: vulnerability.epss.map(|it| super::Epss {
+            score: part(it.score),
+            percentile: part(it.percentile),
+            date: it.as_of.to_string(),
+        }),
         malicious: vulnerability.malicious,
         cwes: vulnerability.weaknesses.clone(),
         fixed: vulnerability.fixed.clone(),

@@ -51,6 +51,9 @@ pub struct Report {
     pub exit_code: u8,
     /// The severity from which an open finding makes the verdict `fail`.
     pub fail_on: Severity,
+    /// The probability of exploitation (EPSS) from which an open finding makes the verdict `fail` whatever its severity,
+    /// 0.0 to 1.0; `null` where the policy names none.
+    pub fail_on_epss: Option<f64>,
     /// What was known on which day.
     pub as_of: AsOf,
     /// Model files and what loading each would do, sorted by path.
@@ -116,6 +119,26 @@ pub enum Confidence {
     High,
 }
 
+/// Data that the user has imported (`weighbridge db import`).
+pub struct Imported {
+    /// Which they are: `epss`, `exploited`, or an ecosystem, with its distribution (`deb-debian`).
+    pub name: String,
+    /// The day up to which they reach (`YYYY-MM-DD`).
+    pub as_of: String,
+    /// Records or scores.
+    pub records: u64,
+}
+
+/// How likely a vulnerability is to be exploited within 30 days (EPSS of FIRST).
+pub struct Epss {
+    /// The probability, 0.0 to 1.0.
+    pub score: f64,
+    /// Which part of all vulnerabilities has this score or a lower one, 0.0 to 1.0.
+    pub percentile: f64,
+    /// The day of the scores (`YYYY-MM-DD`).
+    pub date: String,
+}
+
 /// What was known on which day.
 pub struct AsOf {
     /// The day of the report (`YYYY-MM-DD`); ignores expire and advisories age by it.
@@ -126,6 +149,8 @@ pub struct AsOf {
     pub source: String,
     /// How many advisory records can match.
     pub records: u64,
+    /// What was imported beside them and used.
+    pub imported: Vec<Imported>,
     /// The version of the tables by which model files are judged: the day on which they last changed, and which state of
     /// that day (`YYYY-MM-DD.N`).
     pub tables: String,
@@ -401,6 +426,8 @@ pub struct Advisory {
     pub severity: Option<Severity>,
     /// The day on which CISA listed it as known to be exploited.
     pub exploited_since: Option<String>,
+    /// How likely it is to be exploited soon; `null` where no scores were imported or none names it.
+    pub epss: Option<Epss>,
     /// The package itself is an attack.
     pub malicious: bool,
     /// Weaknesses, such as `CWE-79`, sorted.
