@@ -69,9 +69,9 @@ pub(super) fn run(
         let part = if import.partial { ", a part" } else { "" };
         let digest = digest(file, 0)?;
         taker.source = format!("{}, SHA-256 {digest}, imported {}{part}", printable(&name), context.today);
-        let before = (taker.builder.len(), taker.builder.broken().len());
+        let before = taker.builder.held();
         taker.take(file, 0)?;
-        if (taker.builder.len(), taker.builder.broken().len()) != before {
+        if taker.builder.held() != before {
             taker.sources.push(taker.source.clone());
         }
     }
