@@ -9,7 +9,7 @@ use weighbridge_advisory::{Index, SnapshotError};
 use weighbridge_core::date::Date;
 use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::knowledge::Imported;
-use weighbridge_engine::enrich::Knowledge;
+use weighbridge_engine::enrich::{Knowledge, Others};
 use weighbridge_net::feed::{Store, StoreError};
 
 use crate::errors::Failure;
@@ -110,10 +110,7 @@ pub(crate) struct Owned {
 
 impl Owned {
     /// All of it; `others` gives what was imported about other ecosystems.
-    pub(crate) fn knowledge<'a>(
-        &'a self,
-        others: &'a dyn Fn(&BTreeSet<Ecosystem>) -> Vec<(Imported, Index)>,
-    ) -> Knowledge<'a> {
+    pub(crate) fn knowledge<'a>(&'a self, others: &'a Others<'a>) -> Knowledge<'a> {
         Knowledge {
             python: &self.index,
             source: &self.source,
@@ -222,8 +219,11 @@ pub(crate) struct Kept {
     pub(crate) sources: Vec<String>,
 }
 
+/// The name of an import, and what there is to say of it.
+pub(crate) type Import = (String, Result<Kept, String>);
+
 /// Everything that was imported, by name; why where it cannot be used.
-pub(crate) fn imports(setup: &Setup) -> Result<Vec<(String, Result<Kept, String>)>, Failure> {
+pub(crate) fn imports(setup: &Setup) -> Result<Vec<Import>, Failure> {
     let Some(store) = store(setup) else { return Ok(Vec::new()) };
     let kept = |name: &String| -> Result<Kept, String> {
         let bytes = store.imported(name).map_err(|error| error.to_string())?.unwrap_or_default();

@@ -26,6 +26,9 @@ pub struct Known {
     pub unasked: Vec<Gap>,
 }
 
+/// Gives what was imported about packages of these ecosystems.
+pub type Others<'a> = dyn Fn(&BTreeSet<Ecosystem>) -> Vec<(Imported, Index)> + 'a;
+
 /// Everything that components are held against.
 pub struct Knowledge<'a> {
     /// Advisories about packages of Python.
@@ -34,7 +37,7 @@ pub struct Knowledge<'a> {
     pub source: &'a str,
     /// Advisories about packages of other ecosystems beside those inside the program. They are only asked for where the graph
     /// has packages of these ecosystems.
-    pub others: &'a dyn Fn(&BTreeSet<Ecosystem>) -> Vec<(Imported, Index)>,
+    pub others: &'a Others<'a>,
     /// A catalogue of exploited vulnerabilities beside the one inside the program.
     pub exploited: Option<&'a Index>,
     /// How likely vulnerabilities are to be exploited.
