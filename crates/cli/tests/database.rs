@@ -378,10 +378,12 @@ fn an_import_that_cannot_be_changes_nothing() {
     world.run("db import good.zip").ends(0);
     let status = world.run("db status").ends(0).out;
     let good = archive(8, "2026-08-02");
+    let lines: String = (0..1000).map(|at| format!("{{\"id\":\"A-{at}\",\"affected\":[]}}\n")).collect();
+    let packed = gzip(lines.as_bytes());
     world.write("cut.zip", &good[..good.len() / 2]);
     world.write("few.zip", archive(3, "2026-08-02")).write("old.zip", archive(8, "2026-07-01"));
     world.write("words.txt", "not a record").write("empty.json", "").write("array.json", "[]");
-    world.write("broken.jsonl", "{\"id\": \n{\n").write("cut.json.gz", &gzip(&[b' '; 9000])[..20]);
+    world.write("broken.jsonl", "{\"id\": \n{\n").write("cut.json.gz", &packed[..packed.len() / 2]);
     world.write("cut.zst", b"\x28\xb5\x2f\xfd\x00");
     world.write("bomb.json.gz", gzip(&[b"{".as_slice(), &vec![b' '; 70 << 20]].concat()));
     world.write("deep.json", "[".repeat(100_000)).write("deeper.json", "{\"a\":".repeat(100_000));

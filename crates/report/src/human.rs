@@ -177,7 +177,9 @@ impl<'a> Teller<'a> {
             (Kind::Single, Some(vulnerability)) if !vulnerability.malicious => {
                 let subject = Piece::new(words::subject(self.report, worst), Look::Plain, 2);
                 let mut pieces = vec![name(Look::Bold, 2), severity(2)];
-                pieces.extend(words::epss(vulnerability).map(|epss| Piece::new(epss, Look::Plain, 2)));
+                // What is exploited already need not be foretold.
+                let epss = words::epss(vulnerability).filter(|_| exploited.is_none());
+                pieces.extend(epss.map(|epss| Piece::new(epss, Look::Plain, 2)));
                 pieces.push(comma(subject, exploited.is_some()));
                 if let Some(day) = exploited {
                     pieces.extend(Piece::words(&format!("exploited since {day}"), Look::Bold, 1));
