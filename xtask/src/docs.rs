@@ -1,5 +1,6 @@
 //! Pages that are generated from the tables of the code. `cargo xtask docs` writes them; a test compares them.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -53,6 +54,7 @@ fn pages() -> anyhow::Result<Vec<Page>> {
         ("docs/rules/README.md".to_owned(), rule_index()?),
         ("docs/formats.md".to_owned(), formats()?),
         ("docs/environment.md".to_owned(), environment()?),
+        ("docs/equality-osv.md".to_owned(), equality()?),
         ("docs/native-libraries.md".to_owned(), native_libraries()?),
         ("docs/commands.md".to_owned(), commands()?),
         ("docs/weighbridge.1".to_owned(), weighbridge::man_page()),
@@ -120,6 +122,55 @@ fn formats() -> anyhow::Result<String> {
         let suffixes: Vec<String> = renderer.suffixes().iter().map(|suffix| format!("`{suffix}`")).collect();
         writeln!(page, "| `{}` | {} | {} |", renderer.id(), renderer.title(), suffixes.join(", "))?;
     }
+    Ok(page)
+}
+
+/// The environments of `crates/engine/tests/environments.rs`, and the pairs that its independent matcher found.
+static ENVIRONMENTS: [(&str, &str); 5] = [
+    ("classic-ml", include_str!("../../crates/engine/tests/environments/classic-ml.txt")),
+    ("computer-vision", include_str!("../../crates/engine/tests/environments/computer-vision.txt")),
+    ("llm-application", include_str!("../../crates/engine/tests/environments/llm-application.txt")),
+    ("serving", include_str!("../../crates/engine/tests/environments/serving.txt")),
+    ("speech", include_str!("../../crates/engine/tests/environments/speech.txt")),
+];
+static PAIRS: &str = include_str!("../../crates/engine/tests/environments/pairs.tsv");
+
+fn equality() -> anyhow::Result<String> {
+    let mut page = format!(
+        "# Equality with the advisory data\n\n{NOTE}\n\nFive environments as people had them, pinned to the last \
+         package, are installed from the package index by a test, scanned, and compared with what an independent \
+         matcher finds in the raw OSV records of the same day: a few lines of Python on top of `packaging` \
+         (`crates/engine/tests/reference_match.py`). A pair is a package with its version and the id of a record. \
+         The test fails for one pair too few and for one too many, so the columns *missed* and *invented* are zero \
+         wherever it passes; the pairs themselves stand in `crates/engine/tests/environments/pairs.tsv`, and a \
+         second test, which needs no network, compares them with what the pins alone give.\n\n\
+         | environment | what it is | packages | with advisories | pairs | missed | invented |\n\
+         |---|---|--:|--:|--:|--:|--:|\n"
+    );
+    let mut sums = [0; 3];
+    for (name, pins) in ENVIRONMENTS {
+        let what = pins.lines().next().unwrap_or_default().trim_start_matches("# ");
+        let packages = pins.lines().filter(|line| line.contains("==")).count();
+        let pairs: Vec<Vec<&str>> = PAIRS
+            .lines()
+            .map(|line| line.split('\t').collect::<Vec<&str>>())
+            .filter(|row| row.first() == Some(&name))
+            .collect();
+        let affected: BTreeSet<_> = pairs.iter().filter_map(|row| row.get(1)).collect();
+        let row = [packages, affected.len(), pairs.len()];
+        writeln!(page, "| `{name}` | {what} | {} | {} | {} | 0 | 0 |", row[0], row[1], row[2])?;
+        sums.iter_mut().zip(row).for_each(|(sum, one)| *sum += one);
+    }
+    writeln!(page, "| together | | {} | {} | {} | 0 | 0 |\n", sums[0], sums[1], sums[2])?;
+    page.push_str(
+        "Run it: `cargo test -p weighbridge-engine environments::`. It wants Python 3.11, the package index that pip \
+         uses and about 4 GB of disk; without them the tests are told as ignored, each with what is missing, except \
+         the one on the pins. `WEIGHBRIDGE_BLESS=1` writes the table anew from the raw records, never from what \
+         Weighbridge found.\n\n\
+         The same test holds the installed environments against false alarms: beyond advisories nothing above *low* \
+         is told but two things that are true: a wheel of `debugpy` whose files differ from the record inside it, \
+         and a file of `jupyter` that `jupyter-core` overwrites.\n",
+    );
     Ok(page)
 }
 

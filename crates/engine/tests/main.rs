@@ -9,6 +9,7 @@ mod child;
 mod codecs;
 mod corpus;
 mod environment;
+mod environments;
 mod follow;
 mod hostile;
 #[cfg(unix)]
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         codecs::tests(),
         corpus::tests(),
         environment::tests(),
+        environments::tests(),
         follow::tests(),
         hostile::tests(),
         #[cfg(unix)]

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Arc, OnceLock};
 
 use libtest_mimic::Trial;
 use weighbridge_advisory::Index;
@@ -14,7 +15,7 @@ use weighbridge_check::policy::Policy;
 use weighbridge_core::report::{Report, Safety};
 use weighbridge_engine::flow::{Request, scan};
 
-use crate::support::{context, test_if};
+use crate::support::{context, test_when};
 
 /// An old stack with advisories in every corner. Wheels only, and without what they ask for: quick to install.
 const OLD: &[&str] = &[
@@ -45,7 +46,7 @@ const OLD: &[&str] = &[
 ];
 
 /// What the independent matcher needs; not part of what is weighed.
-const REFERENCE: &[&str] = &["packaging==24.2", "zstandard==0.23.0"];
+pub(crate) const REFERENCE: &[&str] = &["packaging==24.2", "zstandard==0.23.0"];
 
 /// Libraries that write models.
 const WRITERS: &[&str] = &[
@@ -84,28 +85,27 @@ const MODELS: &[&str] = &[
 
 pub(crate) fn tests() -> Vec<Trial> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("real");
-    let missing = prepare(&folder).err();
-    let shared = shared_advisories();
-    let lacks_shared = shared.is_none().then(|| "no shared advisories".to_owned());
-    let for_pairs = missing.clone().or(lacks_shared);
-    let (old, old_again, models, writers) = (folder.clone(), folder.clone(), folder.clone(), folder);
+    // Made when the first of the tests runs, and not when none is asked for.
+    let made = Arc::new(OnceLock::new());
+    let real = |name: &str, run: fn(&Path)| {
+        let (folder, made) = (folder.clone(), Arc::clone(&made));
+        test_when(name, move || {
+            made.get_or_init(|| prepare(&folder)).clone()?;
+            Ok(move || run(&folder))
+        })
+    };
     vec![
-        test_if(
-            for_pairs.as_deref(),
-            "real::an_old_environment_has_exactly_the_pairs_of_the_data",
-            move || {
-                pairs(&old, &shared.unwrap_or_default());
-            },
-        ),
-        test_if(missing.as_deref(), "real::a_fresh_environment_is_not_tampered_with", move || {
-            fresh(&old_again)
-        }),
-        test_if(missing.as_deref(), "real::models_inside_packages_are_understood", move || {
-            understood(&models)
-        }),
-        test_if(missing.as_deref(), "real::what_libraries_write_is_told_from_attacks", move || {
-            written(&writers)
-        }),
+        real("real::a_fresh_environment_is_not_tampered_with", fresh),
+        real("real::models_inside_packages_are_understood", understood),
+        real("real::what_libraries_write_is_told_from_attacks", written),
+        {
+            let (folder, made) = (folder.clone(), Arc::clone(&made));
+            test_when("real::an_old_environment_has_exactly_the_pairs_of_the_data", move || {
+                let shared = shared_advisories().ok_or("no shared advisories")?;
+                made.get_or_init(|| prepare(&folder)).clone()?;
+                Ok(move || pairs(&folder, &shared))
+            })
+        },
     ]
 }
 
@@ -147,12 +147,12 @@ fn prepare(folder: &Path) -> Result<(), String> {
 }
 
 /// The shared advisories, beside the project.
-fn shared_advisories() -> Option<PathBuf> {
+pub(crate) fn shared_advisories() -> Option<PathBuf> {
     let folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
     folders.map(|folder| folder.join("shared/advisories/pypi-osv.jsonl.zst")).find(|path| path.exists())
 }
 
-fn weigh(target: String) -> Report {
+pub(crate) fn weigh(target: String) -> Report {
     let policy = Policy::default();
     let request = Request {
         targets: &[target],
@@ -164,31 +164,45 @@ fn weigh(target: String) -> Report {
     scan(&request, &Index::embedded().unwrap(), "embedded", &context(), &()).unwrap()
 }
 
-/// Every (package, record) pair that we report is one that a matcher written in another language, on top of another
+/// Every (package, version, record) that we report is one that a matcher written in another language, on top of another
 /// implementation of versions, finds in the raw records, and the other way round.
 fn pairs(folder: &Path, advisories: &Path) {
-    let report = weigh(format!("venv:{}", folder.join("old").display()));
-    let mut ours = BTreeSet::new();
+    let ours = reported(&weigh(format!("venv:{}", folder.join("old").display())));
+    let theirs = reference(&folder.join("reference/bin/python"), advisories, &folder.join("old/lib"));
+    assert!(theirs.len() > 150, "the stack is old, and the matcher finds {}", theirs.len());
+    assert_same(&theirs, &ours);
+}
+
+/// `package version record` of every vulnerability of a package that the report tells.
+pub(crate) fn reported(report: &Report) -> BTreeSet<String> {
+    let mut pairs = BTreeSet::new();
     for finding in report.findings.iter().filter(|finding| finding.rule.id == "WB-D001") {
         let Some(vulnerability) = &finding.vulnerability else { continue };
         let weighbridge_core::finding::Subject::Node(node) = &finding.subject else { continue };
         let component = report.graph.component(node).unwrap();
+        let version = component.version.as_deref().unwrap_or("?");
         for record in &vulnerability.records {
-            ours.insert(format!("{} {}", component.name, record.id));
+            pairs.insert(format!("{} {version} {}", component.name, record.id));
         }
     }
-    let output = Command::new(folder.join("reference/bin/python"))
+    pairs
+}
+
+/// The same lines by the independent matcher.
+pub(crate) fn reference(python: &Path, advisories: &Path, folder: &Path) -> BTreeSet<String> {
+    let output = Command::new(python)
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference_match.py"))
         .arg(advisories)
-        .arg(folder.join("old/lib"))
+        .arg(folder)
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let theirs: BTreeSet<String> =
-        String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect();
-    assert!(theirs.len() > 150, "the stack is old, and the matcher finds {}", theirs.len());
-    let missed: Vec<_> = theirs.difference(&ours).collect();
-    let invented: Vec<_> = ours.difference(&theirs).collect();
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+pub(crate) fn assert_same(theirs: &BTreeSet<String>, ours: &BTreeSet<String>) {
+    let missed: Vec<_> = theirs.difference(ours).collect();
+    let invented: Vec<_> = ours.difference(theirs).collect();
     assert!(missed.is_empty() && invented.is_empty(), "missed {missed:?}, invented {invented:?}");
 }
 

@@ -1,4 +1,4 @@
-"""An independent matcher: prints `package record-id` for every installed package that a raw OSV record is about.
+"""An independent matcher: prints `package version record-id` for every installed package that a raw OSV record is about.
 
     reference_match.py ADVISORIES.jsonl.zst FOLDER
 
@@ -63,8 +63,8 @@ def main():
         distribution = importlib.metadata.PathDistribution(path)
         # Copies that a package carries inside itself are not installed.
         if "_vendor" not in path.parts:
-            version = Version(Version(distribution.version).public)
-            installed[canonicalize_name(distribution.metadata["Name"])] = version
+            name = canonicalize_name(distribution.metadata["Name"])
+            installed[name] = (distribution.version, Version(Version(distribution.version).public))
     found = set()
     with open(advisories, "rb") as packed:
         for line in io.TextIOWrapper(zstandard.ZstdDecompressor().stream_reader(packed), encoding="utf-8"):
@@ -73,8 +73,9 @@ def main():
                 continue
             for entry in record["affected"]:
                 name = canonicalize_name(entry["package"]["name"])
-                if name in installed and affected(entry, installed[name]):
-                    found.add(f"{name} {record['id']}")
+                stated, version = installed.get(name, (None, None))
+                if version is not None and affected(entry, version):
+                    found.add(f"{name} {stated} {record['id']}")
     print("\n".join(sorted(found)))
 
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use libtest_mimic::Trial;
+use libtest_mimic::{Completion, Trial};
 use tempfile::TempDir;
 use weighbridge_core::context::{Context, Python, Remote};
 use weighbridge_core::coverage::Unread;
@@ -38,6 +38,21 @@ pub(crate) fn test_if(missing: Option<&str>, name: &str, run: impl FnOnce() + Se
         None => test(name, run),
         Some(missing) => test(&format!("{name} [skipped: {missing}]"), run).with_ignored_flag(true),
     }
+}
+
+/// A test that needs what `prepare` makes; without it, it is told as ignored with the reason. Nothing is prepared for a
+/// test that is not asked for.
+pub(crate) fn test_when<R: FnOnce()>(
+    name: &str,
+    prepare: impl FnOnce() -> Result<R, String> + Send + 'static,
+) -> Trial {
+    Trial::ignorable_test(name, move || match prepare() {
+        Ok(run) => {
+            run();
+            Ok(Completion::Completed)
+        }
+        Err(reason) => Ok(Completion::ignored_with(reason)),
+    })
 }
 
 pub(crate) fn context() -> Context {

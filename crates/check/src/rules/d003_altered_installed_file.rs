@@ -19,8 +19,8 @@ pub static RULE: Rule = Rule {
     docs: include_str!("d003_altered_installed_file.md"),
 };
 
-/// Compares installed files with the records of their installers: one finding for the altered and one for the missing
-/// files of a distribution.
+/// Compares installed files with the records of their installers: one finding for the altered, one for the overwritten
+/// and one for the missing files of a distribution.
 pub struct AlteredInstalledFile;
 
 impl Check for AlteredInstalledFile {
@@ -43,8 +43,15 @@ impl Check for AlteredInstalledFile {
             }
             let (compiled, altered): (Vec<_>, Vec<_>) =
                 altered.into_iter().partition(|(path, _)| is_compiled_anew(world, installed, path));
+            let (overwritten, altered): (Vec<_>, Vec<_>) = (altered.into_iter())
+                .map(|(path, line)| (path, line, writer(world, installed, path)))
+                .partition(|(_, _, writer)| writer.is_some());
             if !altered.is_empty() {
+                let altered = altered.into_iter().map(|(path, line, _)| (path, line)).collect();
                 findings.push(altered_files(world, installed, altered));
+            }
+            if !overwritten.is_empty() {
+                findings.push(overwritten_files(world, installed, &overwritten));
             }
             if !compiled.is_empty() {
                 findings.push(compiled_files(world, installed, compiled));
@@ -87,6 +94,15 @@ fn is_compiled_anew(world: &World<'_>, installed: &Installed, path: &str) -> boo
     stated.is_some() && stated == found
 }
 
+/// Another distribution that recorded the file as it is now: two packages that bring a file of one path.
+fn writer<'w>(world: &'w World<'_>, installed: &Installed, path: &str) -> Option<&'w Installed> {
+    let found = find(world, path)?.digest.as_ref().ok()?;
+    world.installed.iter().filter(|other| other.metadata != installed.metadata).find(|other| {
+        let mut record = other.record.iter().flatten();
+        record.any(|it| it.path.as_deref() == Some(path) && it.digest.as_ref() == Some(found))
+    })
+}
+
 /// What is different, if anything is. Only a file whose bytes were read can differ.
 fn difference(recorded: &RecordedFile, file: &File) -> Option<String> {
     match (&recorded.digest, &file.digest) {
@@ -125,6 +141,37 @@ fn altered_files(world: &World<'_>, installed: &Installed, altered: Vec<(&str, S
             "find out who changed it, then: pip install --force-reinstall --no-deps {}",
             label.replace(' ', "==")
         ))),
+        fingerprint: Fingerprint::new(&RULE, &parts),
+        ..about_node(world, &RULE, &installed.component, &[])
+    }
+}
+
+fn overwritten_files(
+    world: &World<'_>,
+    installed: &Installed,
+    overwritten: &[(&str, String, Option<&Installed>)],
+) -> Finding {
+    let label = world.graph.label(&installed.component);
+    let identity = identity(&installed.component);
+    let paths = overwritten.iter().map(|(path, ..)| *path);
+    let parts: Vec<&str> = [identity.as_str(), "overwritten"].into_iter().chain(paths).collect();
+    let line = |(path, line, writer): &(&str, String, Option<&Installed>)| {
+        let writer = writer.map_or_else(|| (*path).to_owned(), |it| world.graph.label(&it.component));
+        format!("{line}, as {writer} recorded it")
+    };
+    let count = overwritten.len();
+    Finding {
+        severity: Severity::Medium,
+        title: format!(
+            "{} of {label} {} overwritten by another package",
+            counted(count, "file", "files"),
+            if count == 1 { "was" } else { "were" }
+        ),
+        details: shortened(overwritten.iter().map(line)),
+        location: overwritten.first().map(|(path, ..)| (Place::file(*path), None)),
+        remedy: Some(Remedy::Manual(
+            "look whether the other package has a right to that path; if not, uninstall it".to_owned(),
+        )),
         fingerprint: Fingerprint::new(&RULE, &parts),
         ..about_node(world, &RULE, &installed.component, &[])
     }
@@ -197,6 +244,27 @@ mod tests {
               fix find out who changed it, then: pip install --force-reinstall --no-deps a==1
             ",
         );
+    }
+
+    #[test]
+    fn a_file_that_another_package_brought_is_said_to_be_overwritten() {
+        let site = "venv/lib/python3/site-packages";
+        let built = || built().edge("P", "b 2", "").installed("b 2", "a/x.py=theirs");
+        check(
+            &AlteredInstalledFile,
+            built().file(&format!("{site}/a/x.py"), "theirs"),
+            "
+            medium high 1 file of a 1 was overwritten by another package
+              at venv/lib/python3/site-packages/a/x.py
+              a/x.py: sha256 7692c3ad…, now 4c55a855…, as b 2 recorded it
+              way project > a 1
+              fix look whether the other package has a right to that path; if not, uninstall it
+            ",
+        );
+        // As neither recorded it, it is altered twice.
+        let altered = built().file(&format!("{site}/a/x.py"), "evil").findings(&AlteredInstalledFile);
+        assert!(altered.iter().all(|it| it.starts_with("high high 1 file of")), "{altered:?}");
+        assert_eq!(altered.len(), 2);
     }
 
     #[test]
