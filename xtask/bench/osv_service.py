@@ -1,7 +1,7 @@
 """A loopback OSV service over the shared advisories, for peers that only match through a network service.
 
-Answers `POST /v1/query` and `POST /v1/querybatch` for PyPI packages with versions, by the same data that Weighbridge
-embeds. Prints its port on the first line, ends by itself after ten minutes or when standard input closes.
+Answers `POST /v1/query`, `POST /v1/querybatch` and `GET /v1/vulns/ID` for PyPI packages with versions, by the same data
+that Weighbridge embeds. Prints its port on the first line, ends by itself after ten minutes or when standard input closes.
 """
 
 import http.server
@@ -67,14 +67,27 @@ def main():
         found = {record["id"]: record for record, affected in rows if wanted and affects(affected, wanted)}
         return [found[key] for key in sorted(found)]
 
+    by_id = {record["id"]: record for rows in by_package.values() for record, _ in rows}
+
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self):
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            answer = {"vulns": query(body)}
-            text = json.dumps(answer).encode()
-            self.send_response(200)
+            if self.path.endswith("/querybatch"):
+                # As the real one, which names records here and gives them away one by one.
+                brief = lambda record: {"id": record["id"], "modified": record["modified"]}
+                self.answer({"results": [{"vulns": [brief(it) for it in query(one)]} for one in body["queries"]]})
+            else:
+                self.answer({"vulns": query(body)})
+
+        def do_GET(self):
+            record = by_id.get(self.path.rsplit("/", 1)[1])
+            self.answer(record or {"code": 5, "message": "not found"}, 200 if record else 404)
+
+        def answer(self, content, status=200):
+            text = json.dumps(content).encode()
+            self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(text)))
             self.end_headers()

@@ -1,9 +1,11 @@
 //! Measures Weighbridge beside its peers in one run and writes `docs/benchmarks.md`.
 //!
 //! Ratios are what counts: both sides run on the same machine, on the same input, minutes apart. The peers live in a
-//! virtual environment of their own under `target/bench/`, with the versions in [`PEERS`].
+//! virtual environment of their own under `target/bench/`, with the versions in [`PEERS`]. `cargo xtask bench pairs`
+//! measures and replaces the section on pairs alone.
 
 mod input;
+mod pairs;
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader};
@@ -15,6 +17,7 @@ use serde_json::Value;
 
 const PEERS: &[&str] = &[
     "pip-audit==2.10.1",
+    "uv==0.13.9",
     "picklescan==1.0.5",
     "modelscan==0.8.8",
     "fickling==0.1.12",
@@ -36,6 +39,9 @@ const WRITERS: &[&str] = &[
     "statsmodels==0.14.5",
     "xgboost-cpu==3.2.0",
 ];
+
+/// How the page ends.
+const LAST: &str = "Run it yourself: ";
 
 /// One measured command.
 struct Row {
@@ -78,7 +84,7 @@ struct Bench {
 ///
 /// # Errors
 /// When an input cannot be built or a peer cannot be installed.
-pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
+pub(crate) fn run(root: &Path, only: Option<&str>) -> anyhow::Result<()> {
     let folder = root.join("target/bench");
     std::fs::create_dir_all(&folder)?;
     let folder = folder.canonicalize()?;
@@ -97,6 +103,17 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
         scripts: root.join("xtask/bench").canonicalize()?,
         folder,
     };
+    let path = root.join("docs/benchmarks.md");
+    let pairs = pairs::section(&bench, root)?;
+    match only {
+        None => {}
+        Some("pairs") => {
+            let pairs = pairs.context("the raw advisories are not there")?;
+            let page = std::fs::read_to_string(&path)?;
+            return Ok(std::fs::write(path, with_section(&page, pairs::TITLE, &pairs))?);
+        }
+        Some(other) => bail!("no part of the benchmarks is called `{other}`"),
+    }
     let tables = [
         bench.start_up()?,
         bench.pinned(root)?,
@@ -109,8 +126,24 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     ];
     let verdicts = bench.verdicts()?;
     let page = page(&tables, &verdicts, &bench)?;
-    std::fs::write(root.join("docs/benchmarks.md"), page)?;
+    let page = pairs.map_or(page.clone(), |pairs| with_section(&page, pairs::TITLE, &pairs));
+    std::fs::write(path, page)?;
     Ok(())
+}
+
+/// The page with one section replaced, or put before the line that ends the page.
+fn with_section(page: &str, title: &str, section: &str) -> String {
+    let heading = format!("## {title}\n");
+    let last = page.rfind(LAST).unwrap_or(page.len());
+    let (begin, end) = match page.find(&heading) {
+        Some(begin) => {
+            let rest = page.get(begin + heading.len()..).unwrap_or_default();
+            (begin, rest.find("\n## ").map_or(last, |at| begin + heading.len() + at + 1))
+        }
+        None => (last, last),
+    };
+    let part = |range: std::ops::Range<usize>| page.get(range).unwrap_or_default();
+    format!("{}{section}{}", part(0..begin), part(end..page.len()))
 }
 
 /// Makes an environment with these packages on first use and returns its Python.
@@ -421,9 +454,7 @@ fn page(
         writeln!(page, "| {who} | `{command}` | {attacks} | {alarms} | {failed} |")?;
     }
     page.push('\n');
-    page.push_str(
-        "Run it yourself: `cargo xtask bench` (needs Python 3 and a package index for the peers).\n",
-    );
+    writeln!(page, "{LAST}`cargo xtask bench` (needs Python 3 and a package index for the peers).")?;
     Ok(page)
 }
 

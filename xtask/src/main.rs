@@ -19,13 +19,13 @@ fn main() -> anyhow::Result<()> {
         Some("docs") => docs::write(&root),
         Some("example") => example::write(&root.join("examples/fraud-vision")),
         Some("advisories") => advisories::run(&root),
-        Some("bench") => bench::run(&root),
+        Some("bench") => bench::run(&root, std::env::args().nth(2).as_deref()),
         Some("names") => names::run(&root),
         Some("fuzz") => fuzz::run(&root, std::env::args().nth(2).as_deref()),
         Some("score") if std::env::args().nth(2).as_deref() == Some("--peers") => score::peers(&root),
         Some("score") => score::write(&root),
         other => bail!(
-            "unknown task {other:?}: `cargo xtask advisories|bench|docs [--check]|example|fuzz [MINUTES]|names|score [--peers]`"
+            "unknown task {other:?}: `cargo xtask advisories|bench [pairs]|docs [--check]|example|fuzz [MINUTES]|names|score [--peers]`"
         ),
     }
 }

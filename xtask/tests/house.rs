@@ -186,6 +186,25 @@ fn every_path_in_the_architecture_exists() {
     assert!(seen > 20, "only {seen} paths were found in ARCHITECTURE.md");
 }
 
+/// The page on false positives names the test that holds each of its rows; a name that leads nowhere proves nothing.
+#[test]
+fn every_test_that_the_page_on_false_positives_names_exists() {
+    let page = fs::read_to_string(root().join("docs/false-positives.md")).expect("there is a page");
+    let mut seen = BTreeSet::new();
+    for (path, test) in page.split('`').filter_map(|code| code.split_once(".rs::")) {
+        let path = format!("{path}.rs");
+        let code = fs::read_to_string(root().join(&path)).unwrap_or_else(|_| panic!("no file {path}"));
+        // A function, or the name in a list of trials, with or without the name of its module.
+        let forms = [format!("fn {test}("), format!("::{test}\""), format!("\"{test}\"")];
+        assert!(forms.iter().any(|form| code.contains(form)), "no test {test} in {path}");
+        seen.insert((path, test));
+    }
+    for row in page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| trap ")) {
+        assert!(row.contains(".rs::"), "no test holds: {row}");
+    }
+    assert!(seen.len() > 40, "only {} tests are named", seen.len());
+}
+
 /// The paths that one with alternatives in braces stands for.
 fn alternatives(path: &str) -> Vec<String> {
     match path.split_once('{').and_then(|(before, rest)| Some((before, rest.split_once('}')?))) {

@@ -26,6 +26,7 @@ mod server;
 mod shelf;
 mod suite;
 mod support;
+mod traps;
 mod verdict;
 mod wheels;
 
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
         same::tests(),
         scan::tests(),
         suite::tests(),
+        traps::tests(),
         verdict::tests(),
         wheels::tests(),
     ]

@@ -107,6 +107,13 @@ fn judge(world: &World<'_>, place: &Place, lines: &[(&str, &Option<Span>)]) -> O
         let code = code.to_ascii_lowercase();
         ALARMING.iter().any(|word| code.contains(word))
     });
+    // What a package carries for its tests: no Python looks there.
+    if let Standing::Recorded(installed) | Standing::Named(installed) = &standing
+        && !alarming
+        && is_inside_package(world, installed, place)
+    {
+        return None;
+    }
     let (severity, said) = match &standing {
         Standing::Recorded(installed) if alarming => (
             Severity::High,
@@ -185,6 +192,16 @@ fn standing<'w>(world: &'w World<'_>, place: &Place) -> Standing<'w> {
     })
 }
 
+/// Whether a file lies in a folder of the package, and in none that Python reads at its start.
+fn is_inside_package(world: &World<'_>, installed: &Installed, place: &Place) -> bool {
+    let folder = place.folder();
+    let below = folder.strip_prefix(&*installed.root).is_some_and(|rest| {
+        // The target may be the folder of the packages itself.
+        rest.starts_with('/') || installed.root.is_empty() && !rest.is_empty()
+    });
+    below && world.installed.iter().all(|other| *other.root != *folder)
+}
+
 /// `import __editable___NAME_finder; __editable___NAME_finder.install()`, by which setuptools installs a project in
 /// place.
 fn is_editable_finder(code: &str) -> bool {
@@ -215,6 +232,19 @@ mod tests {
             .edge("P", "a 1", "")
             .installed("a 1", "a.pth=content")
             .fact(&path, What::StartUpCode(code.into()))
+    }
+
+    #[test]
+    fn what_a_package_carries_for_its_tests_runs_at_no_start() {
+        let path = "a/tests/venv/lib/python3/site-packages/x.pth";
+        let carried = |code: &str| {
+            let record = format!("{path}=x");
+            let built = Built::new().edge("P", "a 1", "").installed("a 1", &record);
+            let file = format!("{SITE}/{path}");
+            built.fact(&file, What::StartUpCode(code.to_owned()))
+        };
+        check(&StartUpCode, carried("import sys; sys.path"), "");
+        assert_eq!(carried("import os; os.system('x')").findings(&StartUpCode).len(), 1);
     }
 
     #[test]
