@@ -91,7 +91,11 @@ fn answers(bench: &Bench, name: &str, pins: &str, advisories: &Path) -> anyhow::
     let uv_audit = [uv_audit.as_slice(), &["--output-format", "json"]].concat();
     let mut answers = Vec::new();
     for (who, command, read) in [
-        ("weighbridge, the lock", [ours.as_slice(), &[&lock]].concat(), ours_of as fn(&Value) -> Option<Pairs>),
+        (
+            "weighbridge, the lock",
+            [ours.as_slice(), &[&lock]].concat(),
+            ours_of as fn(&Value) -> Option<Pairs>,
+        ),
         ("pip-audit", pip_audit, pip_audits_of),
         ("uv audit", uv_audit, uv_audits_of),
         ("weighbridge, the environment", [ours.as_slice(), &[&venv]].concat(), ours_of),
@@ -122,9 +126,12 @@ fn install(folder: &Path, pins: &str) -> anyhow::Result<PathBuf> {
     fs::create_dir_all(folder)?;
     let list = folder.join("requirements.txt");
     fs::write(&list, pins)?;
-    let make =
-        Command::new("python3").args(["-m", "venv", "--clear", "--without-pip"]).arg(&environment).status()?;
-    let flags = ["install", "--quiet", "--no-deps", "--no-compile", "--only-binary", ":all:", "--requirement"];
+    let make = Command::new("python3")
+        .args(["-m", "venv", "--clear", "--without-pip"])
+        .arg(&environment)
+        .status()?;
+    let flags =
+        ["install", "--quiet", "--no-deps", "--no-compile", "--only-binary", ":all:", "--requirement"];
     let install = Command::new("python3")
         .args(["-m", "pip", "--python"])
         .arg(&environment)
