@@ -1,6 +1,7 @@
-//! Builds the list of known package names that is committed inside the `check` crate.
+//! Builds the list of known package names that is committed inside the `check` crate, and the table of what conda's packages
+//! are called on the Python index inside the `advisory` crate.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -16,7 +17,13 @@ const HEAD: &str = "\
 # Packaging Advisory Database (CC-BY-4.0) but for those that were reported as attacks. Sorted.
 ";
 
-/// Reads the shared data and writes the list.
+const CONDA_HEAD: &str = "\
+# What Python packages of conda-forge are called on the Python index. Columns, separated by tabs: package of conda, projects
+# separated by spaces; a package without them is called the same there, normalised. Written by
+# `cargo xtask names` from prefix-dev/parselmouth (BSD-3-Clause), snapshot 2026-08-19. Sorted.
+";
+
+/// Reads the shared data and writes the list and the table.
 ///
 /// # Errors
 /// When the shared folder is not there or its content is not what it should be.
@@ -35,6 +42,7 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
             _ => false,
         };
     }
+    fs::write(root.join("crates/advisory/data/conda-names.tsv"), conda_names(&map)?)?;
     let mut attacks = BTreeSet::new();
     for line in
         lines(&shared.join("pypi-osv.jsonl.zst"))?.split(|byte| *byte == b'\n').filter(|it| !it.is_empty())
@@ -57,4 +65,27 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     }
     fs::write(root.join("crates/check/data/names/known.txt"), text)?;
     Ok(())
+}
+
+/// The table of conda's names.
+fn conda_names(map: &Value) -> anyhow::Result<String> {
+    let mut table: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (name, value) in map.as_object().context("the map of conda is no object")? {
+        let projects = value.as_array().into_iter().flatten().filter_map(Value::as_str);
+        let projects: BTreeSet<String> =
+            projects.filter_map(|name| PackageName::new(name).ok()).map(|name| name.to_string()).collect();
+        if !projects.is_empty() {
+            table.entry(name.to_lowercase()).or_default().extend(projects);
+        }
+    }
+    let mut text = CONDA_HEAD.to_owned();
+    for (name, projects) in table {
+        text.push_str(&name);
+        if !projects.iter().eq([&name.replace(['_', '.'], "-")]) {
+            text.push('\t');
+            text.push_str(&projects.into_iter().collect::<Vec<_>>().join(" "));
+        }
+        text.push('\n');
+    }
+    Ok(text)
 }

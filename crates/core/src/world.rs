@@ -9,7 +9,7 @@ use crate::digest::Digest;
 use crate::fact::Fact;
 use crate::finding::Finding;
 use crate::graph::{Graph, NodeId, Routes};
-use crate::knowledge::{Match, Standing};
+use crate::knowledge::{Match, Standing, Unassessed};
 use crate::place::Place;
 use crate::report::Artifact;
 use crate::rule::Rule;
@@ -39,6 +39,8 @@ pub struct World<'a> {
     pub matches: &'a [Match],
     /// For each component with a match, the smallest higher version that no known advisory affects, if there is one.
     pub clear: &'a BTreeMap<NodeId, String>,
+    /// Components to which nothing could be matched, and why.
+    pub unassessed: &'a BTreeMap<NodeId, Unassessed>,
     /// What an index of packages says of components, where one was asked and it is not merely that they are there.
     pub standings: &'a BTreeMap<NodeId, Standing>,
     /// Installed distributions, each with the files that its installer recorded.

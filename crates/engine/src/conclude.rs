@@ -73,6 +73,7 @@ fn conclude_with(checks: &[&dyn Check], evidence: Evidence, policy: &Policy, con
         artifacts: &artifacts,
         matches: &matches,
         clear: &clear,
+        unassessed: &unassessed,
         standings: &standings,
         installed: &installed,
         context,
@@ -115,14 +116,14 @@ fn conclude_with(checks: &[&dyn Check], evidence: Evidence, policy: &Policy, con
 }
 
 /// Says which libraries and system packages could not be matched to any advisory. That none is known is something else.
-/// Packages of Python are told by a rule.
+/// Packages of Python and of conda are told by a rule.
 fn not_assessed(graph: &Graph, unassessed: &BTreeMap<NodeId, Unassessed>) -> Vec<String> {
     /// Most names in one line.
     const MOST: usize = 12;
     let mut names: BTreeMap<Unassessed, BTreeSet<&str>> = BTreeMap::new();
     for (id, reason) in unassessed {
         if let Some(component) =
-            graph.component(id).filter(|component| component.ecosystem != Ecosystem::PyPi)
+            graph.component(id).filter(|it| !matches!(it.ecosystem, Ecosystem::PyPi | Ecosystem::Conda))
         {
             names.entry(*reason).or_default().insert(component.name.as_str());
         }

@@ -1,5 +1,9 @@
 //! What the bytes alone cannot say: which vulnerabilities match the components, and which versions would mend them.
 
+mod conda;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use weighbridge_advisory::Index;
@@ -56,7 +60,7 @@ impl<'a> Knowledge<'a> {
 /// Matches every component that has a version.
 ///
 /// Each component is matched by the rules of its own ecosystem: a library in the versions of its authors, a package of a
-/// distribution only by what that distribution says.
+/// distribution only by what that distribution says, and one of conda by what it is elsewhere.
 pub fn enrich(graph: &Graph, knowledge: &Knowledge<'_>) -> Known {
     let index = knowledge.python;
     let mut known = Known {
@@ -87,16 +91,22 @@ pub fn enrich(graph: &Graph, knowledge: &Knowledge<'_>) -> Known {
         });
     }
     known.advisories.imported.sort();
+    let covered = conda::Covered::new(graph);
+    let itself = |found: Vec<Vulnerability>| found.into_iter().map(|it| (it, None)).collect();
     for (id, component) in graph.components() {
-        let found = match component.ecosystem {
-            Ecosystem::PyPi => python(index, id, component, &mut known.clear),
-            _ => library(libraries.as_ref(), id, component),
+        let found: Result<Vec<(Vulnerability, Option<String>)>, Unassessed> = match component.ecosystem {
+            Ecosystem::PyPi => python(index, id, component, &mut known.clear).map(itself),
+            Ecosystem::Conda => {
+                conda::assess(index, libraries.as_ref(), &covered, id, component).map(|found| {
+                    known.clear.extend(found.clear.map(|version| (id.clone(), version)));
+                    found.vulnerabilities.into_iter().map(|(it, from)| (it, Some(from))).collect()
+                })
+            }
+            _ => library(libraries.as_ref(), id, component).map(itself),
         };
         match found {
-            Ok(found) => known.matches.extend(found.into_iter().map(|vulnerability| Match {
-                component: id.clone(),
-                vulnerability: rated(vulnerability, knowledge),
-                inferred_from: None,
+            Ok(found) => known.matches.extend(found.into_iter().map(|(vulnerability, inferred_from)| {
+                Match { component: id.clone(), vulnerability: rated(vulnerability, knowledge), inferred_from }
             })),
             Err(reason) => {
                 known.unassessed.insert(id.clone(), reason);

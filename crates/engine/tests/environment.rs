@@ -78,6 +78,7 @@ fn findings(path: &Path) -> Vec<String> {
         artifacts: &[],
         matches: &[],
         clear: &Default::default(),
+        unassessed: &Default::default(),
         standings: &Default::default(),
         installed: &joined.installed,
         context: &context,

@@ -162,7 +162,7 @@ impl<'a> Teller<'a> {
         let exploited = worst.vulnerability.as_deref().and_then(|it| it.exploited_since);
         match (block.kind, worst.vulnerability.as_deref()) {
             (Kind::Package, _) => {
-                let mut pieces = vec![Piece::new(words::subject(self.report, worst), Look::Bold, 2)];
+                let mut pieces = vec![Piece::new(words::affected(self.report, worst), Look::Bold, 2)];
                 let many = format!("{} vulnerabilities, worst", block.findings.len());
                 pieces.extend(Piece::words(&many, Look::Plain, 2));
                 pieces.push(name(Look::Plain, 1));
@@ -175,7 +175,7 @@ impl<'a> Teller<'a> {
                 std::iter::once(rule).chain(Piece::words(&escape(&title), Look::Plain, 2)).collect()
             }
             (Kind::Single, Some(vulnerability)) if !vulnerability.malicious => {
-                let subject = Piece::new(words::subject(self.report, worst), Look::Plain, 2);
+                let subject = Piece::new(words::affected(self.report, worst), Look::Plain, 2);
                 let mut pieces = vec![name(Look::Bold, 2), severity(2)];
                 // What is exploited already need not be foretold.
                 let epss = words::epss(vulnerability).filter(|_| exploited.is_none());

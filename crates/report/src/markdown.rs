@@ -104,7 +104,7 @@ fn what(report: &Report, style: &Style, block: &Block<'_>, worst: &Finding) -> S
         (Kind::Rule, _) => format!("{rule} {}: {} times", prose(worst.rule.title), block.findings.len()),
         (Kind::Package, Some(vulnerability)) => {
             let exploited = if vulnerability.exploited_since.is_some() { ", exploited" } else { "" };
-            let (subject, name) = (prose(&words::subject(report, worst)), prose(&vulnerability.name));
+            let (subject, name) = (prose(&words::affected(report, worst)), prose(&vulnerability.name));
             let many = block.findings.len();
             let epss = words::epss(vulnerability).map(|epss| format!(", {}", prose(&epss)));
             let epss = epss.unwrap_or_default();

@@ -85,6 +85,13 @@ pub(crate) fn subject(report: &Report, finding: &Finding) -> String {
     })
 }
 
+/// The subject of a finding about a vulnerability, which says so where it is inferred; escaped.
+pub(crate) fn affected(report: &Report, finding: &Finding) -> String {
+    const INFERRED: &str = " (inferred)";
+    let inferred = if finding.title.ends_with(INFERRED) { INFERRED } else { "" };
+    format!("{}{inferred}", subject(report, finding))
+}
+
 /// The title of a finding, escaped; for a vulnerability with the name that people know it by and the package.
 pub(crate) fn title(report: &Report, finding: &Finding) -> String {
     let mut title = escape(&finding.title);

@@ -1,6 +1,6 @@
 //! `WB-D002`: a package that is itself an attack.
 
-use weighbridge_core::finding::{Finding, Fingerprint, Remedy, Severity};
+use weighbridge_core::finding::{Confidence, Finding, Fingerprint, Remedy, Severity};
 use weighbridge_core::rule::Rule;
 use weighbridge_core::world::{Check, World};
 
@@ -36,8 +36,13 @@ impl Check for MaliciousPackage {
             if component.installed {
                 details.push("it lies installed: its code may have run already".to_owned());
             }
+            // Whoever builds for conda mostly takes what lies on the index, and not always.
+            let sure = if found.inferred_from.is_some() { Confidence::Medium } else { Confidence::High };
+            details.extend(
+                found.inferred_from.as_ref().map(|other| format!("inferred: the report is about {other}")),
+            );
             findings.push(Finding {
-                confidence: confidence(world, &found.component, component),
+                confidence: confidence(world, &found.component, component).min(sure),
                 title: format!("{label} is malicious ({})", vulnerability.name),
                 details,
                 location: location(world, &found.component),

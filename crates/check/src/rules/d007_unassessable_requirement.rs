@@ -107,13 +107,15 @@ fn versions_out_of_order<'w>(world: &'w World<'_>) -> BTreeMap<&'w Place, BTreeS
     found
 }
 
-/// Packages of conda with a version, by the first place that names them: no advisory is written for them.
+/// Packages of conda with a version that no advisory could be held against, by the first place that names them: none is
+/// written for conda, and not each of them is known to be something else elsewhere.
 fn packages_of_conda<'w>(world: &'w World<'_>) -> BTreeMap<&'w Place, BTreeSet<Line>> {
     let mut found: BTreeMap<&Place, BTreeSet<Line>> = BTreeMap::new();
-    for (id, component) in world.graph.components().filter(|(_, it)| it.ecosystem == Ecosystem::Conda) {
+    for id in world.unassessed.keys() {
+        let component = world.graph.component(id).filter(|it| it.ecosystem == Ecosystem::Conda);
         let evidence = world.graph.nodes.get(id).and_then(|node| node.evidence.first());
-        let matched = world.matches.iter().any(|matched| matched.component == *id);
-        if let (Some(version), Some(evidence), false) = (&component.version, evidence, matched) {
+        let (Some(component), Some(evidence)) = (component, evidence) else { continue };
+        if let Some(version) = &component.version {
             let line = (evidence.span.clone(), format!("{} {version}", component.name));
             found.entry(&evidence.place).or_default().insert(line);
         }
@@ -127,7 +129,8 @@ fn unmatched(place: &Place, lines: &BTreeSet<Line>) -> Finding {
         title: format!("{count} no advisories to be compared with"),
         details: shortened(lines.iter().map(told)),
         remedy: Some(Remedy::Manual(
-            "scan the environment that is made of them: the Python packages in it are compared".to_owned(),
+            "scan the environment that is made of them: the Python packages and libraries in it are compared"
+                .to_owned(),
         )),
         ..about_place(&RULE, place, first_line(lines), &["unmatched", &place.path])
     }
@@ -160,6 +163,8 @@ fn listed(names: &BTreeSet<&str>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use weighbridge_core::knowledge::Unassessed;
+
     use super::super::dependency_world::{Built, check};
     use super::*;
 
@@ -190,6 +195,25 @@ mod tests {
     #[test]
     fn what_is_pinned_is_quiet() {
         check(&UnassessableRequirement, Built::new().edge("P", "a 1", "==1").edge("a 1", "b 2", ">=1"), "");
+    }
+
+    #[test]
+    fn packages_of_conda_that_nothing_was_held_against_are_told() {
+        check(
+            &UnassessableRequirement,
+            Built::new()
+                .edge("P", "conda/mamba 1.0", "")
+                .edge("P", "conda/zlib 1.2", "")
+                .edge("P", "generic/odd 1.0", "")
+                .unassessed("conda/mamba 1.0", Unassessed::NoData)
+                .unassessed("generic/odd 1.0", Unassessed::NoData),
+            "
+            low high 1 conda package has no advisories to be compared with
+              at uv.lock:1
+              mamba 1.0 (line 1)
+              fix scan the environment that is made of them: the Python packages and libraries in it are compared
+            ",
+        );
     }
 
     #[test]

@@ -14,7 +14,9 @@ use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::{Fact, Locked, Origin, Requirement, Requires, Role, What};
 use weighbridge_core::finding::Finding;
 use weighbridge_core::graph::{Component, Condition, Edge, Graph, Node, NodeId, NodeKind, Relation};
-use weighbridge_core::knowledge::{Grade, Match, Matched, Record, Standing, StandingKind, Vulnerability};
+use weighbridge_core::knowledge::{
+    Grade, Match, Matched, Record, Standing, StandingKind, Unassessed, Vulnerability,
+};
 use weighbridge_core::limits::{Cancel, Limits};
 use weighbridge_core::name::PackageName;
 use weighbridge_core::place::{Class, Evidence, Place, Span};
@@ -33,6 +35,7 @@ pub(super) struct Built {
     files: BTreeMap<Arc<str>, File>,
     matches: Vec<Match>,
     clear: BTreeMap<NodeId, String>,
+    unassessed: BTreeMap<NodeId, Unassessed>,
     standings: BTreeMap<NodeId, Standing>,
     installed: Vec<Installed>,
 }
@@ -183,6 +186,18 @@ impl Built {
         self
     }
 
+    /// The last match is one of the advisories of another package.
+    pub(super) fn inferred(mut self, from: &str) -> Self {
+        self.matches.last_mut().unwrap().inferred_from = Some(from.to_owned());
+        self
+    }
+
+    /// Nothing could be matched to the package.
+    pub(super) fn unassessed(mut self, package: &str, reason: Unassessed) -> Self {
+        self.unassessed.insert(id(package), reason);
+        self
+    }
+
     pub(super) fn clear(mut self, package: &str, version: &str) -> Self {
         self.clear.insert(id(package), version.into());
         self
@@ -285,6 +300,7 @@ impl Built {
             artifacts: &artifacts,
             matches: &self.matches,
             clear: &self.clear,
+            unassessed: &self.unassessed,
             standings: &self.standings,
             installed: &self.installed,
             context: &context,

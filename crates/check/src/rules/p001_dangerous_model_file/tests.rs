@@ -78,6 +78,7 @@ fn judge_installed(
         artifacts: &artifacts,
         matches: &[],
         clear: &BTreeMap::new(),
+        unassessed: &BTreeMap::new(),
         standings: &BTreeMap::new(),
         installed,
         context: &context,
