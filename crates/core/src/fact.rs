@@ -59,9 +59,9 @@ pub enum What {
     Locked(Locked),
     /// A folder is a Python environment.
     Environment(Environment),
-    /// `METADATA` or `PKG-INFO` of an installed distribution.
+    /// `METADATA` or `PKG-INFO` of an installed distribution, or what conda notes of a package that it has installed.
     Distribution(Distribution),
-    /// `RECORD` or `installed-files.txt` of an installed distribution.
+    /// `RECORD` or `installed-files.txt` of an installed distribution, or the list of files in conda's note of a package.
     Record(Vec<Recorded>),
     /// `INSTALLER`: the tool that installed the distribution.
     Installer(String),
@@ -454,7 +454,7 @@ pub struct Locked {
     pub requires: Vec<Requires>,
 }
 
-/// A Python environment (`pyvenv.cfg`).
+/// A Python environment (`pyvenv.cfg`, or the Python that conda has installed).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Environment {
     /// Full Python version, where stated.
@@ -468,6 +468,8 @@ pub struct Environment {
 /// Metadata of an installed distribution.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Distribution {
+    /// Whose rules name and version follow.
+    pub ecosystem: Ecosystem,
     /// The package.
     pub name: PackageName,
     /// Its version as stated.
@@ -485,7 +487,7 @@ pub struct Distribution {
 /// A file that an installer says it has written.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Recorded {
-    /// Path as written, relative to the folder that holds the `*.dist-info`.
+    /// Path as written, relative to the folder that holds the `*.dist-info` or the `conda-meta`.
     pub path: String,
     /// SHA-256 digest, where one is stated.
     pub digest: Option<Digest>,

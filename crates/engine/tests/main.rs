@@ -7,6 +7,7 @@
 
 mod child;
 mod codecs;
+mod conda;
 mod corpus;
 mod environment;
 mod environments;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|_| {}));
     let tests: Vec<Trial> = [
         codecs::tests(),
+        conda::tests(),
         corpus::tests(),
         environment::tests(),
         environments::tests(),

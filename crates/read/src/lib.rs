@@ -50,6 +50,7 @@ pub static READERS: &[&dyn Reader] = &[
     &archive::compressed::Compressed,
     &package::CondaEnvironmentReader,
     &package::CondaLockReader,
+    &package::CondaMetaReader,
     &package::CondaSpecReader,
     &package::ConstraintsReader,
     &model::coreml::CoreMl,

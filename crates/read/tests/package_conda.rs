@@ -21,6 +21,8 @@ pub(crate) fn trials() -> Vec<libtest_mimic::Trial> {
         explicit_lists,
         exported_lists,
         hostile_locks_are_bounded,
+        notes_of_installed_packages,
+        notes_that_break_the_rules,
     ]
 }
 
@@ -336,4 +338,77 @@ fn hostile_locks_are_bounded() {
     let wide: String = (0..100_000).map(|number| format!("a{number} = '*'\n")).collect();
     let manifest = read("pixi", "pixi.toml", format!("[dependencies]\n{wide}").as_bytes());
     assert_eq!((manifest.requires().count(), manifest.problems().len()), (100_000, 0));
+}
+
+fn notes_of_installed_packages() {
+    let path = "env/conda-meta/python-3.11.7-h955ad1f_0.json";
+    check(
+        "conda-meta",
+        path,
+        &format!(
+            r#"{{"name": "python", "version": "3.11.7", "depends": ["OpenSSL >=3.0,<4.0a0", "__unix"], "license": "PSF-2.0",
+"requested_specs": ["python=3.11"], "url": "https://u:p@host.example/c/linux-64/python-3.11.7-h955ad1f_0.conda",
+"files": ["bin/python3.11", "bin/python", "lib/x.pyc"], "paths_data": {{"paths": [
+{{"_path": "bin/python3.11", "path_type": "hardlink", "prefix_placeholder": "/p", "sha256": "{}", "sha256_in_prefix": "{A}", "size_in_bytes": 3}},
+{{"_path": "lib/y", "path_type": "hardlink", "prefix_placeholder": "/p", "sha256": "{A}", "size_in_bytes": 3}},
+{{"_path": "lib/z", "path_type": "hardlink", "sha256": "{A}", "size_in_bytes": 3}},
+{{"_path": "bin/python", "path_type": "softlink", "sha256": "{A}", "size_in_bytes": 3}}]}}}}"#,
+            A.replace('a', "b")
+        ),
+        &[
+            "environment 3.11.7 -",
+            "distribution conda:python 3.11.7 python - licence PSF-2.0 | conda:openssl>=3.0,<4.0a0",
+            "index Channel https://host.example/c",
+            "requested",
+            "record \"bin/python3.11\" aaaa - | \"lib/y\" - - | \"lib/z\" aaaa 3 | \"bin/python\" - - | \"lib/x.pyc\" - -",
+        ],
+    );
+    check(
+        "conda-meta",
+        "conda-meta/a-1-0.json",
+        r#"{"name": "a", "version": "1", "requested_spec": "None", "license": "None", "depends": []}"#,
+        &["distribution conda:a 1 python -", "record "],
+    );
+    // Not a package, and nothing of the kind.
+    check("conda-meta", "conda-meta/pixi_env_prefix.json", r#"{"manifest_path": "x"}"#, &[]);
+    assert_eq!(claim("conda-meta", "conda-meta/history", b"x"), Claim::No);
+    assert_eq!(claim("conda-meta", "other/a-1-0.json", b"x"), Claim::No);
+}
+
+fn notes_that_break_the_rules() {
+    let path = "env/conda-meta/a-1-0.json";
+    check(
+        "conda-meta",
+        path,
+        "{",
+        &["(inferred) distribution conda:a 1 python -", "ended: malformed: no JSON"],
+    );
+    check("conda-meta", "env/conda-meta/x.json", "{", &["ended: malformed: no JSON"]);
+    check(
+        "conda-meta",
+        "env/conda-meta/x.json",
+        r#"{"paths_data": {"paths": []}}"#,
+        &["ended: malformed: names no package"],
+    );
+    check(
+        "conda-meta",
+        path,
+        r#"{"name": "a b", "version": "1", "depends": ["x", 3, "{{"], "files": "x", "paths_data": {"paths": [{}, {"_path": "b", "sha256": "00"}, {"_path": 3}, {"_path": "b"}]}}"#,
+        &[
+            "1: malformed: `a b` and its version are not stated as they should be",
+            "1: malformed: names no package: `{{`",
+            "distribution conda:a 1 python - | conda:x | conda:3",
+            "1: malformed: a file without path",
+            "1: malformed: no SHA-256: `00`",
+            "1: malformed: `files` is no list",
+            "record \"b\" - - | \"3\" - -",
+        ],
+    );
+    let many: String = (0..100_000).map(|number| format!("\"f{number}\",")).collect();
+    let text = format!(r#"{{"name": "a", "version": "1", "files": [{many}"x"]}}"#);
+    let found = read("conda-meta", path, text.as_bytes());
+    assert!(found.problems().is_empty() && found.facts.len() == 2);
+    let deep = read("conda-meta", path, format!(r#"{{"name": "a", "x": {}"#, "[".repeat(100_000)).as_bytes());
+    assert_eq!(deep.problems(), ["ended: more than 200 containers nested in each other"]);
+    assert_eq!(deep.facts.len(), 1, "the name of the file says what is installed");
 }

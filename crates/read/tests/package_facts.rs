@@ -155,7 +155,8 @@ fn say(what: &What) -> String {
             if environment.system_packages { " with system packages" } else { "" },
         ),
         What::Distribution(distribution) => {
-            let mut text = format!("distribution {} {}", distribution.name, distribution.version);
+            let kind = if distribution.ecosystem == Ecosystem::Conda { "conda:" } else { "" };
+            let mut text = format!("distribution {kind}{} {}", distribution.name, distribution.version);
             text.push_str(&format!(" python{}", distribution.requires_python.as_deref().unwrap_or(" -")));
             if let Some(licence) = &distribution.licence {
                 text.push_str(&format!(" licence {licence}"));

@@ -1,6 +1,7 @@
 //! `WB-D003`: an installed file is not what the installer wrote.
 
 use weighbridge_core::coverage::Unread;
+use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::finding::{Confidence, Finding, Fingerprint, Remedy, Severity};
 use weighbridge_core::place::Place;
 use weighbridge_core::rule::Rule;
@@ -37,7 +38,9 @@ impl Check for AlteredInstalledFile {
                 let Some(path) = recorded.path.as_deref() else { continue };
                 match find(world, path) {
                     Some(file) => altered.extend(difference(recorded, file).map(|line| (path, line))),
-                    None if !is_disposable(path) => missing.push(path),
+                    None if !is_disposable(path) && !may_be_gone(world, installed, recorded) => {
+                        missing.push(path)
+                    }
                     None => {}
                 }
             }
@@ -79,6 +82,16 @@ fn find<'w>(world: &'w World<'_>, path: &str) -> Option<&'w File> {
 /// Compiled code is written and deleted at will, by the interpreter and by people. Some installers record its folders.
 fn is_disposable(path: &str) -> bool {
     path.ends_with(".pyc") || path.ends_with(".pyo") || path.ends_with("/__pycache__")
+}
+
+/// Whether nothing is stated of a file but its name, by conda: a link to a folder, which is not walked twice, or something
+/// that is made at installation.
+fn may_be_gone(world: &World<'_>, installed: &Installed, recorded: &RecordedFile) -> bool {
+    recorded.digest.is_none() && recorded.size.is_none() && is_conda(world, installed)
+}
+
+fn is_conda(world: &World<'_>, installed: &Installed) -> bool {
+    world.graph.component(&installed.component).is_some_and(|it| it.ecosystem == Ecosystem::Conda)
 }
 
 /// Whether this is compiled code next to its source, and the source is as it was installed. Some wheels carry compiled
@@ -123,6 +136,11 @@ fn difference(recorded: &RecordedFile, file: &File) -> Option<String> {
 
 fn altered_files(world: &World<'_>, installed: &Installed, altered: Vec<(&str, String)>) -> Finding {
     let label = world.graph.label(&installed.component);
+    let again = if is_conda(world, installed) {
+        format!("conda install --force-reinstall {}", label.replace(' ', "="))
+    } else {
+        format!("pip install --force-reinstall --no-deps {}", label.replace(' ', "=="))
+    };
     let count = altered.len();
     let identity = identity(&installed.component);
     let paths: Vec<&str> = altered.iter().map(|(path, _)| *path).collect();
@@ -137,10 +155,7 @@ fn altered_files(world: &World<'_>, installed: &Installed, altered: Vec<(&str, S
         ),
         details: shortened(altered.into_iter().map(|(_, line)| line)),
         location: place,
-        remedy: Some(Remedy::Manual(format!(
-            "find out who changed it, then: pip install --force-reinstall --no-deps {}",
-            label.replace(' ', "==")
-        ))),
+        remedy: Some(Remedy::Manual(format!("find out who changed it, then: {again}"))),
         fingerprint: Fingerprint::new(&RULE, &parts),
         ..about_node(world, &RULE, &installed.component, &[])
     }
@@ -201,6 +216,10 @@ fn compiled_files(world: &World<'_>, installed: &Installed, compiled: Vec<(&str,
 fn missing_files(world: &World<'_>, installed: &Installed, missing: &[&str]) -> Finding {
     let label = world.graph.label(&installed.component);
     let parts = [&*identity(&installed.component), "missing", &installed.root];
+    let record = match is_conda(world, installed) {
+        true => installed.metadata.to_string(),
+        false => format!("{}/RECORD", installed.metadata),
+    };
     Finding {
         severity: Severity::Low,
         title: format!(
@@ -209,7 +228,7 @@ fn missing_files(world: &World<'_>, installed: &Installed, missing: &[&str]) -> 
             if missing.len() == 1 { "is" } else { "are" }
         ),
         details: shortened(missing.iter().map(ToString::to_string)),
-        location: Some((Place::file(format!("{}/RECORD", installed.metadata)), None)),
+        location: Some((Place::file(record), None)),
         remedy: Some(Remedy::Manual(format!("install {label} anew if it is still needed"))),
         ..about_node(world, &RULE, &installed.component, &parts)
     }
@@ -310,6 +329,19 @@ mod tests {
         let altered = built().file("venv/lib/python3/site-packages/b/x.py", "evil");
         let found = altered.findings(&AlteredInstalledFile);
         assert!(found[0].starts_with("high high 2 files of b 1 are not"), "{found:?}");
+    }
+
+    #[test]
+    fn what_conda_has_installed_is_mended_by_conda() {
+        let found = Built::new()
+            .edge("P", "conda/a 1", "")
+            .installed("conda/a 1", "a/x.py=one a/link")
+            .file("venv/lib/python3/site-packages/a/x.py", "evil")
+            .without("venv/lib/python3/site-packages/a/link")
+            .findings(&AlteredInstalledFile);
+        // A link to a folder is not walked twice, and states nothing but its name.
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].ends_with("fix find out who changed it, then: conda install --force-reinstall a=1"));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use weighbridge_core::graph::{Component, Condition, Edge, Graph, Node, NodeId, N
 use weighbridge_core::name::PackageName;
 use weighbridge_core::purl::Purl;
 
-use super::{Known, Knowledge, enrich};
+use super::{Knowledge, Known, enrich};
 
 /// `conda/numpy 1.26` as a node.
 fn id(text: &str) -> (NodeId, Component) {

@@ -21,7 +21,7 @@ pub(super) struct Collected<'a> {
     pub(super) requires: BTreeMap<&'a Place, Vec<Said<'a, Requires>>>,
     /// By place of the lock file.
     pub(super) locks: BTreeMap<&'a Place, Vec<Said<'a, Locked>>>,
-    /// By folder of `pyvenv.cfg`.
+    /// By folder of `pyvenv.cfg` or of `conda-meta`.
     pub(super) environments: BTreeMap<&'a str, Said<'a, Environment>>,
     /// By path of the `*.dist-info` or `*.egg-info`.
     pub(super) metadata: BTreeMap<&'a str, Metadata<'a>>,
@@ -78,6 +78,7 @@ pub(super) fn collect<'a>(
             }
         }
     }
+    collected.conda_environments();
     collected.projects.values_mut().for_each(|said| said.sort());
     collected.requires.values_mut().for_each(|said| said.sort());
     collected.locks.values_mut().for_each(|said| said.sort());
@@ -100,7 +101,8 @@ impl<'a> Collected<'a> {
             What::Requires(requires) => self.requires.entry(place).or_default().push((requires, evidence)),
             What::Locked(locked) => self.locks.entry(place).or_default().push((locked, evidence)),
             What::Environment(environment) => {
-                keep_least(self.environments.entry(place.folder()).or_insert((environment, evidence)), {
+                let folder = prefix(&place.path).unwrap_or(place.folder());
+                keep_least(self.environments.entry(folder).or_insert((environment, evidence)), {
                     (environment, evidence)
                 });
             }
@@ -141,6 +143,22 @@ impl<'a> Collected<'a> {
         }
     }
 
+    /// A folder in which conda notes packages is an environment, with or without a Python.
+    fn conda_environments(&mut self) {
+        static PLAIN: Environment =
+            Environment { python: None, implementation: None, system_packages: false };
+        let mut found: BTreeMap<&'a str, &'a Evidence> = BTreeMap::new();
+        for (path, metadata) in &self.metadata {
+            if let (Some(folder), Some(evidence)) = (prefix(path), metadata.first) {
+                let known = found.entry(folder).or_insert(evidence);
+                *known = (*known).min(evidence);
+            }
+        }
+        for (folder, evidence) in found {
+            self.environments.entry(folder).or_insert((&PLAIN, evidence));
+        }
+    }
+
     fn described(&mut self, place: &'a Place, evidence: &'a Evidence, keep: impl FnOnce(&mut Metadata<'a>)) {
         if let Some(folder) = metadata_path(&place.path) {
             let metadata = self.metadata.entry(folder).or_default();
@@ -172,8 +190,18 @@ impl<'a> Collected<'a> {
     }
 }
 
-/// The `*.dist-info`, `*.egg-info` or `*.egg/EGG-INFO` in which a file lies, or which it is.
+/// The folder of the environment of which a file is one of conda's notes.
+pub(super) fn prefix(path: &str) -> Option<&str> {
+    let (folder, name) = path.rsplit_once('/')?;
+    let folder = if folder == "conda-meta" { Some("") } else { folder.strip_suffix("/conda-meta") };
+    folder.filter(|_| name.ends_with(".json"))
+}
+
+/// The `*.dist-info`, `*.egg-info` or `*.egg/EGG-INFO` in which a file lies, or which it is; one of conda's notes itself.
 fn metadata_path(path: &str) -> Option<&str> {
+    if prefix(path).is_some() {
+        return Some(path);
+    }
     let is_metadata = |path: &str| {
         path.ends_with(".dist-info") || path.ends_with(".egg-info") || path.ends_with(".egg/EGG-INFO")
     };

@@ -1,8 +1,12 @@
-//! Installed distributions: the files of one `*.dist-info` or `*.egg-info` put together.
+//! Installed distributions: the files of one `*.dist-info` or `*.egg-info` put together; and what conda notes of a package.
+//!
+//! A conda package brings the `*.dist-info` of what it is made of along. Such a distribution is carried by it, just as one
+//! that lies inside another: whoever asks for it means the conda package, whose record has its files as they lie there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::{Origin, Recorded, Requirement, Role};
 use weighbridge_core::graph::NodeId;
 use weighbridge_core::name::PackageName;
@@ -10,12 +14,13 @@ use weighbridge_core::place::{Class, Evidence};
 use weighbridge_core::purl::Purl;
 use weighbridge_core::world::{Installed, RecordedFile};
 
-use super::collect::{Collected, Metadata};
+use super::collect::{Collected, Metadata, prefix};
 use super::layout::Layout;
 use super::pins;
 
 /// A distribution that lies installed.
 pub(super) struct Distribution<'a> {
+    pub(super) ecosystem: Ecosystem,
     /// Its component, or the project of the target that it is.
     pub(super) id: NodeId,
     pub(super) name: PackageName,
@@ -28,13 +33,13 @@ pub(super) struct Distribution<'a> {
     /// The user asked for it by name.
     pub(super) requested: bool,
     pub(super) evidence: Evidence,
-    /// The `*.dist-info` or `*.egg-info`.
+    /// The `*.dist-info` or `*.egg-info`, or conda's note.
     pub(super) metadata: &'a str,
     /// The folder that holds the metadata.
     pub(super) root: &'a str,
     /// The environment in which it is installed, by folder.
     pub(super) environment: &'a str,
-    /// The root of the distributions among whose files it lies, for one that another carries inside itself.
+    /// The root of the distributions among whose files it lies, for one that another carries inside itself or has brought.
     pub(super) inside: Option<&'a str>,
     record: Option<&'a [Recorded]>,
 }
@@ -42,7 +47,7 @@ pub(super) struct Distribution<'a> {
 /// Every installed distribution, by path of its metadata.
 pub(super) fn distributions<'a>(collected: &Collected<'a>) -> Vec<Distribution<'a>> {
     let sites = sites(collected);
-    collected
+    let mut distributions: Vec<Distribution<'a>> = collected
         .metadata
         .iter()
         // An interrupted uninstallation leaves `~ame-1.0.dist-info` behind, which Python does not import from.
@@ -51,7 +56,32 @@ pub(super) fn distributions<'a>(collected: &Collected<'a>) -> Vec<Distribution<'
             let site = sites.get(root_of(path))?;
             distribution(path, metadata, site)
         })
-        .collect()
+        .collect();
+    bring(&mut distributions);
+    distributions
+}
+
+/// Marks what conda packages have brought.
+fn bring(distributions: &mut [Distribution<'_>]) {
+    let mut brought: BTreeMap<String, &str> = BTreeMap::new();
+    for package in distributions.iter().filter(|it| it.ecosystem == Ecosystem::Conda) {
+        let recorded = package.record.unwrap_or_default().iter().filter(|it| is_metadata(&it.path));
+        for path in recorded.filter_map(|it| join_path(package.root, &it.path)) {
+            // The metadata of an old egg is a file.
+            let folder = if path.ends_with(".egg-info") { path.as_str() } else { folder_of(&path) };
+            brought.insert(folder.to_owned(), package.root);
+        }
+    }
+    for distribution in distributions.iter_mut().filter(|it| it.ecosystem == Ecosystem::PyPi) {
+        if let Some(root) = brought.get(distribution.metadata) {
+            distribution.inside = Some(root);
+        }
+    }
+}
+
+/// Whether a recorded path is one of metadata. Only these matter, and there are few among many.
+fn is_metadata(path: &str) -> bool {
+    path.contains(".dist-info/") || path.contains(".egg-info/") || path.ends_with(".egg-info")
 }
 
 /// A folder from which Python imports installed packages, or one that a package carries inside itself.
@@ -63,7 +93,7 @@ struct Site<'a> {
 /// Sorts out the folders that hold metadata.
 fn sites<'a>(collected: &Collected<'a>) -> BTreeMap<&'a str, Site<'a>> {
     let mut roots: BTreeMap<&str, bool> = BTreeMap::new();
-    for path in collected.metadata.keys() {
+    for path in collected.metadata.keys().filter(|path| prefix(path).is_none()) {
         *roots.entry(root_of(path)).or_default() |= path.ends_with(".dist-info");
     }
     let environment_of = |root: &'a str| {
@@ -93,22 +123,29 @@ fn sites<'a>(collected: &Collected<'a>) -> BTreeMap<&'a str, Site<'a>> {
         let environment = virtual_environment.or(inside).unwrap_or(root);
         sites.insert(root, Site { environment, inside });
     }
+    for folder in collected.metadata.keys().filter_map(|path| prefix(path)) {
+        sites.entry(folder).or_insert(Site { environment: folder, inside: None });
+    }
     sites
 }
 
 fn distribution<'a>(path: &'a str, metadata: &Metadata<'a>, site: &Site<'a>) -> Option<Distribution<'a>> {
+    let conda = prefix(path).is_some();
+    let ecosystem = if conda { Ecosystem::Conda } else { Ecosystem::PyPi };
     // Where the metadata cannot be read, the name of its folder still says what it belongs to.
     let (name, version, evidence) = match metadata.distribution {
         Some((said, evidence)) => (said.name.clone(), said.version.as_str(), evidence.clone()),
+        None if conda => return None,
         None => {
             let (name, version) = named_by_folder(path)?;
             (name, version, Evidence { class: Class::Inferred, ..metadata.first?.clone() })
         }
     };
-    let version = pins::canonical(version);
+    let version = pins::canonical_in(ecosystem, version);
     let said = metadata.distribution.map(|(said, _)| said);
     Some(Distribution {
-        id: NodeId::Component(Purl::pypi(&name, Some(&version))),
+        ecosystem,
+        id: NodeId::Component(Purl::new(ecosystem, "", &name, Some(&version))),
         name,
         version,
         requires: requires(metadata),
@@ -135,8 +172,12 @@ fn requires<'a>(metadata: &Metadata<'a>) -> Vec<(&'a Requirement, &'a Role)> {
     }
 }
 
-/// The folder from which Python imports what a `*.dist-info` or `*.egg-info` describes.
+/// The folder from which Python imports what a `*.dist-info` or `*.egg-info` describes; that of the environment for one of
+/// conda's notes.
 fn root_of(metadata: &str) -> &str {
+    if let Some(folder) = prefix(metadata) {
+        return folder;
+    }
     // An egg is a folder of its own on the search path.
     let folder = folder_of(metadata);
     if folder.ends_with(".egg") { folder_of(folder) } else { folder }
@@ -240,15 +281,14 @@ pub(super) fn carriers(distributions: &[&Distribution<'_>]) -> BTreeMap<usize, B
     if carried.is_empty() {
         return carriers;
     }
-    // Only the paths of metadata matter, and there are few among many.
-    let is_metadata = |path: &str| path.contains(".dist-info/") || path.contains(".egg-info/");
     for (index, distribution) in distributions.iter().enumerate() {
         if distribution.inside.is_some() {
             continue;
         }
         for recorded in distribution.record.unwrap_or_default().iter().filter(|it| is_metadata(&it.path)) {
             let Some(path) = join_path(distribution.root, &recorded.path) else { continue };
-            for inner in carried.get(folder_of(&path)).into_iter().flatten() {
+            let folder = if path.ends_with(".egg-info") { path.as_str() } else { folder_of(&path) };
+            for inner in carried.get(folder).into_iter().flatten() {
                 carriers.entry(*inner).or_default().insert(index);
             }
         }

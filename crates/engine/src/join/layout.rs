@@ -308,7 +308,8 @@ struct Inside<'a> {
 
 impl<'a> Inside<'a> {
     /// Folders that an environment has of its own; a project may lie in the same folder as an environment.
-    const FOLDERS: [&'static str; 8] = ["bin", "etc", "include", "lib", "Lib", "lib64", "Scripts", "share"];
+    const FOLDERS: [&'static str; 11] =
+        ["bin", "conda-meta", "etc", "include", "info", "lib", "Lib", "lib64", "Library", "Scripts", "share"];
 
     fn new(collected: &Collected<'a>, distributions: &[Distribution<'a>]) -> Self {
         let environments = collected.environments.keys().copied().collect();

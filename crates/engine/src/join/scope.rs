@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
+use weighbridge_advisory::conda::python_names;
 use weighbridge_core::digest::Digest;
 use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::{Locked, Origin, Requirement, Role};
@@ -55,6 +56,8 @@ pub(super) struct Scope<'a> {
     /// An exact version in a requirement is the choice of the tool that locked, not the wish of the requirer.
     pub(super) exact_is_choice: bool,
     by_name: HashMap<(Ecosystem, &'a PackageName), Vec<usize>>,
+    /// Conda packages by what they are called on the Python index.
+    by_python_name: HashMap<String, Vec<usize>>,
 }
 
 /// A package of a scope.
@@ -87,8 +90,14 @@ pub(super) struct Request<'a> {
 impl<'a> Scope<'a> {
     fn new(packages: Vec<Package<'a>>, hidden: &BTreeSet<usize>, markers: Rc<Markers>) -> Self {
         let mut by_name: HashMap<(Ecosystem, &PackageName), Vec<usize>> = HashMap::new();
+        let mut by_python_name: HashMap<String, Vec<usize>> = HashMap::new();
         for (index, package) in packages.iter().enumerate().filter(|(index, _)| !hidden.contains(index)) {
             by_name.entry((package.ecosystem, package.name)).or_default().push(index);
+            if package.ecosystem == Ecosystem::Conda {
+                for name in python_names(package.name.as_str()).into_iter().flatten() {
+                    by_python_name.entry(name).or_default().push(index);
+                }
+            }
         }
         Self {
             packages,
@@ -97,6 +106,7 @@ impl<'a> Scope<'a> {
             mentioned: BTreeSet::new(),
             exact_is_choice: false,
             by_name,
+            by_python_name,
         }
     }
 
@@ -107,13 +117,14 @@ impl<'a> Scope<'a> {
     }
 
     /// The packages by the name of the requirement. A Python package that only conda has installed answers for the
-    /// package of the index, as it does for `pip`.
+    /// package of the index, as it does for `pip`; by the name that it has there, where the tables know it.
     fn named(&self, requirement: &Requirement) -> Vec<usize> {
         let by_name = |ecosystem| self.by_name.get(&(ecosystem, &requirement.name));
         let own = by_name(requirement.ecosystem);
         let other = || {
             let is_python = requirement.ecosystem == Ecosystem::PyPi;
-            is_python.then(|| by_name(Ecosystem::Conda)).flatten()
+            let known = self.by_python_name.get(requirement.name.as_str());
+            known.or_else(|| by_name(Ecosystem::Conda)).filter(|_| is_python)
         };
         own.or_else(other).cloned().unwrap_or_default()
     }
@@ -277,7 +288,7 @@ fn installed_package<'a>(distribution: &'a Distribution<'a>) -> Package<'a> {
     });
     Package {
         id: distribution.id.clone(),
-        ecosystem: Ecosystem::PyPi,
+        ecosystem: distribution.ecosystem,
         name: &distribution.name,
         version: Some(distribution.version.clone()),
         applies: true,

@@ -14,6 +14,7 @@
 //! | FIFO, socket, device | an entry that is [`Unread::Special`], never opened |
 //! | folder or file that the system refuses | an entry that is [`Unread::Permission`] or [`Unread::Io`] |
 //! | version-control store (`.git`, `.hg`, `.svn`, `.bzr`, `.jj`) | one line in [`Opened::excluded`] |
+//! | cache of conda (`pkgs` beside `conda-meta`): packages that are installed elsewhere, or nowhere | one line in [`Opened::excluded`] |
 //!
 //! Honest limit: a process that changes the target while it is weighed can swap a folder on the way to a file for a
 //! link. The last name is never followed, and what is opened is asked again whether it is a regular file.

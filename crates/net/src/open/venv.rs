@@ -8,7 +8,7 @@ use weighbridge_core::opener::{OpenError, Opened, Opener};
 
 use super::path::{folder, resolve};
 
-/// Opens virtual environments, their `site-packages`, and folders made with `pip install --target`.
+/// Opens virtual environments, those of conda, their `site-packages`, and folders made with `pip install --target`.
 #[derive(Debug)]
 pub struct Venv;
 
@@ -20,8 +20,7 @@ impl Opener for Venv {
     fn open(&self, locator: &str, context: &Context) -> Result<Opened, OpenError> {
         let (real, metadata) = resolve(locator)?;
         if !metadata.is_dir() || !is_environment(&real) {
-            let expected =
-                "a Python environment (a folder with `pyvenv.cfg`, `site-packages` or `*.dist-info`)";
+            let expected = "a Python environment (a folder with `pyvenv.cfg`, `conda-meta`, `site-packages` or `*.dist-info`)";
             return Err(OpenError::Unexpected { locator: locator.to_owned(), expected });
         }
         Ok(folder(locator, &real, context))
@@ -33,6 +32,7 @@ fn is_environment(folder: &Path) -> bool {
     named("site-packages")
         || named("dist-packages")
         || folder.join("pyvenv.cfg").is_file()
+        || folder.join("conda-meta").is_dir()
         || folder.join("Lib").join("site-packages").is_dir()
         || names(&folder.join("lib")).any(|python| {
             let packages = |name| folder.join("lib").join(&python).join(name).is_dir();

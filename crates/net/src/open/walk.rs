@@ -87,6 +87,7 @@ impl Walk<'_> {
         }
         // The system lists in any order. Sorting before anything is decided makes a limit cut at the same place.
         names.sort_by(|one, other| one.as_encoded_bytes().cmp(other.as_encoded_bytes()));
+        let is_conda = names.iter().any(|name| name == "conda-meta");
         let mut inside = Vec::new();
         for name in names {
             let below = folder.join(&name);
@@ -94,7 +95,9 @@ impl Walk<'_> {
                 Err(error) => self.unread(&below, file::unread(error)),
                 Ok(metadata) if metadata.is_symlink() => self.links.push(below),
                 Ok(metadata) if metadata.is_dir() => {
-                    if EXCLUDED.iter().any(|excluded| name == *excluded) {
+                    // In it conda keeps packages that may be installed in some environment, or in none.
+                    let is_cache = is_conda && name == "pkgs";
+                    if is_cache || EXCLUDED.iter().any(|excluded| name == *excluded) {
                         self.excluded.push(text(&below));
                     } else {
                         inside.push(below);

@@ -6,6 +6,7 @@
 //! (`[extra:marker]`) becomes a marker of each requirement in it.
 
 use weighbridge_core::coverage::{LimitKind, Unread};
+use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::{Distribution, Role, What};
 use weighbridge_core::input::Input;
 use weighbridge_core::name::PackageName;
@@ -201,6 +202,7 @@ impl Found {
             (None, _) => return Err(missing("version")),
         };
         let distribution = Distribution {
+            ecosystem: Ecosystem::PyPi,
             name,
             version,
             requires: self.requires,

@@ -16,6 +16,10 @@ pub fn seeds(id: &str) -> &'static [Seed] {
             b"name: a\nchannels: [conda-forge]\ndependencies:\n  - numpy=1.26.4=py311_0\n  - c::d[version='>=1,<2']\n  - pip:\n      - -r more.txt\n      - e[x]>=1 ; python_version < '3.12'\n",
         )],
         "conda-lock" => &[("conda-lock.yml", CONDA_LOCK)],
+        "conda-meta" => &[
+            ("env/conda-meta/python-3.11.7-h955ad1f_0.json", CONDA_META),
+            ("env/conda-meta/six-1.16.0-py_0.json", br#"{"name": "six", "version": "1.16.0", "files": ["lib/six.py"]}"#),
+        ],
         "conda-spec" => &[
             (
                 "spec-file.txt",
@@ -114,6 +118,13 @@ package:
   url: https://host.example/requests-2.31.0-py3-none-any.whl
   hash: {}
 ";
+
+const CONDA_META: &[u8] = br#"{"build": "h955ad1f_0", "channel": "https://host.example/c", "depends": ["openssl >=3.0,<4.0a0", "__unix"],
+"files": ["bin/python3.11", "bin/python", "lib/x.pyc"], "license": "PSF-2.0", "name": "python", "version": "3.11.7", "requested_spec": "python=3.11",
+"paths_data": {"paths_version": 1, "paths": [
+ {"_path": "bin/python3.11", "path_type": "hardlink", "prefix_placeholder": "/opt/placeholder", "file_mode": "binary", "sha256": "00", "sha256_in_prefix": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "size_in_bytes": 3},
+ {"_path": "bin/python", "path_type": "softlink", "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "size_in_bytes": 3}]},
+"url": "https://host.example/c/linux-64/python-3.11.7-h955ad1f_0.conda"}"#;
 
 const PIXI: &[u8] = b"[workspace]
 name = 'a'

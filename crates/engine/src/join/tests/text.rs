@@ -238,6 +238,7 @@ fn metadata(
     extras: Vec<PackageName>,
 ) -> Distribution {
     Distribution {
+        ecosystem: Ecosystem::PyPi,
         name: name(package),
         version: version.into(),
         requires,

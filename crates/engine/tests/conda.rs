@@ -1,0 +1,255 @@
+//! Environments of conda, made here as conda makes them: a folder with a note for each package and its files.
+
+use libtest_mimic::Trial;
+use weighbridge_core::digest::Digest;
+use weighbridge_core::graph::{Graph, Relation};
+use weighbridge_core::world::World;
+use weighbridge_engine::join::{Input, Joined, join};
+use weighbridge_engine::read::Readings;
+
+use crate::support::{Folder, context, test, weigh};
+
+pub(crate) fn tests() -> Vec<Trial> {
+    vec![
+        test("conda::an_environment_is_its_packages", an_environment_is_its_packages),
+        test("conda::a_package_brings_its_distribution", a_package_brings_its_distribution),
+        test("conda::what_pip_adds_asks_for_conda_packages", what_pip_adds_asks_for_conda_packages),
+        test("conda::a_cache_installs_nothing", a_cache_installs_nothing),
+        test("conda::files_are_held_against_the_notes", files_are_held_against_the_notes),
+        test("conda::a_manifest_is_answered_by_the_environment", a_manifest_is_answered_by_the_environment),
+    ]
+}
+
+/// A package as conda notes it.
+struct Package<'a> {
+    name: &'a str,
+    version: &'a str,
+    depends: &'a [&'a str],
+    /// Path and content.
+    files: &'a [(&'a str, &'a str)],
+}
+
+/// The note that conda writes of a package.
+pub(crate) fn note(name: &str, version: &str, depends: &[&str], files: &[(&str, &str)]) -> String {
+    let depends: Vec<String> = depends.iter().map(|text| format!("{text:?}")).collect();
+    let paths: Vec<String> = files
+        .iter()
+        .map(|(path, content)| {
+            let digest = Digest::of(content.as_bytes());
+            let size = content.len();
+            format!(
+                r#"{{"_path": "{path}", "path_type": "hardlink", "sha256": "{digest}", "sha256_in_prefix": "{digest}", "size_in_bytes": {size}}}"#
+            )
+        })
+        .collect();
+    let names: Vec<String> = files.iter().map(|(path, _)| format!("{path:?}")).collect();
+    format!(
+        r#"{{"name": "{name}", "version": "{version}", "build": "0", "depends": [{}], "files": [{}],
+            "paths_data": {{"paths": [{}], "paths_version": 1}}, "url": "https://host.example/c/linux-64/{name}-{version}-0.conda"}}"#,
+        depends.join(", "),
+        names.join(", "),
+        paths.join(", "),
+    )
+}
+
+/// Installs packages into the environment `env`.
+fn environment(folder: Folder, packages: &[Package<'_>]) -> Folder {
+    let mut folder = folder.file("env/conda-meta/history", "==> 2026-01-01 00:00:00 <==\n");
+    for Package { name, version, depends, files } in packages {
+        let path = format!("env/conda-meta/{name}-{version}-0.json");
+        folder = folder.file(path, note(name, version, depends, files));
+        for (path, content) in *files {
+            folder = folder.file(format!("env/{path}"), content);
+        }
+    }
+    folder
+}
+
+fn python() -> Package<'static> {
+    Package {
+        name: "python",
+        version: "3.12.1",
+        depends: &["openssl >=3.0,<4.0a0", "__glibc >=2.17"],
+        files: &[("bin/python3.12", "program")],
+    }
+}
+
+const OPENSSL: Package<'_> =
+    Package { name: "openssl", version: "3.0.7", depends: &[], files: &[("lib/notes.txt", "ssl")] };
+
+const METADATA: &str = "Metadata-Version: 2.1\nName: pillow\nVersion: 9.0.0\n";
+
+fn pillow() -> Package<'static> {
+    Package {
+        name: "pillow",
+        version: "9.0.0",
+        depends: &["python >=3.12,<3.13.0a0"],
+        files: &[
+            ("lib/python3.12/site-packages/PIL/__init__.py", "image = 1\n"),
+            ("lib/python3.12/site-packages/pillow-9.0.0.dist-info/METADATA", METADATA),
+            // The record is the one of the build and true nowhere else.
+            (
+                "lib/python3.12/site-packages/pillow-9.0.0.dist-info/RECORD",
+                "PIL/__init__.py,sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU,0\n",
+            ),
+        ],
+    }
+}
+
+fn joined(folder: &Folder) -> (Joined, Readings) {
+    let readings = weigh_all(folder);
+    let context = context();
+    let input = Input { name: "target", facts: &readings.facts, files: &readings.files, context: &context };
+    (join(&input), readings)
+}
+
+fn weigh_all(folder: &Folder) -> Readings {
+    let context = context();
+    let opened = weighbridge_net::open(&folder.text(), &context).unwrap();
+    let options =
+        weighbridge_engine::read::Options { readers: weighbridge_read::READERS, exclude: &[], jobs: None };
+    weighbridge_engine::read::read(vec![opened], &options, &context, &()).unwrap()
+}
+
+/// The edges as `FROM -> TO` (asks), `FROM >> TO` (holds), with the type of each package.
+fn edges(graph: &Graph) -> Vec<String> {
+    let edges = graph.edges.keys().map(|edge| {
+        let arrow = if edge.relation == Relation::DependsOn { "->" } else { ">>" };
+        let short = |text: String| text.replace("pkg:", "");
+        format!("{} {arrow} {}", short(edge.from.to_string()), short(edge.to.to_string()))
+    });
+    edges.collect()
+}
+
+/// The findings of the rules about installed files.
+fn findings(folder: &Folder) -> Vec<String> {
+    let (joined, readings) = joined(folder);
+    let routes = joined.graph.routes();
+    let context = context();
+    let world = World {
+        graph: &joined.graph,
+        routes: &routes,
+        facts: &readings.facts,
+        files: &readings.files,
+        artifacts: &[],
+        matches: &[],
+        clear: &Default::default(),
+        unassessed: &Default::default(),
+        standings: &Default::default(),
+        installed: &joined.installed,
+        context: &context,
+    };
+    let mut findings = Vec::new();
+    for check in weighbridge_check::CHECKS {
+        if check.rules().iter().any(|rule| ["WB-D003", "WB-D004", "WB-D005"].contains(&rule.id)) {
+            check.check(&world, &mut findings);
+        }
+    }
+    findings
+        .iter()
+        .map(|finding| format!("{} {} {}", finding.rule.id, finding.severity, finding.title))
+        .collect()
+}
+
+fn an_environment_is_its_packages() {
+    let folder = environment(Folder::new(), &[python(), OPENSSL]);
+    let (joined, readings) = joined(&folder);
+    assert_eq!(readings.coverage.unread, []);
+    assert_eq!(
+        edges(&joined.graph),
+        [
+            "project: >> environment:env",
+            "environment:env >> conda/python@3.12.1",
+            "conda/python@3.12.1 -> conda/openssl@3.0.7",
+        ]
+    );
+    // The environment alone, and one without any Python.
+    let env = weighbridge_net::open(&format!("venv:{}/env", folder.text()), &context()).unwrap();
+    assert!(env.entries.iter().any(|entry| entry.path.contains("python-3.12.1-0.json")));
+    let (joined, _) = self::joined(&environment(Folder::new(), &[OPENSSL]));
+    assert_eq!(edges(&joined.graph).last().unwrap(), "environment:env >> conda/openssl@3.0.7");
+}
+
+fn a_package_brings_its_distribution() {
+    let (joined, _) = joined(&environment(Folder::new(), &[python(), OPENSSL, pillow()]));
+    let edges = edges(&joined.graph);
+    assert!(edges.contains(&"conda/pillow@9.0.0 >> pypi/pillow@9.0.0".to_owned()), "{edges:#?}");
+    assert!(edges.contains(&"environment:env >> conda/pillow@9.0.0".to_owned()), "{edges:#?}");
+    assert!(!edges.contains(&"environment:env >> pypi/pillow@9.0.0".to_owned()), "{edges:#?}");
+    assert_eq!(joined.installed.len(), 3, "only conda's notes are records");
+}
+
+fn what_pip_adds_asks_for_conda_packages() {
+    let site = "env/lib/python3.12/site-packages";
+    let folder = environment(
+        Folder::new(),
+        &[
+            python(),
+            OPENSSL,
+            pillow(),
+            Package { name: "pytorch", version: "2.1.0", depends: &["python"], files: &[] },
+        ],
+    );
+    let folder = folder
+        .file(
+            format!("{site}/shop-1.dist-info/METADATA"),
+            "Metadata-Version: 2.1\nName: shop\nVersion: 1\nRequires-Dist: Pillow>=9\nRequires-Dist: torch\n",
+        )
+        .file(format!("{site}/shop-1.dist-info/RECORD"), "shop-1.dist-info/METADATA,,\n");
+    let edges = edges(&joined(&folder).0.graph);
+    for edge in [
+        "environment:env >> pypi/shop@1",
+        "pypi/shop@1 -> conda/pillow@9.0.0",
+        "pypi/shop@1 -> conda/pytorch@2.1.0",
+    ] {
+        assert!(edges.contains(&edge.to_owned()), "{edges:#?}");
+    }
+}
+
+fn a_cache_installs_nothing() {
+    let cached = "env/pkgs/old-1-0";
+    let folder = environment(Folder::new(), &[OPENSSL])
+        .file(format!("{cached}/info/index.json"), r#"{"name": "old", "version": "1"}"#)
+        .file(format!("{cached}/conda-meta/old-1-0.json"), note("old", "1", &[], &[]))
+        .file(format!("{cached}/site-packages/old-1.dist-info/METADATA"), "Name: old\nVersion: 1\n");
+    let (joined, readings) = joined(&folder);
+    assert_eq!(edges(&joined.graph).len(), 2, "{:#?}", edges(&joined.graph));
+    assert_eq!(readings.coverage.excluded, ["env/pkgs"]);
+    // A folder of this name elsewhere is what it is.
+    let folder = Folder::new().file("pkgs/requirements.txt", "six==1.17.0\n");
+    assert_eq!(edges(&self::joined(&folder).0.graph).len(), 2);
+    assert!(weigh(&Folder::new().file("pkgs/requirements.txt", "six\n"), &context()).is_err());
+}
+
+fn files_are_held_against_the_notes() {
+    let whole = || environment(Folder::new(), &[python(), OPENSSL, pillow()]);
+    assert_eq!(findings(&whole()), Vec::<String>::new());
+    let altered = whole().file("env/lib/python3.12/site-packages/PIL/__init__.py", "image = 2\n");
+    assert_eq!(findings(&altered), ["WB-D003 high 1 file of pillow 9.0.0 is not as installed"]);
+    let stray = whole().file("env/lib/python3.12/site-packages/PIL/more.py", "image = 2\n");
+    let found = findings(&stray);
+    assert!(found.len() == 1 && found[0].starts_with("WB-D004"), "{found:?}");
+    // Installers state nothing but names of links and of what they make.
+    let text = r#"{"name": "a", "version": "1", "files": ["bin/a", "lib/b"], "paths_data": {"paths": [{"_path": "bin/a", "path_type": "softlink", "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}]}}"#;
+    let links = whole().file("env/conda-meta/a-1-0.json", text);
+    assert_eq!(findings(&links), Vec::<String>::new());
+}
+
+fn a_manifest_is_answered_by_the_environment() {
+    let folder = environment(Folder::new(), &[python(), OPENSSL, pillow()])
+        .file("environment.yml", "dependencies:\n- pillow\n- python=3.12\n")
+        .file("requirements.txt", "Pillow>=8\n");
+    let edges = edges(&joined(&folder).0.graph);
+    assert_eq!(
+        edges,
+        [
+            "project: >> environment:env",
+            "project: -> conda/pillow@9.0.0",
+            "project: -> conda/pillow@9.0.0",
+            "project: -> conda/python@3.12.1",
+            "conda/pillow@9.0.0 -> conda/python@3.12.1",
+            "conda/pillow@9.0.0 >> pypi/pillow@9.0.0",
+            "conda/python@3.12.1 -> conda/openssl@3.0.7",
+        ]
+    );
+}
