@@ -13,7 +13,7 @@ use weighbridge_core::renderer::Show;
 /// Weighs what goes into an AI system: packages, model files, and what is wrong with them.
 ///
 /// `scan` is the default: `weighbridge .` weighs the folder you stand in. Nothing is sent anywhere, and no network is
-/// used unless you ask for `db update` or `--ask-index`, or name a target on a server.
+/// used unless you ask for `db update`, `--ask-index` or `--resolve`, let `fix` change packages, or name a target on a server.
 #[derive(Parser, Debug)]
 #[command(
     name = "weighbridge",
@@ -74,7 +74,7 @@ pub enum Command {
     Rules(Rules),
     /// Show every way by which a package, library, advisory or file came in, shortest first.
     Why(Why),
-    /// Rescue the tensors of a PyTorch checkpoint as safetensors, without loading it.
+    /// Plan the smallest change of packages that mends vulnerabilities; of a PyTorch checkpoint, rescue the tensors as safetensors.
     Fix(Fix),
     /// Look after the advisories.
     #[command(subcommand)]
@@ -122,15 +122,35 @@ pub struct Scan {
     /// Ask the index that your pip or uv would ask how each package stands there: quarantined, yanked, vanished.
     #[arg(long)]
     pub ask_index: bool,
-    /// Index to ask instead of the one that pip or uv would ask.
-    #[arg(long, value_name = "URL", requires = "ask_index")]
-    pub index_url: Option<String>,
-    /// Further index to ask; may be given several times.
-    #[arg(long, value_name = "URL", requires = "ask_index")]
-    pub extra_index_url: Vec<String>,
+    /// Which versions are meant where nothing says so.
+    #[command(flatten)]
+    pub resolving: Resolving,
     /// What is weighed, and how.
     #[command(flatten)]
     pub weighing: Weighing,
+}
+
+/// Options of every command that may choose versions.
+#[derive(Args, Clone, Default, Debug)]
+pub struct Resolving {
+    /// Where no lock file and no environment says which versions are meant, choose them as pip would, from the index that
+    /// your pip or uv would ask.
+    #[arg(long)]
+    pub resolve: bool,
+    /// Index and further indexes.
+    #[command(flatten)]
+    pub indexes: Indexes,
+}
+
+/// Which indexes of packages are asked.
+#[derive(Args, Clone, Default, Debug)]
+pub struct Indexes {
+    /// Index to ask instead of the one that pip or uv would ask.
+    #[arg(long, value_name = "URL")]
+    pub index_url: Option<String>,
+    /// Further index to ask; may be given several times.
+    #[arg(long, value_name = "URL")]
+    pub extra_index_url: Vec<String>,
 }
 
 /// Options of every command that weighs a target.
@@ -199,6 +219,9 @@ pub struct Why {
     /// Show what stands on it instead: who brings it in, who brings these in, and so on.
     #[arg(long)]
     pub invert: bool,
+    /// Which versions are meant where nothing says so.
+    #[command(flatten)]
+    pub resolving: Resolving,
     /// What is weighed, and how.
     #[command(flatten)]
     pub weighing: Weighing,
@@ -207,19 +230,41 @@ pub struct Why {
 /// Options of `fix`.
 #[derive(Args, Debug)]
 pub struct Fix {
-    /// The checkpoint, such as `model.pt`. It is read and never loaded: nothing in it runs.
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
-    /// The file to write [default: the checkpoint's name with `.safetensors`].
+    /// A project or environment (a folder, `venv:PATH`), whose packages are to be mended; or a checkpoint, such as `model.pt`,
+    /// which is read and never loaded: nothing in it runs.
+    #[arg(value_name = "TARGET")]
+    pub target: PathBuf,
+    /// Only say what would change (the default for packages).
+    #[arg(long, conflicts_with = "apply")]
+    pub plan: bool,
+    /// Write the plan into the project: pinned versions in its manifests, its lock by its own tool, else a file of constraints.
+    #[arg(long)]
+    pub apply: bool,
+    /// Install what was planned into a fresh environment and run this command there, before anything else is touched.
+    #[arg(long, value_name = "COMMAND")]
+    pub verify: Option<String>,
+    /// Severity from which vulnerabilities are to be mended.
+    #[arg(long, value_name = "SEVERITY", value_parser = severity, default_value = "low")]
+    pub from: Severity,
+    /// VEX document (OpenVEX or CycloneDX): what it says does not matter here is left alone; may be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub vex: Vec<PathBuf>,
+    /// Index and further indexes.
+    #[command(flatten)]
+    pub indexes: Indexes,
+    /// What is weighed, and how.
+    #[command(flatten)]
+    pub weighing: Weighing,
+    /// Of a checkpoint: the file to write [default: its name with `.safetensors`].
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Only the tensors below this name, such as `state_dict`; their names go on from there.
+    /// Of a checkpoint: only the tensors below this name, such as `state_dict`; their names go on from there.
     #[arg(long, value_name = "NAME")]
     pub below: Option<String>,
-    /// Replace the file to write if it exists.
+    /// Of a checkpoint: replace the file to write if it exists.
     #[arg(long)]
     pub force: bool,
-    /// Write name, type, shape and SHA-256 of every tensor to this file, as JSON.
+    /// Of a checkpoint: write name, type, shape and SHA-256 of every tensor to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     pub proof: Option<PathBuf>,
 }

@@ -67,24 +67,28 @@ pub static VARIABLES: &[Variable] = &[
     Variable { name: "HTTP_PROXY", does: "Proxy like `ALL_PROXY` where the two others name none." },
     Variable {
         name: "NETRC",
-        does: "File with users and passwords by host, for `--ask-index`. Default `$HOME/.netrc`.",
+        does: "File with users and passwords by host, for the index client. Default `$HOME/.netrc`.",
     },
     Variable { name: "NO_COLOR", does: "Set to anything: no colour; `--color` wins." },
     Variable { name: "NO_PROXY", does: "Hosts that are reached without a proxy, separated by commas." },
     Variable {
+        name: "PATH",
+        does: "Where `fix --apply` looks for the project's own tool, and `fix --verify` for a Python.",
+    },
+    Variable {
         name: "PIP_CERT",
-        does: "File of certificates for `--ask-index` where `SSL_CERT_FILE` names none.",
+        does: "File of certificates for the index client where `SSL_CERT_FILE` names none.",
     },
     Variable {
         name: "PIP_CONFIG_FILE",
-        does: "Configuration file of pip, for `--ask-index`; its indexes are read as pip reads them.",
+        does: "Configuration file of pip, for the index client; its indexes are read as pip reads them.",
     },
     Variable {
         name: "PIP_EXTRA_INDEX_URL",
-        does: "Further indexes for `--ask-index`, separated by white space.",
+        does: "Further indexes for the index client, separated by white space.",
     },
-    Variable { name: "PIP_INDEX_URL", does: "Index for `--ask-index`." },
-    Variable { name: "PIP_NO_INDEX", does: "Set to a yes: `--ask-index` has no index to ask." },
+    Variable { name: "PIP_INDEX_URL", does: "Index for the index client." },
+    Variable { name: "PIP_NO_INDEX", does: "Set to a yes: there is no index to ask." },
     Variable {
         name: "SOURCE_DATE_EPOCH",
         does: "Seconds since 1970-01-01 UTC that stand for the present: the date of reports, by which ignores expire \
@@ -96,23 +100,26 @@ pub static VARIABLES: &[Variable] = &[
                built-in ones.",
     },
     Variable { name: "TERM", does: "`dumb`: no colour, no links and no progress bar." },
-    Variable { name: "UV_CONFIG_FILE", does: "Configuration file of uv, for `--ask-index`." },
-    Variable { name: "UV_DEFAULT_INDEX", does: "Index for `--ask-index` where pip's variables name none." },
+    Variable { name: "UV_CONFIG_FILE", does: "Configuration file of uv, for the index client." },
+    Variable {
+        name: "UV_DEFAULT_INDEX",
+        does: "Index for the index client where pip's variables name none.",
+    },
     Variable {
         name: "UV_EXTRA_INDEX_URL",
-        does: "Further indexes for `--ask-index`, separated by white space.",
+        does: "Further indexes for the index client, separated by white space.",
     },
-    Variable { name: "UV_INDEX", does: "Further indexes for `--ask-index`, as `URL` or `NAME=URL`." },
+    Variable { name: "UV_INDEX", does: "Further indexes for the index client, as `URL` or `NAME=URL`." },
     Variable {
         name: "UV_INDEX_STRATEGY",
-        does: "`unsafe-best-match`: all indexes count together for `--ask-index`; else the first that knows a package.",
+        does: "`unsafe-best-match`: all indexes count together for the index client; else the first that knows a package.",
     },
     Variable { name: "UV_INDEX_URL", does: "Index like `UV_DEFAULT_INDEX`, which goes before it." },
     Variable {
         name: "UV_NO_CONFIG",
-        does: "Set to anything: `--ask-index` reads no configuration file of uv.",
+        does: "Set to anything: no index is looked for in a configuration file of uv.",
     },
-    Variable { name: "VIRTUAL_ENV", does: "Environment whose `pip.conf` counts for `--ask-index`." },
+    Variable { name: "VIRTUAL_ENV", does: "Environment whose `pip.conf` counts for the index client." },
     Variable {
         name: "WEIGHBRIDGE_CACHE_DIR",
         does: "Folder of the updated advisories, of kept digests, and of what came from an index.",
@@ -193,6 +200,20 @@ impl Environment {
     /// The value as text; bytes that are not UTF-8 make it a wrong value rather than none.
     pub fn text(&self, name: &str) -> Option<String> {
         self.get(name).map(|value| value.to_string_lossy().into_owned())
+    }
+
+    /// The folders in which programs lie.
+    pub fn path(&self) -> Vec<PathBuf> {
+        self.get("PATH").map(|path| std::env::split_paths(path).collect()).unwrap_or_default()
+    }
+
+    /// Where the program of this name lies. A relative folder of `PATH` is passed over: it could be one of the target.
+    pub fn program(&self, name: &str) -> Option<PathBuf> {
+        let files = self.path().into_iter().filter(|folder| folder.is_absolute()).map(|folder| {
+            let file = folder.join(name);
+            if cfg!(windows) { file.with_extension("exe") } else { file }
+        });
+        files.into_iter().find(|file| file.is_file())
     }
 
     /// Whether it is set to anything but `0` or `false`.

@@ -8,23 +8,23 @@ use weighbridge_net::feed::Online;
 use weighbridge_net::index::which::{self, Surroundings, VARIABLES};
 use weighbridge_net::index::{Client, IndexError, Options};
 
-use crate::args::Scan;
+use crate::args::Indexes;
 use crate::errors::Failure;
 use crate::printer::Printer;
 use crate::settings::Weigh;
 use crate::setup::Setup;
 
-/// The client for `--ask-index`; none without it.
+/// The client of the indexes that are meant.
+///
+/// # Errors
+/// No index is known, or a setting of it cannot be understood.
 pub(crate) fn client(
-    scan: &Scan,
+    typed: &Indexes,
     weigh: &Weigh,
     setup: &Setup,
     printer: &Printer,
-) -> Result<Option<Client>, Failure> {
-    if !scan.ask_index {
-        return Ok(None);
-    }
-    let around = surroundings(scan, weigh, setup);
+) -> Result<Client, Failure> {
+    let around = surroundings(typed, weigh, setup);
     let indexes = which::choose(&around)?;
     for line in indexes.lines() {
         printer.detail(&format!("index: {line}"));
@@ -47,10 +47,10 @@ pub(crate) fn client(
         most_bytes: context.limits.remote_bytes,
         cancel: context.cancel.clone(),
     };
-    Ok(Some(Client::new(Online::unless(context.offline), indexes, &options)?))
+    Ok(Client::new(Online::unless(context.offline), indexes, &options)?)
 }
 
-fn surroundings(scan: &Scan, weigh: &Weigh, setup: &Setup) -> Surroundings {
+fn surroundings(typed: &Indexes, weigh: &Weigh, setup: &Setup) -> Surroundings {
     let environment = &setup.environment;
     let variables = VARIABLES.iter().filter_map(|name| Some((*name, environment.text(name)?)));
     // A target with a scheme lies elsewhere, or is an environment; neither is a project with settings.
@@ -63,8 +63,8 @@ fn surroundings(scan: &Scan, weigh: &Weigh, setup: &Setup) -> Surroundings {
         home: environment.get("HOME").map(PathBuf::from),
         configurations: environment.configurations(),
         target: weigh.targets.iter().find_map(local),
-        typed: scan.index_url.clone(),
-        typed_extra: scan.extra_index_url.clone(),
+        typed: typed.index_url.clone(),
+        typed_extra: typed.extra_index_url.clone(),
         may_ask: true,
     }
 }

@@ -13,7 +13,7 @@ use weighbridge_core::date::Date;
 use weighbridge_core::limits::{Cancel, Limits};
 use weighbridge_core::renderer::{Renderer, Show, Style};
 
-use crate::args::{self, Global, Scan, Weighing};
+use crate::args::{self, Fix, Global, Scan, Weighing};
 use crate::config::{self, Config};
 use crate::errors::Failure;
 use crate::outputs::Output;
@@ -134,6 +134,18 @@ pub(crate) fn unjudged(
 ) -> Result<Weigh, Failure> {
     let Config { file, settings } = configuration(weighing, setup)?;
     weigh(global, weighing, std::slice::from_ref(target), (file, settings), Policy::default(), setup)
+}
+
+/// What is meant by `fix` for packages: what somebody has decided to live with is left alone.
+pub(crate) fn mending(global: &Global, fix: &Fix, setup: &Setup) -> Result<Weigh, Failure> {
+    let Config { file, settings } = configuration(&fix.weighing, setup)?;
+    let policy = Policy {
+        ignores: settings.ignores.clone(),
+        vex: vex(&fix.vex, &settings, file.as_deref())?,
+        ..Policy::default()
+    };
+    let target = fix.target.clone().into_os_string();
+    weigh(global, &fix.weighing, &[target], (file, settings), policy, setup)
 }
 
 /// The context of a command that weighs nothing.
@@ -303,7 +315,8 @@ fn today(setup: &Setup) -> Result<Date, Failure> {
     Ok(fixed.map_or(setup.clock, Date::from_unix_seconds))
 }
 
-fn width(setup: &Setup) -> usize {
+/// Columns of what is written for people.
+pub(crate) fn width(setup: &Setup) -> usize {
     let stated = setup.environment.text("COLUMNS").and_then(|text| text.parse().ok());
     stated.filter(|width| *width >= 20).or(setup.columns).unwrap_or(WIDTH)
 }

@@ -7,6 +7,7 @@ mod database;
 mod fix;
 mod hostile;
 mod interrupts;
+mod mend;
 mod policy;
 mod readme;
 mod remote;
@@ -14,6 +15,9 @@ mod reports;
 #[allow(dead_code, reason = "the tests of the engine need more of it")]
 #[path = "../../engine/tests/server.rs"]
 mod server;
+#[allow(dead_code, reason = "the tests of the engine need more of it")]
+#[path = "../../engine/tests/shelf.rs"]
+mod shelf;
 mod streams;
 mod support;
 
@@ -30,6 +34,7 @@ fn main() {
         fix::TESTS,
         hostile::TESTS,
         interrupts::TESTS,
+        mend::TESTS,
         policy::TESTS,
         readme::TESTS,
         remote::TESTS,

@@ -32,6 +32,8 @@ pub enum Unread {
     Unsupported(String),
     /// The content breaks the rules of its format so that what follows cannot be understood.
     Malformed(String),
+    /// Nothing says which versions would be installed, and they could not be chosen either; why.
+    Unresolved(String),
     /// The reader failed on this input. A defect of Weighbridge: please report it.
     Panicked,
     /// The scan was interrupted before this entry was read.
@@ -109,6 +111,7 @@ impl fmt::Display for Unread {
             Self::Encrypted => out.write_str("encrypted"),
             Self::Unsupported(what) => write!(out, "{what}, not read by this version"),
             Self::Malformed(reason) => write!(out, "malformed: {reason}"),
+            Self::Unresolved(reason) => write!(out, "cannot be resolved: {reason}"),
             Self::Panicked => {
                 out.write_str("the reader failed on this input (a defect of Weighbridge: please report it)")
             }

@@ -168,6 +168,19 @@ impl Graph {
         })
     }
 
+    /// The edges that leave a node, in order.
+    pub fn edges_from<'g>(&'g self, from: &NodeId) -> impl Iterator<Item = &'g Edge> + use<'g> {
+        let first = Edge {
+            from: from.clone(),
+            // No identity comes before that of a project at the top of the target.
+            to: NodeId::Project(Arc::from("")),
+            relation: Relation::Contains,
+            condition: Condition::default(),
+        };
+        let edges = self.edges.range(&first..).map(|(edge, _)| edge);
+        edges.take_while(move |edge| edge.from == first.from)
+    }
+
     /// What a person calls the node: `name version`, or the path of a file.
     pub fn label(&self, id: &NodeId) -> String {
         match self.nodes.get(id).map(|node| &node.kind) {

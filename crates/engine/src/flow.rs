@@ -1,5 +1,6 @@
 //! The flow from end to end.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 
 use weighbridge_advisory::Index;
@@ -12,6 +13,7 @@ use weighbridge_core::reader::Reader;
 use weighbridge_core::report::{Artifact, Report};
 use weighbridge_net::index::Client;
 
+use crate::choose::{Chosen, choose};
 use crate::conclude::{Evidence, conclude};
 use crate::enrich::{self, Knowledge, Known};
 use crate::join::{self, Joined};
@@ -79,27 +81,41 @@ pub fn scan(
     context: &Context,
     progress: &dyn Progress,
 ) -> Result<Report, ScanError> {
-    scan_knowing(request, &Knowledge::of(index, source), None, context, progress)
+    scan_knowing(request, &Knowledge::of(index, source), &Asking::default(), context, progress)
 }
 
-/// Weighs the targets against everything that the user has, and asks `packages`, the client of an index, how their packages stand there.
+/// What an index of packages is asked.
+#[derive(Clone, Copy, Default)]
+pub struct Asking<'a> {
+    /// How each package stands there.
+    pub standings: Option<&'a Client>,
+    /// Which versions an installer would choose where nothing says so.
+    pub versions: Option<&'a Client>,
+}
+
+/// Weighs the targets against everything that the user has, and asks an index about their packages.
 ///
 /// # Errors
 /// [`ScanError`]; anything that concerns only a part of the targets is a gap in the report's coverage instead.
 pub fn scan_knowing(
     request: &Request<'_>,
     knowledge: &Knowledge<'_>,
-    packages: Option<&Client>,
+    asking: &Asking<'_>,
     context: &Context,
     progress: &dyn Progress,
 ) -> Result<Report, ScanError> {
     let steps = Steps {
         join: &|name, readings, context| {
-            join::join(&join::Input { name, facts: &readings.facts, files: &readings.files, context })
+            let nothing = BTreeMap::new();
+            let (facts, files) = (&readings.facts, &readings.files);
+            let input = join::Input { name, facts, chosen: &nothing, files, context };
+            let Some(client) = asking.versions else { return join::join(&input) };
+            let Chosen { facts, unread, notes } = choose(&input, client);
+            Joined { unread, notes, ..join::join(&join::Input { chosen: &facts, ..input }) }
         },
         enrich: &|graph| {
             let known = enrich::enrich(graph, knowledge);
-            match packages {
+            match asking.standings {
                 Some(packages) => standing::ask(graph, packages, known),
                 None => known,
             }
@@ -125,13 +141,15 @@ pub fn scan_with(
     }
     let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
     let name = names.join(", ");
-    let notes = targets.iter().flat_map(|target| target.notes.iter().cloned()).collect();
+    let mut notes: Vec<String> = targets.iter().flat_map(|target| target.notes.iter().cloned()).collect();
     let options = Options { readers: request.readers, exclude: request.exclude, jobs: request.jobs };
     let mut readings = read(targets, &options, context, progress)?;
-    let Joined { graph, installed } = (steps.join)(&name, &readings, context);
+    let Joined { graph, installed, unread, notes: chosen } = (steps.join)(&name, &readings, context);
+    readings.coverage.unread.extend(unread);
     let Known { matches, clear, unassessed, advisories, standings, unasked } = (steps.enrich)(&graph);
     readings.coverage.unread.extend(unasked);
     let artifacts = (steps.judge)(&readings);
+    notes.extend(chosen);
     let subject = request.targets.to_vec();
     let evidence = Evidence {
         subject,

@@ -5,6 +5,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may fail loudly"))]
 
+mod choose;
 mod codec;
 pub mod conclude;
 pub mod enrich;
@@ -12,6 +13,7 @@ mod exclude;
 pub mod fix;
 pub mod flow;
 pub mod join;
+pub mod mend;
 pub mod progress;
 pub mod read;
 mod standing;

@@ -1,5 +1,6 @@
 //! Lock files of real projects, from the folder `shared` beside the repository; listed as skipped where it is missing.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use libtest_mimic::Trial;
@@ -45,7 +46,14 @@ fn graph(path: &Path) -> Graph {
     let opened = weighbridge_net::open(&path.display().to_string(), &context).unwrap();
     let options = Options { readers: weighbridge_read::READERS, exclude: &[], jobs: None };
     let readings = read(vec![opened], &options, &context, &()).unwrap();
-    join(&Input { name: "target", facts: &readings.facts, files: &readings.files, context: &context }).graph
+    join(&Input {
+        name: "target",
+        facts: &readings.facts,
+        chosen: &BTreeMap::new(),
+        files: &readings.files,
+        context: &context,
+    })
+    .graph
 }
 
 /// `uv export --frozen --all-extras --all-groups --no-emit-project` (uv 0.13.9), its markers evaluated for CPython 3.10

@@ -1,6 +1,7 @@
 //! A real environment: made by `python3 -m venv` and `pip install` under `target/` on first use, then weighed as it is
 //! and after somebody tampered with it. Where Python or the package index is missing the tests are listed as skipped.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -61,8 +62,13 @@ fn weigh(path: &Path) -> (Joined, Readings, Context) {
     let opened = weighbridge_net::open(&format!("venv:{}", path.display()), &context).unwrap();
     let options = Options { readers: weighbridge_read::READERS, exclude: &[], jobs: None };
     let readings = read(vec![opened], &options, &context, &()).unwrap();
-    let input =
-        Input { name: "environment", facts: &readings.facts, files: &readings.files, context: &context };
+    let input = Input {
+        name: "environment",
+        facts: &readings.facts,
+        chosen: &BTreeMap::new(),
+        files: &readings.files,
+        context: &context,
+    };
     (join(&input), readings, context)
 }
 

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 mod child;
+mod choose;
 mod codecs;
 mod conda;
 mod corpus;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
     // Readers here panic on purpose; what fails a test is told by the test runner.
     std::panic::set_hook(Box::new(|_| {}));
     let tests: Vec<Trial> = [
+        choose::tests(),
         codecs::tests(),
         conda::tests(),
         corpus::tests(),

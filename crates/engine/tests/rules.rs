@@ -8,7 +8,7 @@ use libtest_mimic::Trial;
 use weighbridge_check::policy::Policy;
 use weighbridge_core::digest::Digest;
 use weighbridge_engine::enrich::Knowledge;
-use weighbridge_engine::flow::{Request, scan_knowing};
+use weighbridge_engine::flow::{Asking, Request, scan_knowing};
 
 use crate::index;
 use crate::shelf::{Manner, Shelf};
@@ -232,9 +232,9 @@ fn broken(folder: Folder) -> BTreeSet<&'static str> {
     let advisories = weighbridge_advisory::Index::embedded().unwrap();
     let server = Shelf::new("taken-back 1.0 yanked\n taken-back 2.0").serve(Manner::default());
     let packages = index::client(&[&format!("{}/simple", server.url())], None, true);
-    let report =
-        scan_knowing(&request, &Knowledge::of(&advisories, "embedded"), Some(&packages), &context(), &())
-            .unwrap();
+    let asking = Asking { standings: Some(&packages), versions: None };
+    let knowledge = Knowledge::of(&advisories, "embedded");
+    let report = scan_knowing(&request, &knowledge, &asking, &context(), &()).unwrap();
     assert!(report.coverage.unread.is_empty(), "{:?}", report.coverage.unread);
     report.findings.iter().map(|finding| finding.rule.id).collect()
 }

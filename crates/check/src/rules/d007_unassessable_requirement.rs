@@ -64,7 +64,7 @@ fn unpinned(place: &Place, lines: &BTreeSet<Line>) -> Finding {
     let remedy = if place.name() == "pyproject.toml" {
         "write a lock file (`uv lock`), or scan the environment in which they are installed"
     } else {
-        "write the versions down (`pip freeze`, `uv pip compile`), or scan the environment in which they are installed"
+        "write the versions down (`pip freeze`, `uv pip compile`), scan the environment in which they are installed, or let `--resolve` choose them as pip would"
     };
     Finding {
         title: format!(
@@ -187,7 +187,7 @@ mod tests {
               b (line 5)
               c (line 6)
               d (line 7)
-              fix write the versions down (`pip freeze`, `uv pip compile`), or scan the environment in which they are installed
+              fix write the versions down (`pip freeze`, `uv pip compile`), scan the environment in which they are installed, or let `--resolve` choose them as pip would
             ",
         );
     }

@@ -1,4 +1,4 @@
-//! `weighbridge fix`: the tensors of a checkpoint as safetensors, without loading it.
+//! `weighbridge fix FILE`: the tensors of a checkpoint as safetensors, without loading it. For folders see [`mend`].
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -17,7 +17,7 @@ use weighbridge_read::READERS;
 use weighbridge_read::model::checkpoint::{CheckpointError, Other};
 use weighbridge_report::words;
 
-use super::end_on_interrupt;
+use super::{end_on_interrupt, mend};
 use crate::args::{Fix, Global};
 use crate::errors::Failure;
 use crate::exit::Exit;
@@ -31,18 +31,33 @@ const NAMED: usize = 6;
 
 /// Runs the command.
 pub(super) fn run(global: &Global, fix: &Fix, setup: &Setup, printer: &Printer) -> Result<Exit, Failure> {
+    if fix.target.is_dir() || fix.target.to_string_lossy().starts_with("venv:") {
+        let checkpoint = ["--output", "--below", "--force", "--proof"];
+        let typed = [fix.output.is_some(), fix.below.is_some(), fix.force, fix.proof.is_some()];
+        if let Some((option, _)) = checkpoint.iter().zip(typed).find(|(_, typed)| *typed) {
+            return Err(Failure::usage(format!(
+                "`{option}` is for checkpoints, and `{}` is a folder",
+                fix.target.display()
+            ))
+            .hint("name one checkpoint in it"));
+        }
+        return mend::run(global, fix, setup, printer);
+    }
     let context = settings::context(global, setup)?;
     end_on_interrupt(Some(context.cancel.clone()))?;
-    let shown = fix.file.display().to_string();
-    let locator = fix.file.to_str().ok_or_else(|| {
+    let shown = fix.target.display().to_string();
+    let locator = fix.target.to_str().ok_or_else(|| {
         Failure::usage(format!("the name of `{shown}` is not UTF-8")).hint("copy it to another name")
     })?;
-    if fix.file.is_dir() {
-        return Err(Failure::usage(format!("`{shown}` is a folder")).hint("name one checkpoint in it"));
+    if fix.apply || fix.verify.is_some() {
+        return Err(Failure::usage(format!(
+            "`{shown}` is a file, and `--apply` and `--verify` change packages"
+        ))
+        .hint("name the folder of a project"));
     }
     let out = match &fix.output {
         Some(out) => out.clone(),
-        None => fix.file.with_extension("safetensors"),
+        None => fix.target.with_extension("safetensors"),
     };
     let opened = path::Path.open(locator, &context)?;
     let options = Options { readers: READERS, exclude: &[], jobs: None };
@@ -51,7 +66,7 @@ pub(super) fn run(global: &Global, fix: &Fix, setup: &Setup, printer: &Printer) 
     let artifacts = safety::judge_artifacts(&readings.facts, &readings.files);
     let artifact = artifacts.first();
     // A link that the user names is followed.
-    let real = fix.file.canonicalize().map_err(|error| Failure::unreadable(&fix.file, &error))?;
+    let real = fix.target.canonicalize().map_err(|error| Failure::unreadable(&fix.target, &error))?;
     let source = FileSource::open(&real)
         .map_err(|unread| Failure::new(Exit::Incomplete, format!("cannot read `{shown}`: {unread}")))?;
     let order = Order {

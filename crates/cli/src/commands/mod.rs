@@ -1,13 +1,16 @@
 //! What each command does, one file each.
 
+mod apply;
 mod db;
 mod explain;
 mod fix;
 mod import;
+mod mend;
 mod rules;
 mod scan;
 mod shell;
 mod update;
+mod verify;
 mod why;
 
 use weighbridge_core::limits::Cancel;

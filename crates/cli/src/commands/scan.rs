@@ -9,14 +9,14 @@ use weighbridge_core::context::Context;
 use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::renderer::Style;
 use weighbridge_core::report::Report;
-use weighbridge_engine::flow::{self, Request};
+use weighbridge_engine::flow::{self, Asking, Request};
 use weighbridge_net::digests::Digests;
 use weighbridge_net::index::Client;
 use weighbridge_read::READERS;
 
 use super::end_on_interrupt;
 use crate::advisories;
-use crate::args::{Global, Scan};
+use crate::args::{Global, Indexes, Resolving, Scan};
 use crate::errors::Failure;
 use crate::exit::Exit;
 use crate::packages;
@@ -30,8 +30,12 @@ pub(super) fn run(global: &Global, scan: &Scan, setup: &Setup, printer: &Printer
     let settings = settings::scan(global, scan, setup, printer)?;
     end_on_interrupt(Some(settings.weigh.context.cancel.clone()))?;
     let started = Instant::now();
-    let packages = packages::client(scan, &settings.weigh, setup, printer)?;
-    let report = weigh(&settings.weigh, packages.as_ref(), setup, printer)?;
+    let (weigh, resolve) = (&settings.weigh, scan.resolving.resolve);
+    let client = client_if(scan.ask_index || resolve, &scan.resolving.indexes, weigh, setup, printer)?;
+    let client = client.as_ref();
+    let asking =
+        Asking { standings: client.filter(|_| scan.ask_index), versions: client.filter(|_| resolve) };
+    let report = weigh_asking(weigh, &asking, setup, printer)?;
     let exit = Exit::of(report.verdict, settings.exit_zero);
     // A time would make two equal reports differ; only somebody who watches wants it.
     let elapsed = setup.out_is_terminal.then(|| started.elapsed());
@@ -47,10 +51,40 @@ pub(super) fn run(global: &Global, scan: &Scan, setup: &Setup, printer: &Printer
     Ok(exit)
 }
 
-/// Weighs the targets, with a progress bar where one is wanted, and with the client of an index where one is asked.
+/// Weighs the targets for a command that asks no index but for versions.
 pub(super) fn weigh(
     weigh: &Weigh,
-    packages: Option<&Client>,
+    resolving: &Resolving,
+    setup: &Setup,
+    printer: &Printer,
+) -> Result<Report, Failure> {
+    let client = client_if(resolving.resolve, &resolving.indexes, weigh, setup, printer)?;
+    let asking = Asking { standings: None, versions: client.as_ref() };
+    weigh_asking(weigh, &asking, setup, printer)
+}
+
+/// The client of the indexes, if one is to be asked.
+fn client_if(
+    is_asked: bool,
+    indexes: &Indexes,
+    weigh: &Weigh,
+    setup: &Setup,
+    printer: &Printer,
+) -> Result<Option<Client>, Failure> {
+    if is_asked {
+        return packages::client(indexes, weigh, setup, printer).map(Some);
+    }
+    if indexes.index_url.is_some() || !indexes.extra_index_url.is_empty() {
+        return Err(Failure::usage("an index is named, and nothing asks it".to_owned())
+            .hint("add `--resolve` or `--ask-index`"));
+    }
+    Ok(None)
+}
+
+/// Weighs the targets, with a progress bar where one is wanted.
+fn weigh_asking(
+    weigh: &Weigh,
+    asking: &Asking<'_>,
     setup: &Setup,
     printer: &Printer,
 ) -> Result<Report, Failure> {
@@ -74,7 +108,7 @@ pub(super) fn weigh(
     let cache = digests.as_ref().map(|(_, digests)| Arc::clone(digests) as Arc<dyn Cache>);
     let context = Context { cache, ..weigh.context.clone() };
     let others = |wanted: &BTreeSet<Ecosystem>| advisories::load_others(wanted, setup, printer);
-    let report = flow::scan_knowing(&request, &owned.knowledge(&others), packages, &context, &bar)?;
+    let report = flow::scan_knowing(&request, &owned.knowledge(&others), asking, &context, &bar)?;
     if let Some((path, digests)) = digests
         && let Err(error) = digests.save(path)
     {

@@ -23,7 +23,7 @@ use crate::setup::Setup;
 pub(super) fn run(global: &Global, why: &Why, setup: &Setup, printer: &Printer) -> Result<Exit, Failure> {
     let weigh = settings::unjudged(global, &why.weighing, &why.target, setup)?;
     end_on_interrupt(Some(weigh.context.cancel.clone()))?;
-    let report = scan::weigh(&weigh, None, setup, printer)?;
+    let report = scan::weigh(&weigh, &why.resolving, setup, printer)?;
     let found = find(&report, &why.name);
     if found.is_empty() {
         let target = why.target.to_string_lossy();

@@ -126,6 +126,14 @@ impl World {
     }
 }
 
+/// The bytes, packed as members of a zip archive are.
+pub(crate) fn deflate(content: &[u8]) -> Vec<u8> {
+    use std::io::Write as _;
+    let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(content).unwrap();
+    encoder.finish().unwrap()
+}
+
 /// A pinned package with well-known critical vulnerabilities: the policy fails.
 pub(crate) const BAD: &str = "pillow==9.0.0\n";
 

@@ -60,10 +60,11 @@ const NATIVE: &str = "native";
 /// Sorts the facts. Entries inside archives only count for models: a wheel in a folder is not installed.
 pub(super) fn collect<'a>(
     facts: &'a BTreeMap<Place, Vec<Fact>>,
+    chosen: &'a BTreeMap<Place, Vec<Fact>>,
     reads_models: impl Fn(&str) -> bool,
 ) -> Collected<'a> {
     let mut collected = Collected::default();
-    for (place, facts) in facts {
+    for (place, facts) in facts.iter().chain(chosen) {
         for fact in facts {
             if let What::Format(format) = &fact.what
                 && reads_models(fact.evidence.reader)

@@ -266,6 +266,11 @@ impl<'a> Layout<'a> {
 }
 
 impl Project<'_> {
+    /// What it is called.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     fn at(folder: &str, pythons: &mut Pythons<'_>) -> Self {
         Self {
             id: NodeId::Project(Arc::from(folder)),

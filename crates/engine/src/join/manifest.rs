@@ -66,7 +66,8 @@ impl Manifest<'_, '_> {
         if requires.role == Role::Constraint || !holds || self.is_own(requires) {
             return;
         }
-        if let Some(other) = self.project_meant(&requirement.origin) {
+        let meant = project_meant(self.layout, self.place, self.folder, &requirement.origin);
+        if let Some(other) = meant {
             let condition = condition_of(requires);
             drawing.depends(&self.project.id, &other, condition, evidence.clone());
             asked.insert((self.project.id.clone(), requirement.ecosystem, requirement.name.clone()));
@@ -140,20 +141,6 @@ impl Manifest<'_, '_> {
         requires.via.iter().any(|via| self.project.package == Some(via))
     }
 
-    /// The project of the target in the folder that the requirement names.
-    fn project_meant(&self, origin: &Origin) -> Option<NodeId> {
-        let Origin::Path { path, .. } = origin else { return None };
-        if path.starts_with('/') {
-            return None;
-        }
-        // Tools resolve such a path against the file, or against the folder in which they run.
-        [self.place.folder(), self.folder]
-            .into_iter()
-            .filter_map(|folder| self.layout.project_at(&join_path(folder, path)?))
-            .map(|project| project.id.clone())
-            .next()
-    }
-
     fn draw_component(
         &self,
         requires: &Requires,
@@ -175,6 +162,25 @@ impl Manifest<'_, '_> {
         drawing.component(id.clone(), component, evidence);
         id
     }
+}
+
+/// The project of the target in the folder that a requirement in a manifest names.
+pub(super) fn project_meant(
+    layout: &Layout<'_>,
+    place: &Place,
+    folder: &str,
+    origin: &Origin,
+) -> Option<NodeId> {
+    let Origin::Path { path, .. } = origin else { return None };
+    if path.starts_with('/') {
+        return None;
+    }
+    // Tools resolve such a path against the file, or against the folder in which they run.
+    [place.folder(), folder]
+        .into_iter()
+        .filter_map(|folder| layout.project_at(&join_path(folder, path)?))
+        .map(|project| project.id.clone())
+        .next()
 }
 
 /// Marks everything that can be reached from `open`.

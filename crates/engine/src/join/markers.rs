@@ -30,6 +30,11 @@ impl Markers {
         Self { environment, known: RefCell::new(HashMap::new()) }
     }
 
+    /// The environment.
+    pub(super) fn environment(&self) -> &MarkerEnvironment {
+        &self.environment
+    }
+
     /// Whether the marker holds when this extra of the package that states it is asked for. What cannot be read
     /// holds: it must not hide a package.
     pub(super) fn holds(&self, marker: Option<&str>, extra: Option<&PackageName>) -> bool {

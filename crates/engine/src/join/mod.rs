@@ -5,6 +5,7 @@
 //! `*.dist-info` folder together, [`layout`] says which folder belongs to which project, [`scope`] holds the packages
 //! among which a requirement can be answered (one lock file, one environment), [`resolve`] answers requirements,
 //! [`manifest`], [`lock`] and [`environment`] draw what they find, [`spread`] follows requirements of requirements.
+//! [`ground`] says what each project stands on, and for which nobody has chosen versions.
 //!
 //! What the graph says, and what it leaves out on purpose:
 //!
@@ -27,6 +28,7 @@ mod bom;
 mod collect;
 mod draw;
 mod environment;
+mod ground;
 mod installed;
 mod layout;
 mod lock;
@@ -43,12 +45,14 @@ mod tests;
 mod unknown;
 
 pub(crate) use bom::unidentified;
+pub(crate) use ground::{Ground, grounds};
 pub(crate) use unknown::unknown;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use weighbridge_core::context::Context;
+use weighbridge_core::coverage::Gap;
 use weighbridge_core::fact::Fact;
 use weighbridge_core::graph::Graph;
 use weighbridge_core::place::Place;
@@ -61,6 +65,9 @@ pub struct Input<'a> {
     pub name: &'a str,
     /// The facts of every entry.
     pub facts: &'a BTreeMap<Place, Vec<Fact>>,
+    /// What was chosen for the projects that leave their versions open, as if a lock file said so: facts of the reader
+    /// [`CHOSEN`] at the places of manifests.
+    pub chosen: &'a BTreeMap<Place, Vec<Fact>>,
     /// Every file of the target by path.
     pub files: &'a BTreeMap<Arc<str>, File>,
     /// The Python for which markers are evaluated where the target does not say.
@@ -75,19 +82,29 @@ pub struct Joined {
     /// Installed distributions, sorted by the path of their metadata. Those that a distribution carries inside
     /// itself (`setuptools/_vendor`) are left out: their files stand in the record of the outer one.
     pub installed: Vec<Installed>,
+    /// What could not be chosen where versions were left open.
+    pub unread: Vec<Gap>,
+    /// What the reader of the report should know about the choice of versions.
+    pub notes: Vec<String>,
 }
+
+/// The reader of facts that were chosen and not read.
+pub const CHOSEN: &str = "chosen";
 
 /// Joins the facts of a target into one graph.
 pub fn join(input: &Input<'_>) -> Joined {
-    join_with(input, |reader| {
-        weighbridge_read::reader(reader)
-            .is_some_and(|reader| matches!(reader.about().family, Family::Model | Family::Data))
-    })
+    join_with(input, reads_models)
+}
+
+/// Whether the reader with this id reads model files.
+fn reads_models(reader: &str) -> bool {
+    weighbridge_read::reader(reader)
+        .is_some_and(|reader| matches!(reader.about().family, Family::Model | Family::Data))
 }
 
 /// Joins, with the answer to which readers (by id) read model files.
 fn join_with(input: &Input<'_>, reads_models: impl Fn(&str) -> bool) -> Joined {
-    let collected = collect::collect(input.facts, reads_models);
+    let collected = collect::collect(input.facts, input.chosen, reads_models);
     let mut distributions = installed::distributions(&collected);
     let layout = layout::lay_out(input, &collected, &distributions);
     installed::recognise_projects(&mut distributions, &layout);
@@ -102,5 +119,5 @@ fn join_with(input: &Input<'_>, reads_models: impl Fn(&str) -> bool) -> Joined {
     models::draw(input.files, &collected, &layout, &installed, &mut drawing);
     native::draw(input.files, &collected, &layout, &installed, &mut drawing);
     bom::draw(input.files, &collected, &layout, &distributions, &mut drawing);
-    Joined { graph: drawing.finish(), installed }
+    Joined { graph: drawing.finish(), installed, unread: Vec::new(), notes: Vec::new() }
 }

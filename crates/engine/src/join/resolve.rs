@@ -115,6 +115,9 @@ impl<'a> Resolver<'a> {
         let mut known = false;
         for index in &self.locks {
             let Some(lock) = scopes.locks.get_mut(*index) else { continue };
+            if lock.only_for.is_some_and(|manifest| manifest != place) {
+                continue;
+            }
             known |= lock.scope.knows(requirement);
             let mut found = lock.scope.answer(requirement);
             if let Some(version) = &pinned {

@@ -9,9 +9,10 @@ use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::{Locked, Origin, Requirement, Role};
 use weighbridge_core::graph::{Component, NodeId};
 use weighbridge_core::name::PackageName;
-use weighbridge_core::place::Evidence;
+use weighbridge_core::place::{Evidence, Place};
 use weighbridge_core::purl::Purl;
 
+use super::CHOSEN;
 use super::collect::Collected;
 use super::installed::{Distribution, ancestors, carriers};
 use super::layout::{Layout, member_folder};
@@ -32,6 +33,8 @@ pub(super) struct Lock<'a> {
     pub(super) project: NodeId,
     /// Whether it says what the projects ask for that it locks.
     pub(super) has_roots: bool,
+    /// The manifest for which it was chosen, where the manifests of the project cannot be installed together.
+    pub(super) only_for: Option<&'a Place>,
     pub(super) scope: Scope<'a>,
 }
 
@@ -215,12 +218,14 @@ fn locks<'a>(collected: &Collected<'a>, layout: &Layout<'a>) -> Vec<Lock<'a>> {
                 packages.iter_mut().for_each(|package| package.applies = true);
             }
             let mut scope = Scope::new(packages, &BTreeSet::new(), Rc::clone(&project.markers));
-            // Poetry copies what the requirer states; the others name the version that they chose.
-            scope.exact_is_choice = place.name() != "poetry.lock";
+            let is_chosen = scope.packages.iter().any(|package| package.evidence.reader == CHOSEN);
+            // Poetry copies what the requirer states, as indexes do; the others name the version that they chose.
+            scope.exact_is_choice = place.name() != "poetry.lock" && !is_chosen;
             locks.push(Lock {
                 folder: folder.clone(),
                 project: project.id.clone(),
                 has_roots: scope.packages.iter().any(Package::is_project),
+                only_for: (is_chosen && project.locks.len() > 1).then_some(*place),
                 scope,
             });
         }

@@ -1,6 +1,6 @@
 //! Asks indexes, each question once however many ask it, and some before anybody does.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -29,6 +29,8 @@ const MOST_PAGE: u64 = 64 << 20;
 const MOST_SOURCE: u64 = 64 << 20;
 /// A page is asked for again after so many seconds, whatever the server thinks (the public index says 600).
 const MOST_FRESH: u64 = 3_600;
+/// The same where the server says nothing: what the public index says.
+const GUESSED_FRESH: u64 = 600;
 /// Requests at a time.
 const THREADS: usize = 16;
 /// Most questions that wait to be asked ahead.
@@ -71,11 +73,24 @@ type Memo<T> = Mutex<BTreeMap<String, Arc<OnceLock<Result<T, IndexError>>>>>;
 struct Ahead {
     waiting: VecDeque<Question>,
     threads: usize,
+    /// Projects that were scouted: each is once.
+    scouted: BTreeSet<String>,
 }
 
 enum Question {
     Project(String),
+    /// A project, and then whatever the scout says.
+    Scouted(String, Arc<dyn Scout>),
     Metadata(String, File),
+}
+
+/// Guesses what somebody who asks for a project will ask next.
+pub trait Scout: Send + Sync {
+    /// The file, by its number, that will probably be chosen.
+    fn file(&self, project: &Project) -> Option<usize>;
+
+    /// The projects that it will probably need.
+    fn needed(&self, metadata: &Metadata) -> Vec<String>;
 }
 
 impl Client {
@@ -134,8 +149,29 @@ impl Client {
         self.ask_ahead([Question::Metadata(project.to_owned(), file.clone())]);
     }
 
+    /// Begins to ask for projects, for the files of them that will probably be chosen, and for what these need, and so on.
+    pub fn scout<'a>(&self, names: impl IntoIterator<Item = &'a str>, scout: &Arc<dyn Scout>) {
+        Inner::scout(&self.0, names.into_iter().map(normalised), scout);
+    }
+
     fn ask_ahead(&self, questions: impl IntoIterator<Item = Question>) {
-        let mut ahead = self.0.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        Inner::ask_ahead(&self.0, questions);
+    }
+}
+
+impl Inner {
+    fn scout(this: &Arc<Self>, names: impl Iterator<Item = String>, scout: &Arc<dyn Scout>) {
+        let new: Vec<Question> = {
+            let mut ahead = this.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+            let room = MOST_AHEAD.saturating_sub(ahead.scouted.len());
+            let new = names.filter(|name| ahead.scouted.insert(name.clone())).take(room);
+            new.map(|name| Question::Scouted(name, Arc::clone(scout))).collect()
+        };
+        Self::ask_ahead(this, new);
+    }
+
+    fn ask_ahead(this: &Arc<Self>, questions: impl IntoIterator<Item = Question>) {
+        let mut ahead = this.ahead.lock().unwrap_or_else(PoisonError::into_inner);
         for question in questions {
             if ahead.waiting.len() < MOST_AHEAD {
                 ahead.waiting.push_back(question);
@@ -143,10 +179,10 @@ impl Client {
         }
         while ahead.threads < THREADS.min(ahead.waiting.len()) {
             // The threads do not keep the client alive: it ends with the last one who asks.
-            let inner = Arc::downgrade(&self.0);
+            let inner = Arc::downgrade(this);
             let work = move || {
                 while let Some(inner) = inner.upgrade() {
-                    if !inner.answer_next() {
+                    if !Self::answer_next(&inner) {
                         return;
                     }
                 }
@@ -158,13 +194,11 @@ impl Client {
             ahead.threads = ahead.threads.saturating_add(1);
         }
     }
-}
 
-impl Inner {
     /// Answers the next question that waits; false if none does, and the thread ends.
-    fn answer_next(&self) -> bool {
+    fn answer_next(this: &Arc<Self>) -> bool {
         let question = {
-            let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut ahead = this.ahead.lock().unwrap_or_else(PoisonError::into_inner);
             match ahead.waiting.pop_front() {
                 Some(question) => question,
                 None => {
@@ -175,8 +209,15 @@ impl Inner {
         };
         // Whoever needs the answer gets it from the memory, errors too.
         match question {
-            Question::Project(name) => drop(self.project(&name)),
-            Question::Metadata(project, file) => drop(self.metadata(&project, &file)),
+            Question::Project(name) => drop(this.project(&name)),
+            Question::Metadata(project, file) => drop(this.metadata(&project, &file)),
+            Question::Scouted(name, scout) => {
+                let project = this.project(&name).ok();
+                let file = project.and_then(|project| project.files.get(scout.file(&project)?).cloned());
+                if let Some(metadata) = file.and_then(|file| this.metadata(&name, &file).ok()) {
+                    Self::scout(this, scout.needed(&metadata).iter().map(|name| normalised(name)), &scout);
+                }
+            }
         }
         true
     }
@@ -396,9 +437,11 @@ fn whole(answer: &mut Answer, most: u64) -> Result<Vec<u8>, RemoteError> {
     Ok(bytes)
 }
 
-/// For how many seconds an answer may be used without asking (RFC 9111, section 5.2.2).
+/// For how many seconds an answer may be used without asking (RFC 9111, sections 5.2.2 and 4.2.2: where the server says
+/// nothing at all, it may be guessed).
 fn freshness(answer: &Answer) -> u64 {
-    let control = answer.header("cache-control").unwrap_or_default().to_ascii_lowercase();
+    let Some(control) = answer.header("cache-control") else { return GUESSED_FRESH };
+    let control = control.to_ascii_lowercase();
     let mut words = control.split(',').map(str::trim);
     if words.clone().any(|word| matches!(word, "no-store" | "no-cache")) {
         return 0;

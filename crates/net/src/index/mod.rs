@@ -15,7 +15,7 @@ mod metadata;
 mod page;
 pub mod which;
 
-pub use client::{Client, Options};
+pub use client::{Client, Options, Scout};
 pub use metadata::Metadata;
 pub use page::{File, Project, Sidecar, State};
 

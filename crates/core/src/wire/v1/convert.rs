@@ -367,6 +367,7 @@ fn unread(gap: &Gap) -> super::Unread {
         Unread::Encrypted => "encrypted",
         Unread::Unsupported(_) => "unsupported",
         Unread::Malformed(_) => "malformed",
+        Unread::Unresolved(_) => "unresolved",
         Unread::Panicked => "panicked",
         Unread::Cancelled => "cancelled",
         Unread::NotAsked => "not-asked",

@@ -72,7 +72,8 @@ pub(super) fn join(facts: &Facts) -> Joined {
         (Arc::clone(&place.path), File { size: 1, digest })
     });
     let files: BTreeMap<Arc<str>, File> = files.collect();
-    let input = Input { name: "target", facts, files: &files, context: &context };
+    let chosen = BTreeMap::new();
+    let input = Input { name: "target", facts, chosen: &chosen, files: &files, context: &context };
     join_with(&input, |reader| reader == "model")
 }
 

@@ -1,0 +1,226 @@
+//! `weighbridge fix` for packages: planned against an index on loopback, and written into the project's own files.
+
+use crate::Test;
+use crate::server::Server;
+use crate::shelf::{Manner, Shelf};
+use crate::support::{Run, World};
+
+pub(crate) const TESTS: &[Test] = &[
+    ("the_smallest_change_is_planned", the_smallest_change_is_planned),
+    ("what_stays_is_told_with_the_reason", what_stays_is_told_with_the_reason),
+    ("a_plan_is_written_where_the_versions_stand", a_plan_is_written_where_the_versions_stand),
+    ("what_no_file_holds_goes_into_constraints", what_no_file_holds_goes_into_constraints),
+    ("lines_with_digests_are_left_alone", lines_with_digests_are_left_alone),
+    ("what_somebody_accepted_is_left_alone", what_somebody_accepted_is_left_alone),
+    ("an_environment_is_not_written_to", an_environment_is_not_written_to),
+    ("an_index_that_does_not_answer_is_no_plan", an_index_that_does_not_answer_is_no_plan),
+    ("options_of_the_other_kind_are_refused", options_of_the_other_kind_are_refused),
+    ("the_tool_of_the_project_writes_its_lock", the_tool_of_the_project_writes_its_lock),
+    ("a_plan_that_fails_its_trial_changes_nothing", a_plan_that_fails_its_trial_changes_nothing),
+];
+
+/// The versions are real, and so are the vulnerabilities of jinja2 and urllib3; what needs what is made up.
+const TABLE: &str = "
+    jinja2 3.1.4: markupsafe>=2.0
+    jinja2 3.1.5: markupsafe>=2.0
+    jinja2 3.1.6: markupsafe>=2.1
+    jinja2 4.0: markupsafe>=2.1
+    markupsafe 2.0.1
+    markupsafe 2.1.5
+    app 1.0: jinja2<3.1.6
+    app 1.1: jinja2
+    site 1.0: jinja2
+    holder 1.0: jinja2<3.1.6
+";
+
+fn index() -> Server {
+    Shelf::new(TABLE).serve(Manner::default())
+}
+
+fn fix(world: &World, server: &Server, arguments: &[&str]) -> Run {
+    let url = format!("{}/simple/", server.url());
+    world.run(&format!("fix . --index-url {url} --no-config {}", arguments.join(" ")))
+}
+
+fn read(world: &World, name: &str) -> String {
+    std::fs::read_to_string(world.path(name)).unwrap()
+}
+
+fn project(requirements: &str) -> World {
+    let world = World::new();
+    world.write("requirements.txt", requirements);
+    world
+}
+
+fn the_smallest_change_is_planned() {
+    let world = project("site==1.0\njinja2==3.1.5\nmarkupsafe==2.0.1\n");
+    let run = fix(&world, &index(), &["--plan"]).ends(0);
+    let lines: Vec<&str> = run.out.lines().skip(1).filter(|line| !line.is_empty()).collect();
+    assert_eq!(
+        lines,
+        [
+            "  jinja2      3.1.5 → 3.1.6  clears CVE-2025-27516 MEDIUM",
+            "  markupsafe  2.0.1 → 2.1.5",
+            "= 2 of 3 packages move; 1 of 1 vulnerabilities go",
+        ]
+    );
+    assert_eq!(read(&world, "requirements.txt"), "site==1.0\njinja2==3.1.5\nmarkupsafe==2.0.1\n");
+}
+
+fn what_stays_is_told_with_the_reason() {
+    let world = project("holder==1.0\njinja2==3.1.5\nmarkupsafe==2.1.5\n");
+    let run = fix(&world, &index(), &[]).ends(1);
+    assert!(run.out.contains("blocked: holder 1.0 needs jinja2<3.1.6"), "{}", run.out);
+    // Who stands in the way may move too.
+    let world = project("app==1.0\njinja2==3.1.5\nmarkupsafe==2.1.5\n");
+    fix(&world, &index(), &[]).ends(0).shows(&["app     1.0 → 1.1", "jinja2  3.1.5 → 3.1.6"]);
+    fix(&world, &index(), &["--from", "high"]).ends(0).shows(&["nothing to mend"]);
+}
+
+fn a_plan_is_written_where_the_versions_stand() {
+    let world = project(
+        "# ours\nsite == 1.0\njinja2==3.1.5 ; python_version > '3'  # templates\nmarkupsafe==2.1.5\n",
+    );
+    fix(&world, &index(), &["--apply"]).ends(0).shows(&["jinja2 3.1.5 → 3.1.6"]);
+    let expected =
+        "# ours\nsite == 1.0\njinja2==3.1.6 ; python_version > '3'  # templates\nmarkupsafe==2.1.5\n";
+    assert_eq!(read(&world, "requirements.txt"), expected);
+    assert!(!world.path("weighbridge-constraints.txt").exists());
+    let world = World::new();
+    let text = "[project]\nname = 'p'\nversion = '1'\ndependencies = [\n  'jinja2==3.1.5',\n]\n";
+    world.write("pyproject.toml", text);
+    fix(&world, &index(), &["--apply"]).ends(0);
+    assert_eq!(read(&world, "pyproject.toml"), text.replace("3.1.5", "3.1.6"));
+}
+
+fn what_no_file_holds_goes_into_constraints() {
+    // The index has newer ones; a lock of which there is no tool says which one is meant.
+    let world = World::new();
+    world.write("pyproject.toml", "[project]\nname = 'p'\nversion = '1'\ndependencies = ['site']\n");
+    let package = |name: &str, version: &str, needs: &str| {
+        format!("[[packages]]\nname = '{name}'\nversion = '{version}'\n{needs}\n")
+    };
+    let needs = |name: &str| format!("dependencies = [{{ name = '{name}' }}]");
+    world.write(
+        "pylock.toml",
+        [
+            "lock-version = '1.0'\ncreated-by = 't'\n".to_owned(),
+            package("site", "1.0", &needs("jinja2")),
+            package("jinja2", "3.1.5", &needs("markupsafe")),
+            package("markupsafe", "2.1.5", ""),
+        ]
+        .concat(),
+    );
+    fix(&world, &index(), &["--apply"]).ends(0).shows(&["weighbridge-constraints.txt"]);
+    assert!(read(&world, "weighbridge-constraints.txt").ends_with("\njinja2==3.1.6\n"));
+}
+
+fn lines_with_digests_are_left_alone() {
+    let digest = "0".repeat(64);
+    let text = format!(
+        "jinja2==3.1.5 \\\n    --hash=sha256:{digest}\nmarkupsafe==2.1.5 \\\n    --hash=sha256:{digest}\n"
+    );
+    let world = project(&text);
+    fix(&world, &index(), &["--apply"]).ends(0);
+    assert_eq!(read(&world, "requirements.txt"), text);
+    assert!(read(&world, "weighbridge-constraints.txt").contains("jinja2==3.1.6"));
+}
+
+fn what_somebody_accepted_is_left_alone() {
+    let world = project("jinja2==3.1.5\n");
+    world.write(
+        "vex.json",
+        r#"{"@context": "https://openvex.dev/ns/v0.2.0", "@id": "https://example.org/1", "author": "us",
+            "timestamp": "2026-01-01T00:00:00Z", "version": 1, "statements": [{
+            "vulnerability": {"name": "CVE-2025-27516"}, "products": [{"@id": "pkg:pypi/jinja2"}],
+            "status": "not_affected", "justification": "vulnerable_code_not_in_execute_path"}]}"#,
+    );
+    fix(&world, &index(), &["--vex", "vex.json"]).ends(0).shows(&["nothing to mend"]);
+}
+
+fn an_environment_is_not_written_to() {
+    let world = World::new();
+    let metadata =
+        |name: &str, version: &str| format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n");
+    let site = "env/lib/python3.12/site-packages";
+    world.write("env/pyvenv.cfg", "version = 3.12.1\n");
+    world.write(&format!("{site}/jinja2-3.1.5.dist-info/METADATA"), metadata("jinja2", "3.1.5"));
+    let url = index();
+    let address = format!("{}/simple/", url.url());
+    let run = |more: &str| world.run(&format!("fix venv:env --index-url {address} --no-config {more}"));
+    run("--plan").ends(0).shows(&["pip install", "jinja2==3.1.6"]);
+    run("--apply").ends(2).says(&["has no files to write to"]);
+}
+
+fn an_index_that_does_not_answer_is_no_plan() {
+    let world = project("jinja2==3.1.5\n");
+    let server = Server::start(|_| crate::server::Answer::status(500));
+    fix(&world, &server, &[]).ends(4).shows(&["no plan: what there is of jinja2 could not be asked"]);
+}
+
+fn options_of_the_other_kind_are_refused() {
+    let world = project("jinja2==3.1.5\n");
+    world.run("fix . --proof proof.json").ends(2).says(&["`--proof` is for checkpoints"]);
+    world.write("model.pt", "no checkpoint");
+    world.run("fix model.pt --apply").ends(2).says(&["change packages"]);
+}
+
+/// A program that stands for the project's tool: it writes down how it was called.
+fn stand_in(world: &World, name: &str, code: u8) -> String {
+    let folder = world.path("bin");
+    world.write(&format!("bin/{name}"), format!("#!/bin/sh\necho \"$0\" \"$@\" > called\nexit {code}\n"));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(folder.join(name), mode).unwrap();
+    }
+    format!("{}:/usr/bin:/bin", folder.display())
+}
+
+fn locked() -> World {
+    let world = World::new();
+    world.write("p/pyproject.toml", "[project]\nname = 'p'\nversion = '1'\ndependencies = ['jinja2>=3']\n");
+    let source = "source = { registry = 'https://index.example/simple' }";
+    world.write(
+        "p/uv.lock",
+        format!(
+            "version = 1\n[[package]]\nname = 'p'\nversion = '1'\nsource = {{ virtual = '.' }}\n\
+             dependencies = [{{ name = 'jinja2' }}]\n[[package]]\nname = 'jinja2'\nversion = '3.1.5'\n{source}\n"
+        ),
+    );
+    world
+}
+
+fn the_tool_of_the_project_writes_its_lock() {
+    let server = index();
+    let url = format!("{}/simple/", server.url());
+    for (code, exit) in [(0, 0), (3, 1)] {
+        let world = locked();
+        let path = stand_in(&world, "uv", code);
+        let arguments = format!("fix p --apply --index-url {url} --no-config");
+        world.run_with(&[("PATH", &path)], &arguments).ends(exit);
+        let called = read(&world, "p/called");
+        assert!(
+            called.ends_with("uv lock --upgrade-package jinja2==3.1.6 --upgrade-package markupsafe==2.1.5\n"),
+            "{called}"
+        );
+    }
+    // Where it is not installed, constraints hold what it would have locked.
+    let world = locked();
+    let arguments = format!("fix p --apply --index-url {url} --no-config");
+    world.run_with(&[("PATH", "/nowhere")], &arguments).ends(0);
+    assert!(world.path("p/weighbridge-constraints.txt").exists());
+}
+
+fn a_plan_that_fails_its_trial_changes_nothing() {
+    let world = project("jinja2==3.1.5\n");
+    let server = index();
+    // There is no Python at all.
+    let url = format!("{}/simple/", server.url());
+    let arguments = format!("fix . --verify true --apply --index-url {url} --no-config");
+    world.run_with(&[("PATH", "/nowhere")], &arguments).ends(2).says(&["needs a Python"]);
+    assert_eq!(read(&world, "requirements.txt"), "jinja2==3.1.5\n");
+    // What the index said is kept, so that there is a plan; but nothing can be installed.
+    fix(&world, &server, &["--offline", "--verify", "true"]).ends(2).says(&["nothing may be fetched"]);
+}

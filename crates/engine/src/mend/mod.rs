@@ -1,0 +1,265 @@
+//! Plans the smallest change of packages that mends vulnerabilities, project by project.
+//!
+//! What there is now comes from the graph, what there could be from an index, what is wrong with either from the advisories;
+//! [`weighbridge_resolve::plan()`] does the rest. Exact versions in a project's own manifests count as its present choice and
+//! may move; every other bound that somebody wrote is kept.
+
+mod now;
+mod settled;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use weighbridge_advisory::pep440::Version;
+use weighbridge_advisory::pep508::Requirement;
+use weighbridge_check::policy::Policy;
+use weighbridge_core::context::Context;
+use weighbridge_core::finding::{Severity, Subject};
+use weighbridge_core::graph::{Graph, NodeId};
+use weighbridge_core::knowledge::Vulnerability;
+use weighbridge_core::name::PackageName;
+use weighbridge_core::place::{Place, Span};
+use weighbridge_net::index::Client;
+use weighbridge_resolve::problem::MOST_STEPS;
+use weighbridge_resolve::{Failure, Flaw, Plan, Problem, Target, Wish, plan};
+
+use crate::choose::packages::OnIndex;
+use crate::choose::{Chosen, choose, described};
+use crate::conclude::{Evidence, conclude};
+use crate::enrich::{self, Knowledge, Known};
+use crate::flow::{Request, ScanError};
+use crate::join::{self, Ground, Joined};
+use crate::progress::Progress;
+use crate::read::{Options, Readings, read};
+use now::Now;
+use settled::Settled;
+
+/// What is to be mended, and by what it is known.
+pub struct Order<'a> {
+    /// What to weigh, and which findings somebody has decided to live with.
+    pub request: &'a Request<'a>,
+    /// What is known of vulnerabilities.
+    pub knowledge: &'a Knowledge<'a>,
+    /// Who knows which versions there are.
+    pub client: &'a Client,
+    /// Milder vulnerabilities are left alone.
+    pub from: Severity,
+}
+
+/// The change of one project or environment.
+pub struct Change {
+    /// What it is called.
+    pub name: String,
+    /// Its folder below the target; empty for the target itself.
+    pub folder: String,
+    /// For whom versions are chosen: `Python 3.12.0 on linux x86_64`.
+    pub target: String,
+    /// The Python for which versions are chosen, such as `3.12.0`.
+    pub python: String,
+    /// What there is now.
+    pub now: BTreeMap<PackageName, Version>,
+    /// The vulnerabilities that there are now, by package and name.
+    pub flaws: Flaws,
+    /// The plan, or why there is none.
+    pub plan: Result<Plan, Failure>,
+    /// Where its own files name packages.
+    pub lines: Vec<Line>,
+    /// Its lock files.
+    pub locks: Vec<Place>,
+    /// It is an environment and has no files of its own.
+    pub is_environment: bool,
+    /// What is not known of what there is.
+    pub unknown: Vec<String>,
+}
+
+/// Vulnerabilities by package and name.
+pub type Flaws = BTreeMap<(PackageName, String), Vulnerability>;
+
+/// A line of a manifest that asks for a package.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Line {
+    /// The manifest.
+    pub place: Place,
+    /// The line.
+    pub span: Option<Span>,
+    /// The package.
+    pub name: PackageName,
+    /// Its specifier.
+    pub specifier: String,
+    /// It names one exact version.
+    pub is_exact: bool,
+}
+
+/// Plans the change of every project that has a vulnerability of the severity or above.
+///
+/// # Errors
+/// [`ScanError`], as for a scan.
+pub fn mend(order: &Order<'_>, context: &Context, progress: &dyn Progress) -> Result<Vec<Change>, ScanError> {
+    let Request { targets, exclude, jobs, readers, policy } = *order.request;
+    let opened: Result<Vec<_>, _> =
+        targets.iter().map(|target| weighbridge_net::open(target, context)).collect();
+    let opened = opened?;
+    let name = opened.first().map(|target| target.name.clone()).unwrap_or_default();
+    let readings = read(opened, &Options { readers, exclude, jobs }, context, progress)?;
+    let nothing = BTreeMap::new();
+    let facts = &readings.facts;
+    let input = join::Input { name: &name, facts, chosen: &nothing, files: &readings.files, context };
+    let Chosen { facts: chosen, unread, .. } = choose(&input, order.client);
+    let input = join::Input { chosen: &chosen, ..input };
+    let joined = join::join(&input);
+    let grounds = join::grounds(&input);
+    let accepted = accepted(order, &joined, &readings, policy, context);
+    let unknown: Vec<String> = unread.iter().map(ToString::to_string).collect();
+    let mut changes = Vec::new();
+    for ground in &grounds {
+        let now = Now::of(&joined.graph, ground);
+        let mender =
+            Mender { order, ground, now: &now, accepted: &accepted, flaws: RefCell::default(), context };
+        if let Some(change) = mender.change(&joined.graph, &unknown) {
+            changes.push(change);
+        }
+    }
+    Ok(changes)
+}
+
+/// Vulnerabilities that somebody has decided to live with, or that do not matter here as somebody says: package and name.
+fn accepted(
+    order: &Order<'_>,
+    joined: &Joined,
+    readings: &Readings,
+    policy: &Policy,
+    context: &Context,
+) -> BTreeSet<(PackageName, String)> {
+    if policy.ignores.is_empty() && policy.vex.is_empty() {
+        return BTreeSet::new();
+    }
+    let Known { matches, clear, unassessed, advisories, standings, .. } =
+        enrich::enrich(&joined.graph, order.knowledge);
+    let evidence = Evidence {
+        subject: order.request.targets.to_vec(),
+        notes: Vec::new(),
+        readings: readings.clone(),
+        graph: joined.graph.clone(),
+        installed: joined.installed.clone(),
+        matches,
+        clear,
+        unassessed,
+        standings,
+        advisories,
+        artifacts: Vec::new(),
+    };
+    // A baseline says what is known, not that it is well.
+    let policy = Policy { baseline: Default::default(), ..policy.clone() };
+    let report = conclude(evidence, &policy, context);
+    let decided = report.findings.iter().filter(|finding| finding.status.decision().is_some());
+    let named = decided.filter_map(|finding| {
+        let Subject::Node(id) = &finding.subject else { return None };
+        let name = report.graph.component(id)?.name.clone();
+        Some((name, finding.vulnerability.as_ref()?.name.clone()))
+    });
+    named.collect()
+}
+
+struct Mender<'a> {
+    order: &'a Order<'a>,
+    ground: &'a Ground<'a>,
+    now: &'a Now,
+    accepted: &'a BTreeSet<(PackageName, String)>,
+    /// Those of each version that was asked for.
+    flaws: RefCell<BTreeMap<(PackageName, Version), Vec<Flaw>>>,
+    context: &'a Context,
+}
+
+impl Mender<'_> {
+    /// The change of the project; none where nothing is to be mended.
+    fn change(&self, graph: &Graph, unknown: &[String]) -> Option<Change> {
+        let target = Target::of(self.ground.environment.clone())?;
+        let mut flaws = Flaws::new();
+        for (name, version) in &self.now.versions {
+            for vulnerability in self.vulnerabilities(name, version) {
+                flaws.insert((name.clone(), vulnerability.name.clone()), vulnerability);
+            }
+        }
+        if !flaws.values().any(|it| severity(it) >= self.order.from) {
+            return None;
+        }
+        let (plan, kept) = self.plan(&target, &flaws);
+        Some(Change {
+            name: graph.label(&self.ground.id),
+            folder: match &self.ground.id {
+                NodeId::Project(folder) | NodeId::Environment(folder) => folder.to_string(),
+                NodeId::Component(_) | NodeId::Artifact(_) => String::new(),
+            },
+            target: described(&self.ground.environment),
+            python: target.python.to_string(),
+            now: self.now.versions.clone(),
+            flaws,
+            plan,
+            lines: self.lines(),
+            locks: self.ground.locks.iter().map(|place| (*place).clone()).collect(),
+            is_environment: matches!(self.ground.id, NodeId::Environment(_)),
+            unknown: unknown.iter().cloned().chain(kept).collect(),
+        })
+    }
+
+    /// The plan, and what is not known of what there could be.
+    fn plan(&self, target: &Target, known: &Flaws) -> (Result<Plan, Failure>, Vec<String>) {
+        let flawed = known.keys().map(|(name, _)| name.clone()).collect();
+        let packages = Settled::new(OnIndex::new(self.order.client, target), self.now, &flawed);
+        let constraints: Vec<Requirement> = (self.ground.constraints.iter())
+            .filter_map(|it| crate::choose::as_requirement(&it.requirement))
+            .collect();
+        let problem = Problem {
+            roots: &self.now.roots,
+            constraints: &constraints,
+            preferred: &BTreeMap::new(),
+            forbidden: &BTreeMap::new(),
+            target,
+            most_steps: MOST_STEPS,
+            cancel: &self.context.cancel,
+        };
+        let flaws = |name: &PackageName, version: &Version| self.flaws(name, version);
+        let wish =
+            Wish { problem: &problem, current: &self.now.versions, flaws: &flaws, from: self.order.from };
+        let plan = plan(&wish, &packages);
+        (plan, packages.kept())
+    }
+
+    fn vulnerabilities(&self, name: &PackageName, version: &Version) -> Vec<Vulnerability> {
+        let mut found = self.order.knowledge.python.vulnerabilities(name.as_str(), version);
+        found.retain(|it| !self.accepted.contains(&(name.clone(), it.name.clone())));
+        found
+    }
+
+    fn flaws(&self, name: &PackageName, version: &Version) -> Vec<Flaw> {
+        let key = (name.clone(), version.clone());
+        if let Some(known) = self.flaws.borrow().get(&key) {
+            return known.clone();
+        }
+        let found = self.vulnerabilities(name, version).into_iter();
+        let flaws: Vec<Flaw> = found.map(|it| Flaw { severity: severity(&it), id: it.name }).collect();
+        self.flaws.borrow_mut().insert(key, flaws.clone());
+        flaws
+    }
+
+    fn lines(&self) -> Vec<Line> {
+        let said =
+            self.ground.manifests.iter().flat_map(|(place, said)| said.iter().map(move |it| (place, it)));
+        let lines = said.map(|(place, (requires, evidence))| Line {
+            place: (**place).clone(),
+            span: evidence.span.clone(),
+            name: requires.requirement.name.clone(),
+            specifier: requires.requirement.specifier.clone(),
+            is_exact: now::exact(&requires.requirement.specifier),
+        });
+        lines.collect()
+    }
+}
+
+/// How bad a vulnerability is: what nobody rated counts as medium, and a package that is an attack is critical.
+pub fn severity(vulnerability: &Vulnerability) -> Severity {
+    if vulnerability.malicious {
+        return Severity::Critical;
+    }
+    vulnerability.severity.unwrap_or(Severity::Medium)
+}
