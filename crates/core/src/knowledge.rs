@@ -1,5 +1,7 @@
 //! What others know about our components: vulnerabilities, as they match this graph.
 
+use std::fmt;
+
 use crate::date::Date;
 use crate::finding::Severity;
 use crate::graph::NodeId;
@@ -166,19 +168,26 @@ pub struct Match {
 pub enum Unassessed {
     /// Nothing says which version it is.
     NoVersion,
-    /// Its version cannot be compared, such as that of a distribution's own build.
+    /// Its version cannot be compared.
     UnreadableVersion,
+    /// A distribution has built and patched it, and nothing says which package of the distribution it is. How many
+    /// vulnerabilities the version of its authors has, of which the distribution may have mended any.
+    DistributionBuild(u32),
     /// The data hold nothing about this package, neither good nor bad.
     NoData,
 }
 
-impl Unassessed {
-    /// The words used in reports.
-    pub fn as_str(self) -> &'static str {
+impl fmt::Display for Unassessed {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoVersion => "nothing says which version it is",
-            Self::UnreadableVersion => "its version cannot be compared",
-            Self::NoData => "no advisory data",
+            Self::NoVersion => out.write_str("nothing says which version it is"),
+            Self::UnreadableVersion => out.write_str("its version cannot be compared"),
+            Self::DistributionBuild(possible) => write!(
+                out,
+                "built and patched by a distribution, no one says by which package (the version of its authors has \
+                 {possible} known vulnerabilities, which may be mended)"
+            ),
+            Self::NoData => out.write_str("no advisory data"),
         }
     }
 }

@@ -20,7 +20,7 @@ use weighbridge_core::reader::{About, Claim, Family, HEAD_BYTES, Hint, Reader};
 use weighbridge_core::sink::Sink;
 
 pub use name::Name;
-pub use table::libraries;
+pub use table::{is_called, libraries, library_of_package, lookalikes, rpm_of};
 
 use crate::model::executable::kind;
 
