@@ -67,7 +67,8 @@ fn names_of_libraries_are_known_without_a_package_url() {
 
 #[test]
 fn what_has_no_identity_is_named() {
-    let facts = facts("p.cdx.json: bom pkg:pypi/p@1: nobody 0.11.0, pkg:maven/a/b@1, zlib 1.3, pkg:pypi/six@1");
+    let facts =
+        facts("p.cdx.json: bom pkg:pypi/p@1: nobody 0.11.0, pkg:maven/a/b@1, zlib 1.3, pkg:pypi/six@1");
     let expected = ["pkg:maven/a/b", "nobody 0.11.0"].map(str::to_owned);
     assert_eq!(unidentified(&facts), BTreeSet::from(expected));
 }
