@@ -177,17 +177,28 @@ pub enum Unassessed {
     NoData,
 }
 
+impl Unassessed {
+    /// The reason alone.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoVersion => "nothing says which version it is",
+            Self::UnreadableVersion => "its version cannot be compared",
+            Self::DistributionBuild(_) => "built and patched by a distribution",
+            Self::NoData => "no advisory data",
+        }
+    }
+}
+
 impl fmt::Display for Unassessed {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoVersion => out.write_str("nothing says which version it is"),
-            Self::UnreadableVersion => out.write_str("its version cannot be compared"),
             Self::DistributionBuild(possible) => write!(
                 out,
-                "built and patched by a distribution, no one says by which package (the version of its authors has \
-                 {possible} known vulnerabilities, which may be mended)"
+                "{}, no one says as which package (the version of its authors has {possible} known \
+                 vulnerabilities, which may be mended)",
+                self.as_str()
             ),
-            Self::NoData => out.write_str("no advisory data"),
+            reason => out.write_str(reason.as_str()),
         }
     }
 }
