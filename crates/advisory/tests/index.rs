@@ -365,7 +365,7 @@ fn import(records: &[Value], whole: bool) -> BTreeMap<String, Index> {
 fn assessed(index: &Index, kind: Ecosystem, release: &str, name: &str, version: &str) -> String {
     match index.assess(kind, release, name, version) {
         Ok(found) => found.iter().map(|it| it.name.as_str()).collect::<Vec<_>>().join(" "),
-        Err(why) => format!("({})", why.as_str()),
+        Err(why) => format!("({why})"),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What earlier scans found out about bytes, kept so that nothing is read twice.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::digest::Digest;
 
@@ -20,11 +21,46 @@ pub struct Stamp {
     pub changed: i64,
 }
 
-/// A memory of digests.
+/// What a scan found out about a file without keeping what it says.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Glance {
+    /// Its digest, if somebody wanted one.
+    pub digest: Option<Digest>,
+    /// Who reads it.
+    pub claim: Glanced,
+}
+
+/// Which readers claimed a file.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Glanced {
+    /// None, and nothing is wrong with its name.
+    Nobody,
+    /// Only one that keeps what it said.
+    Keeper,
+}
+
+/// A memory of what files are. Names are digests of whatever must be the same for a memory to hold, such as the path and
+/// the version of who remembers.
 pub trait Cache: Send + Sync + fmt::Debug {
     /// The digest that the file had with this stamp.
     fn digest(&self, stamp: &Stamp) -> Option<Digest>;
 
     /// Keeps a digest for the next scan.
     fn learn(&self, stamp: &Stamp, digest: Digest);
+
+    /// What was seen of the file with this stamp under this name; it is kept on.
+    fn glance(&self, _stamp: &Stamp, _name: &Digest) -> Option<Glance> {
+        None
+    }
+
+    /// Keeps what was seen of a file for the next scan.
+    fn learn_glance(&self, _stamp: &Stamp, _name: &Digest, _glance: Glance) {}
+
+    /// What a reader kept under this name; it is kept on.
+    fn kept(&self, _name: &Digest) -> Option<Arc<[u8]>> {
+        None
+    }
+
+    /// Keeps what a reader said for the next scan.
+    fn keep(&self, _name: &Digest, _said: Vec<u8>) {}
 }

@@ -528,6 +528,9 @@ pub struct Binary {
     pub version: Option<String>,
     /// The module of Python that it defines (`PyInit_NAME`): then it is the package's own code.
     pub module: Option<String>,
+    /// The name of the file that holds its debug symbols (`.gnu_debuglink`). Distributions put the version and release
+    /// of their package into it (`libz.so.1.2.11-1.2.11-26.el8.x86_64.debug`).
+    pub debug: Option<String>,
 }
 
 /// A library in a binary: the file itself, or a copy that was linked into it.

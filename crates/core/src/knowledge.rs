@@ -1,5 +1,7 @@
 //! What others know about our components: vulnerabilities, as they match this graph.
 
+use std::fmt;
+
 use crate::date::Date;
 use crate::finding::Severity;
 use crate::graph::NodeId;
@@ -166,19 +168,37 @@ pub struct Match {
 pub enum Unassessed {
     /// Nothing says which version it is.
     NoVersion,
-    /// Its version cannot be compared, such as that of a distribution's own build.
+    /// Its version cannot be compared.
     UnreadableVersion,
+    /// A distribution has built and patched it, and nothing says which package of the distribution it is. How many
+    /// vulnerabilities the version of its authors has, of which the distribution may have mended any.
+    DistributionBuild(u32),
     /// The data hold nothing about this package, neither good nor bad.
     NoData,
 }
 
 impl Unassessed {
-    /// The words used in reports.
+    /// The reason alone.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NoVersion => "nothing says which version it is",
             Self::UnreadableVersion => "its version cannot be compared",
+            Self::DistributionBuild(_) => "built and patched by a distribution",
             Self::NoData => "no advisory data",
+        }
+    }
+}
+
+impl fmt::Display for Unassessed {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DistributionBuild(possible) => write!(
+                out,
+                "{}, no one says as which package (the version of its authors has {possible} known \
+                 vulnerabilities, which may be mended)",
+                self.as_str()
+            ),
+            reason => out.write_str(reason.as_str()),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::cache::Stamp;
 use crate::context::Context;
 use crate::coverage::Unread;
 use crate::digest::Claimed;
@@ -97,6 +98,11 @@ pub trait Handle: Send + Sync {
     /// # Errors
     /// Why it cannot be read.
     fn open(&self) -> Result<Arc<dyn Source>, Unread>;
+
+    /// What told this version of the entry from any other when it was listed, if the system keeps that.
+    fn stamp(&self) -> Option<Stamp> {
+        None
+    }
 }
 
 impl Handle for Unread {

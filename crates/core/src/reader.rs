@@ -1,6 +1,9 @@
 //! The one trait of everything that turns bytes into facts.
 
+use crate::digest::Digest;
+use crate::fact::{Fact, What};
 use crate::input::Input;
+use crate::place::Span;
 use crate::sink::Sink;
 
 /// Understands one format. Readers never judge, and never touch disk, network, clock or environment.
@@ -16,6 +19,23 @@ pub trait Reader: Sync {
     /// # Errors
     /// Why reading ended early; what was put into the sink before stays valid. The engine records the reason.
     fn read(&self, input: &Input, sink: &mut Sink) -> Result<(), crate::coverage::Unread>;
+
+    /// How what it says of a file is kept from scan to scan, where reading costs more than that.
+    fn keeper(&self) -> Option<&dyn Keeper> {
+        None
+    }
+}
+
+/// Keeps the facts of a reader that depend on nothing but the bytes of a file and its last name.
+pub trait Keeper: Sync {
+    /// Another one whenever the same bytes would be read otherwise.
+    fn version(&self) -> Digest;
+
+    /// The facts as bytes; none if they are not to be kept, such as what was broken or ended at a limit.
+    fn write(&self, facts: &[Fact]) -> Option<Vec<u8>>;
+
+    /// The facts again, each with its span; none if these bytes are none that it wrote.
+    fn read(&self, bytes: &[u8]) -> Option<Vec<(What, Option<Span>)>>;
 }
 
 /// Plain data about a reader; the format matrix is generated from it.

@@ -15,7 +15,7 @@ use weighbridge_core::reader::Family;
 use weighbridge_core::report::{Artifact, Note, Report, Totals};
 use weighbridge_core::world::{Check, File, Installed, World};
 
-use crate::join::{unidentified, unknown};
+use crate::join::{disagreements, unidentified, unknown};
 use crate::read::Readings;
 
 /// Everything that is known when the judging begins.
@@ -91,6 +91,7 @@ fn conclude_with(checks: &[&dyn Check], evidence: Evidence, policy: &Policy, con
         .chain(not_assessed(&graph, &unassessed))
         .chain(not_identified(&unidentified(&readings.facts)))
         .chain(not_known(&unknown))
+        .chain(not_agreed(&disagreements(&graph)))
         .chain(not_fetched(&readings.files))
         .chain(not_hashed(&readings.files));
     let origins = origins.map(|message| Note { message, location: None });
@@ -135,7 +136,7 @@ fn not_assessed(graph: &Graph, unassessed: &BTreeMap<NodeId, Unassessed>) -> Vec
         if count > MOST {
             listed.push_str(&format!(" and {} more", count.saturating_sub(MOST)));
         }
-        format!("{count} {things} not assessed, {}: {listed}", reason.as_str())
+        format!("{count} {things} not assessed, {reason}: {listed}")
     };
     names.into_iter().map(line).collect()
 }
@@ -179,6 +180,17 @@ fn not_known(unknown: &BTreeMap<String, BTreeSet<String>>) -> Option<String> {
     (count > 0).then(|| format!("{count} {are} none that is known, and not assessed: {listed}"))
 }
 
+/// Says where bills of materials and files do not agree.
+fn not_agreed(disagreements: &BTreeSet<String>) -> Option<String> {
+    /// Most of them in one line.
+    const MOST: usize = 6;
+    let mut listed = disagreements.iter().take(MOST).map(String::as_str).collect::<Vec<_>>().join("; ");
+    if disagreements.len() > MOST {
+        listed.push_str(&format!("; and {} more", disagreements.len().saturating_sub(MOST)));
+    }
+    (!disagreements.is_empty()).then(|| format!("bills of materials and files do not agree: {listed}"))
+}
+
 /// Says how many files have no digest because nobody wanted to hash large ones.
 fn not_hashed(files: &BTreeMap<Arc<str>, File>) -> Option<String> {
     let number = files.values().filter(|file| file.digest == Err(Unread::NotHashed)).count();
@@ -214,7 +226,10 @@ fn totals(graph: &Graph, artifacts: &[Artifact], files: usize) -> Totals {
         })
     };
     // What packages carry inside is told by its own count: what is not known of it is no requirement that could be pinned.
-    let is_native = |component: &Component| component.ecosystem == Ecosystem::Native;
+    // A library is one whoever has built it.
+    let is_native = |component: &Component| {
+        matches!(component.ecosystem, Ecosystem::Native | Ecosystem::Rpm | Ecosystem::Deb | Ecosystem::Apk)
+    };
     let is_package =
         |component: &Component| matches!(component.ecosystem, Ecosystem::PyPi | Ecosystem::Conda);
     let packages = |known: bool| {

@@ -14,6 +14,8 @@ use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::graph::{Component, Graph, NodeId};
 use weighbridge_core::knowledge::{AdvisoryData, Imported, Match, Standing, Unassessed, Vulnerability};
 
+use crate::join::without_mark;
+
 /// Everything that the advisories say about a graph.
 pub struct Known {
     /// Vulnerabilities that match components, in the order of the components.
@@ -163,7 +165,14 @@ fn library(
         _ => Some(String::new()),
     };
     let release = release.ok_or(Unassessed::NoData)?;
-    index.assess(component.ecosystem, &release, component.name.as_str(), version)
+    let assess = |version| index.assess(component.ecosystem, &release, component.name.as_str(), version);
+    match without_mark(version) {
+        Some(upstream) if component.ecosystem == Ecosystem::Native => {
+            let possible = assess(upstream)?.len();
+            Err(Unassessed::DistributionBuild(u32::try_from(possible).unwrap_or(u32::MAX)))
+        }
+        _ => assess(version),
+    }
 }
 
 /// The release of a distribution: RPMs of Red Hat's descendants say it in their own release (`1.13.1-1.el8`).

@@ -20,7 +20,7 @@ use weighbridge_core::world::File;
 use crate::exclude::Exclude;
 use crate::flow::ScanError;
 use crate::progress::Progress;
-use crate::weigh::{Ask, ENGINE, Named, Scale, Weighed, unread};
+use crate::weigh::{Ask, ENGINE, Named, Scale, Weighed, unread, version_of};
 use crate::work::{Found, Item, Work, resolve};
 
 /// How to read.
@@ -64,7 +64,8 @@ pub fn read(
         .map_err(|(pattern, error)| ScanError::Pattern { pattern, message: error.msg.to_owned() })?;
     let jobs = options.jobs.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
     let pool = ThreadPoolBuilder::new().num_threads(jobs).stack_size(STACK_BYTES).build();
-    let scale = Scale { readers: options.readers, context, progress };
+    let version = version_of(options.readers);
+    let scale = Scale { readers: options.readers, context, progress, version };
     let mut reading = Reading {
         work: Work::new(targets, exclude),
         pool: pool.map_err(|error| ScanError::Threads(error.to_string()))?,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use weighbridge_core::cache::{Glance, Glanced};
 use weighbridge_core::context::Context;
 use weighbridge_core::coverage::{LimitKind, Unread};
 use weighbridge_core::digest::{ClaimHasher, Claimed, Digest, Hasher};
@@ -69,6 +70,19 @@ pub(crate) struct Scale<'scan> {
     pub(crate) readers: &'scan [&'scan dyn Reader],
     pub(crate) context: &'scan Context,
     pub(crate) progress: &'scan dyn Progress,
+    /// Stands for the version of all readers; see [`version_of`].
+    pub(crate) version: Digest,
+}
+
+/// What stands for the version of these readers.
+pub(crate) fn version_of(readers: &[&dyn Reader]) -> Digest {
+    let mut version = Hasher::default();
+    version.update(concat!(env!("CARGO_PKG_VERSION"), " 1").as_bytes());
+    for reader in readers {
+        version.update(b"\n");
+        version.update(reader.about().id.as_bytes());
+    }
+    version.finish()
 }
 
 impl Weighed {
@@ -229,6 +243,9 @@ impl<'scan> Scale<'scan> {
 
     fn open(&self, item: &Item, ask: &Ask, weighed: &mut Weighed) {
         let place = Place::file(Arc::clone(&item.path));
+        if self.remembered(item, ask, &place, weighed) {
+            return;
+        }
         let source = match item.handle.open() {
             Ok(source) => source,
             Err(reason) => {
@@ -255,7 +272,9 @@ impl<'scan> Scale<'scan> {
             claims.by_content.push(reader.about().id);
             claims.add(reader);
         }
-        weighed.say_all(&place, claims.misnamed());
+        let misnamed = claims.misnamed();
+        let glanced = self.glanced(&claims, misnamed.is_some());
+        weighed.say_all(&place, misnamed);
         for reader in claims.failed {
             weighed.unread(&place, reader, Unread::Panicked);
         }
@@ -307,8 +326,117 @@ impl<'scan> Scale<'scan> {
             }
         }
         drop(head);
-        if !chosen.is_empty() {
-            self.read_all(place, source, &chosen, weighed);
+        if let (Some(claim), Some((cache, stamp)), Ask::Claims | Ask::Digest) = (glanced, cache, ask)
+            && weighed.facts.is_empty()
+        {
+            let digest = weighed.file.digest.as_ref().ok().copied();
+            cache.learn_glance(&stamp, &self.name_of(&item.path), Glance { digest, claim });
+        }
+        if !chosen.is_empty() && !self.said_before(&place, &chosen, weighed) {
+            self.read_all(place.clone(), source, &chosen, weighed);
+            self.keep(&place, &chosen, weighed);
+        }
+    }
+
+    /// Which readers claim a file, where that can be kept.
+    fn glanced(&self, claims: &Claims<'_>, is_misnamed: bool) -> Option<Glanced> {
+        if is_misnamed || !claims.failed.is_empty() {
+            return None;
+        }
+        match claims.chosen.as_slice() {
+            [] => Some(Glanced::Nobody),
+            [only] => only.keeper().map(|_| Glanced::Keeper),
+            _ => None,
+        }
+    }
+
+    /// The name under which is kept what was seen of a file: claims depend on its path and on the readers.
+    fn name_of(&self, path: &str) -> Digest {
+        let mut name = Hasher::default();
+        name.update(self.version.as_bytes());
+        name.update(path.as_bytes());
+        name.finish()
+    }
+
+    /// Takes what an earlier scan has seen of the same file, without opening it; whether that is all there is.
+    fn remembered(&self, item: &Item, ask: &Ask, place: &Place, weighed: &mut Weighed) -> bool {
+        let Some(cache) = self.context.cache.as_deref() else { return false };
+        let Some(stamp) = item.handle.stamp().filter(|_| item.claimed.is_none()) else { return false };
+        if !matches!(ask, Ask::Claims | Ask::Digest) {
+            return false;
+        }
+        let Some(Glance { digest, claim }) = cache.glance(&stamp, &self.name_of(&item.path)) else {
+            return false;
+        };
+        match (ask, claim, digest) {
+            // A digest that nobody asks for is given where it costs nothing.
+            (Ask::Claims, Glanced::Nobody, digest) => {
+                if stamp.size <= length(&[0; HEAD_BYTES]) {
+                    let Some(digest) = digest else { return false };
+                    weighed.file.digest = Ok(digest);
+                }
+            }
+            (Ask::Claims, Glanced::Keeper, Some(digest)) => {
+                let keeper = self.readers.iter().copied().filter(|reader| reader.keeper().is_some());
+                let too_large = stamp.size > self.context.limits.digest_bytes;
+                weighed.file.digest = Ok(digest);
+                let said =
+                    keeper.filter(|_| !too_large).find(|reader| self.said_before(place, &[*reader], weighed));
+                if said.is_none() {
+                    weighed.file.digest = Err(Unread::NotAsked);
+                    return false;
+                }
+            }
+            (Ask::Digest, _, Some(digest)) => weighed.file.digest = Ok(digest),
+            _ => return false,
+        }
+        weighed.file.size = stamp.size;
+        true
+    }
+
+    /// The name under which a reader keeps what it says of a file.
+    fn kept_as(&self, place: &Place, reader: &dyn Reader, weighed: &Weighed) -> Option<Digest> {
+        let keeper = reader.keeper()?;
+        let digest = weighed.file.digest.as_ref().ok()?;
+        let mut name = Hasher::default();
+        name.update(digest.as_bytes());
+        name.update(keeper.version().as_bytes());
+        name.update(reader.about().id.as_bytes());
+        name.update(b"\n");
+        name.update(place.name().as_bytes());
+        Some(name.finish())
+    }
+
+    /// Takes what the only reader of a file said of the same bytes before.
+    fn said_before(&self, place: &Place, chosen: &[&dyn Reader], weighed: &mut Weighed) -> bool {
+        let ([reader], Some(cache)) = (chosen, self.context.cache.as_deref()) else { return false };
+        let Some(name) = self.kept_as(place, *reader, weighed) else { return false };
+        let said = cache.kept(&name);
+        let said = said.and_then(|said| reader.keeper()?.read(&said));
+        let Some(said) = said else { return false };
+        let id = reader.about().id;
+        let facts = said.into_iter().map(|(what, span)| {
+            let evidence = Evidence { place: place.clone(), span, reader: id, class: Class::Observed };
+            Fact { what, evidence }
+        });
+        weighed.facts.push((place.clone(), facts.collect()));
+        weighed.ran = vec![id];
+        true
+    }
+
+    /// Keeps what the only reader of a file has said of it.
+    fn keep(&self, place: &Place, chosen: &[&dyn Reader], weighed: &Weighed) {
+        let ([reader], Some(cache)) = (chosen, self.context.cache.as_deref()) else { return };
+        let Some(name) = self.kept_as(place, *reader, weighed) else { return };
+        // What the engine said besides, or of something inside, is not kept.
+        let ([(of, facts)], true, 0) = (weighed.facts.as_slice(), weighed.follows.is_empty(), weighed.inner)
+        else {
+            return;
+        };
+        if of == place
+            && let Some(said) = reader.keeper().and_then(|keeper| keeper.write(facts))
+        {
+            cache.keep(&name, said);
         }
     }
 

@@ -2,20 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use libtest_mimic::Trial;
-use weighbridge_core::cache::{Cache, Stamp};
+use weighbridge_core::cache::{Cache, Glance, Stamp};
 use weighbridge_core::context::Context;
 use weighbridge_core::digest::Digest;
 use weighbridge_core::limits::Limits;
 use weighbridge_core::opener::OpenError;
 use weighbridge_engine::flow::ScanError;
+use weighbridge_engine::read::{Options, read};
 
 use crate::child;
+use crate::suite::build::binary;
 use crate::support::{Folder, context, limited, said, test, test_if, unread, weigh, weigh_all};
 
 pub(crate) fn tests() -> Vec<Trial> {
@@ -28,6 +31,7 @@ pub(crate) fn tests() -> Vec<Trial> {
         test("open::too_many_files_are_a_gap", too_many),
         test("open::patterns_leave_out_what_they_match", excluded),
         test("open::a_digest_is_believed_as_long_as_the_file_is_the_same", remembered),
+        test("open::what_was_said_of_the_same_file_is_said_again", said_again),
         test("open::several_targets_keep_their_paths_apart", several),
     ];
     #[cfg(unix)]
@@ -48,11 +52,15 @@ pub(crate) fn tests() -> Vec<Trial> {
     tests
 }
 
-/// Keeps digests, and how many times it was believed.
+/// Keeps digests and what else is found out, and how many times it was believed.
 #[derive(Debug, Default)]
 struct Memory {
     kept: Mutex<BTreeMap<Stamp, Digest>>,
     believed: AtomicUsize,
+    glances: Mutex<BTreeMap<(Stamp, Digest), Glance>>,
+    glanced: AtomicUsize,
+    sayings: Mutex<BTreeMap<Digest, Arc<[u8]>>>,
+    said: AtomicUsize,
 }
 
 impl Cache for Memory {
@@ -65,6 +73,75 @@ impl Cache for Memory {
     fn learn(&self, stamp: &Stamp, digest: Digest) {
         self.kept.lock().unwrap().insert(*stamp, digest);
     }
+
+    fn glance(&self, stamp: &Stamp, name: &Digest) -> Option<Glance> {
+        let found = self.glances.lock().unwrap().get(&(*stamp, *name)).copied();
+        self.glanced.fetch_add(usize::from(found.is_some()), Ordering::Relaxed);
+        found
+    }
+
+    fn learn_glance(&self, stamp: &Stamp, name: &Digest, glance: Glance) {
+        self.glances.lock().unwrap().insert((*stamp, *name), glance);
+    }
+
+    fn kept(&self, name: &Digest) -> Option<Arc<[u8]>> {
+        let found = self.sayings.lock().unwrap().get(name).cloned();
+        self.said.fetch_add(usize::from(found.is_some()), Ordering::Relaxed);
+        found
+    }
+
+    fn keep(&self, name: &Digest, said: Vec<u8>) {
+        self.sayings.lock().unwrap().insert(*name, said.into());
+    }
+}
+
+/// What memory says of a target is what reading it anew says, and a changed file is read anew.
+fn said_again() {
+    let library = |version: &str| {
+        binary::elf(&binary::Binary {
+            name: "libz.so.1",
+            texts: &[&format!(" deflate {version} Copyright 1995-2022")],
+            ..binary::Binary::default()
+        })
+    };
+    let record = format!("long.txt,sha256={},9000\nnotes.txt,,\n", "A".repeat(43));
+    let folder = Folder::new()
+        .file("notes.txt", "nobody reads this")
+        .file("long.txt", "x".repeat(9_000))
+        .file("requirements.txt", "six==1.17.0\n")
+        .file("a-1.dist-info/RECORD", record)
+        .file("a-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: a\nVersion: 1\n")
+        .file("a.libs/libz-0123abcd.so.1", library("1.2.12"))
+        .file("a.libs/libother-0123abcd.so.1", library("1.2.12"))
+        .file("broken.so", "no library");
+    let memory = Arc::new(Memory::default());
+    let read = |cache: Option<Arc<dyn Cache>>| {
+        let context = Context { cache, ..context() };
+        let target = weighbridge_net::open(&folder.text(), &context).unwrap();
+        let options =
+            Options { readers: weighbridge_read::READERS, exclude: &[], jobs: NonZeroUsize::new(2) };
+        read(vec![target], &options, &context, &()).unwrap()
+    };
+    let cached = || read(Some(Arc::clone(&memory) as Arc<dyn Cache>));
+    let counts = || (memory.glanced.load(Ordering::Relaxed), memory.said.load(Ordering::Relaxed));
+    let fresh = read(None);
+    assert_eq!(cached(), fresh);
+    // The long file is asked for its digest after it was seen.
+    assert_eq!(counts().1, 0);
+    let before = counts().0;
+    assert_eq!(cached(), fresh);
+    assert_eq!(cached(), fresh);
+    if cfg!(unix) {
+        let (glanced, said) = counts();
+        // Two texts, one of them twice, and two libraries; what is broken is read every time.
+        assert_eq!((glanced - before, said), (2 * 6, 2 * 2));
+    }
+    let path = folder.path().join("a.libs/libz-0123abcd.so.1");
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    fs::write(path, library("1.3.1")).unwrap();
+    let changed = cached();
+    assert_ne!(changed, fresh);
+    assert_eq!(changed, read(None));
 }
 
 /// The digest of the one file, and how many times an earlier one was believed so far.

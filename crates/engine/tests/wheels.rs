@@ -148,16 +148,17 @@ fn libraries_of_wheels(folder: &Path) {
             policy: &policy,
         };
         let report = scan(&request, &Index::embedded().unwrap(), "embedded", &context(), &()).unwrap();
-        let native = report.graph.components().filter(|(_, it)| it.ecosystem == Ecosystem::Native);
-        for (id, library) in native {
-            for evidence in &report.graph.nodes[id].evidence {
+        for (id, library) in report.graph.components() {
+            let is_native = library.ecosystem == Ecosystem::Native;
+            let evidence = report.graph.nodes[id].evidence.iter();
+            for evidence in evidence.filter(|evidence| evidence.reader == "native") {
                 let wheel = pin(&evidence.place.path);
                 let [file] = evidence.place.inner.as_slice() else { continue };
                 if !wheels.contains(&wheel.as_str()) {
                     continue;
                 }
                 let version = library.version.as_deref().unwrap_or("?");
-                if evidence.class == Class::Observed && version != "?" {
+                if evidence.class == Class::Observed && version != "?" && is_native {
                     prove(
                         &folder.join(platform).join(&*evidence.place.path),
                         file,
@@ -166,7 +167,10 @@ fn libraries_of_wheels(folder: &Path) {
                     );
                 }
                 let how = evidence.class.as_str();
-                rows.insert(format!("{platform}\t{wheel}\t{file}\t{}\t{version}\t{how}", library.name));
+                // What a distribution has built is its package.
+                let kind = if is_native { String::new() } else { format!("{}/", library.ecosystem) };
+                let name = &library.name;
+                rows.insert(format!("{platform}\t{wheel}\t{file}\t{kind}{name}\t{version}\t{how}"));
             }
         }
     }
@@ -202,7 +206,7 @@ fn prove(wheel: &Path, file: &str, library: &str, version: &str) {
     let mut archive = zip::ZipArchive::new(fs::File::open(wheel).unwrap()).unwrap();
     let mut bytes = Vec::new();
     archive.by_name(file).unwrap().read_to_end(&mut bytes).unwrap();
-    let plain = version.trim_end_matches("-fips");
+    let plain = version.trim_end_matches("-fips").trim_end_matches("-distribution");
     let numbers: Vec<u32> = plain.split('.').filter_map(|number| number.parse().ok()).collect();
     let packed = match numbers.as_slice() {
         [major, minor, patch] => (major * 10_000 + minor * 100 + patch).to_string(),

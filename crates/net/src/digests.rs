@@ -8,21 +8,23 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use weighbridge_core::cache::{Cache, Stamp};
+use weighbridge_core::cache::{Cache, Glance, Stamp};
 use weighbridge_core::date::Date;
 use weighbridge_core::digest::{Digest, Hasher};
 
 use crate::feed::atomic::replace_file;
+use crate::recall::{DAYS, Glances, Sayings};
 
 const MAGIC: &[u8; 8] = b"WBDIG\0\0\x01";
 const RECORD: usize = 5 * 8 + 4 + 32;
 const DIGEST: usize = 32;
 /// Most records that are kept: 76 MB. Those that were not used for longest go first.
 const MOST: usize = 1_000_000;
-/// A record that was not used for so many days goes.
-const DAYS: i32 = 90;
+/// Files beside it that keep what else scans found out; see [`recall`](crate::recall).
+const GLANCES: &str = "glances";
+const SAYINGS: &str = "sayings";
 /// A smaller file is hashed sooner than looked up, in bytes.
 const SMALLEST: u64 = 32 << 10;
 /// A file that changed less long ago may change again without a new time: its digest is not kept, in nanoseconds.
@@ -34,6 +36,8 @@ pub struct Digests {
     known: BTreeMap<Stamp, (Digest, i32)>,
     /// Found out or used by this scan.
     used: Mutex<BTreeMap<Stamp, Digest>>,
+    glances: Glances,
+    sayings: Sayings,
     today: i32,
     /// The time at which the scan began, in nanoseconds since 1970.
     now: i64,
@@ -43,7 +47,10 @@ impl Digests {
     /// Reads the memory at `path`; an empty one where there is none that can be used. `now` is in nanoseconds since 1970.
     pub fn open(path: &Path, today: Date, now: i64) -> Self {
         let known = fs::read(path).ok().and_then(|bytes| read(&bytes)).unwrap_or_default();
-        Self { known, used: Mutex::default(), today: today.days(), now }
+        let today = today.days();
+        let glances = Glances::open(&path.with_file_name(GLANCES), today);
+        let sayings = Sayings::open(&path.with_file_name(SAYINGS), today);
+        Self { known, used: Mutex::default(), glances, sayings, today, now }
     }
 
     /// Writes the memory back, if this scan has learnt anything.
@@ -51,6 +58,8 @@ impl Digests {
     /// # Errors
     /// Those of the system.
     pub fn save(&self, path: &Path) -> io::Result<()> {
+        self.glances.save(&path.with_file_name(GLANCES))?;
+        self.sayings.save(&path.with_file_name(SAYINGS))?;
         let today = self.today;
         let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         let is_news = |(stamp, digest): (&Stamp, &Digest)| self.known.get(stamp) != Some(&(*digest, today));
@@ -84,6 +93,24 @@ impl Cache for Digests {
         if stamp.size >= SMALLEST && self.now.saturating_sub(stamp.changed) >= SETTLED {
             self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(*stamp, digest);
         }
+    }
+
+    fn glance(&self, stamp: &Stamp, name: &Digest) -> Option<Glance> {
+        self.glances.get(stamp, name)
+    }
+
+    fn learn_glance(&self, stamp: &Stamp, name: &Digest, glance: Glance) {
+        if self.now.saturating_sub(stamp.changed) >= SETTLED {
+            self.glances.learn(stamp, name, glance);
+        }
+    }
+
+    fn kept(&self, name: &Digest) -> Option<Arc<[u8]>> {
+        self.sayings.get(name)
+    }
+
+    fn keep(&self, name: &Digest, said: Vec<u8>) {
+        self.sayings.learn(name, said.into());
     }
 }
 

@@ -11,6 +11,7 @@ pub mod feed;
 pub mod index;
 mod online;
 pub mod open;
+mod recall;
 pub mod remote;
 
 use weighbridge_core::context::Context;

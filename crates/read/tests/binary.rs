@@ -63,6 +63,7 @@ fn headers_are_read_in_every_format() {
         defines: &["PyInit_thing"],
         search: "$ORIGIN/../a.libs:/opt",
         version: "1, 3, 1, 0",
+        debug: "liba.so.1-1.3.1-2.el8.x86_64.debug",
         ..Binary::default()
     };
     let mach = mach_o(&binary);
@@ -87,6 +88,8 @@ fn headers_are_read_in_every_format() {
         assert_eq!(found.version.as_deref().unwrap_or_default(), version, "{name}");
         assert_eq!(found.module.as_deref(), Some("thing"), "{name}");
         assert_eq!(found.build_id.as_deref(), (name == "a.so").then_some("abcdef01"), "{name}");
+        let debug = (name == "a.so").then_some("liba.so.1-1.3.1-2.el8.x86_64.debug");
+        assert_eq!(found.debug.as_deref(), debug, "{name}");
     }
 }
 
@@ -143,7 +146,25 @@ fn texts_symbols_and_names_show_libraries() {
         ),
         // Pillow stands in for fribidi with pointers of the same names.
         ("_imagingft.so", defines(&["PyInit__imagingft", "fribidi_version_info"]), ""),
-        ("libsfparse-e1f35c00.so", texts(&[]), ""),
+        ("libnobody-e1f35c00.so", texts(&[]), ""),
+        // Versions of SQLite are mistaken for nothing else, so that they count in copies too.
+        ("_x.so", texts(&["SQLite format 3", "3.45.1", "3.11.7", "1.2.3"]), "sqlite 3.45.1 by text"),
+        ("_x.so", texts(&["SQLite format 3", "3.45.1", "3.46.0"]), "sqlite ? by text"),
+        // What OpenCV says of what was built with it, and not of what it is linked to.
+        ("_x.so", texts(&["    PNG:                         build (ver 1.6.37)"]), "libpng 1.6.37 by text"),
+        ("_x.so", texts(&["    PNG:                         /lib64/libpng.so (ver 1.6.37)"]), ""),
+        // The library that libjpeg-turbo descends from.
+        ("libjpeg-799ada35.so.9.6.0", texts(&["9f  14-Jan-2024"]), "libjpeg 9f by text"),
+        ("libx265-f5385bb8.so.216", texts(&["4.2+1-e444744", "5.1"]), "x265 4.2 by text"),
+        ("libmp3lame-8f9e436f.so.0", texts(&["LAME3.100 "]), "lame 3.100 by text"),
+        ("libnetcdf.so.22", texts(&["4.9.3 of Dec 12 2025 15:12:25 $"]), "netcdf-c 4.9.3 by text"),
+        (
+            "_x.so",
+            texts(&["/project/protobuf-21.12/src/google/protobuf/arena.cc"]),
+            "protobuf 3.21.12 by text",
+        ),
+        ("libgdal-c8c9c467.so.36.3.10.3", texts(&[]), "gdal 3.10.3 by file name"),
+        ("libgdal-c8c9c467.so.31.0.3", texts(&[]), "gdal ? by file name"),
     ] {
         check(name, &binary, expected);
     }

@@ -17,6 +17,8 @@ pub(crate) struct Binary<'a> {
     pub(crate) search: &'a str,
     /// `FileVersion` (PE).
     pub(crate) version: &'a str,
+    /// The file of debug symbols (ELF).
+    pub(crate) debug: &'a str,
 }
 
 /// Texts with a zero behind each; the offset of each by the order in which they were put in.
@@ -68,7 +70,8 @@ pub(crate) fn elf(binary: &Binary<'_>) -> Vec<u8> {
     let constants = constants(binary);
     let note = [&4u32.to_le_bytes()[..], &4u32.to_le_bytes(), &3u32.to_le_bytes(), b"GNU\0\xab\xcd\xef\x01"]
         .concat();
-    let sections = b"\0.rodata\0.dynsym\0.shstrtab\0";
+    let debug = [binary.debug.as_bytes(), b"\0\0\0\0\x12\x34\x56\x78"].concat();
+    let sections = b"\0.rodata\0.dynsym\0.shstrtab\0.gnu_debuglink\0";
 
     // Header, three segments, then one part after the other.
     let mut at = 64 + 3 * 56;
@@ -85,6 +88,7 @@ pub(crate) fn elf(binary: &Binary<'_>) -> Vec<u8> {
     let dynamic_at = place(dynamic.len());
     let constants_at = place(constants.len());
     let note_at = place(note.len());
+    let debug_at = place(debug.len());
     let section_names_at = place(sections.len());
     let sections_at = place(0);
 
@@ -92,14 +96,14 @@ pub(crate) fn elf(binary: &Binary<'_>) -> Vec<u8> {
     file.extend(64u64.to_le_bytes());
     file.extend(sections_at.to_le_bytes());
     file.extend([0; 4]);
-    file.extend([64u16, 56, 3, 64, 4, 3].iter().flat_map(|number| number.to_le_bytes()));
+    file.extend([64u16, 56, 3, 64, 5, 3].iter().flat_map(|number| number.to_le_bytes()));
     for (kind, at, size) in
         [(1u32, 0, sections_at), (2, dynamic_at, dynamic.len() as u64), (4, note_at, note.len() as u64)]
     {
         file.extend([kind, 5].iter().flat_map(|number| number.to_le_bytes()));
         file.extend([at, at, at, size, size, 8].iter().flat_map(|number| number.to_le_bytes()));
     }
-    for part in [&symbols[..], &names.0, &dynamic, &constants, &note, sections] {
+    for part in [&symbols[..], &names.0, &dynamic, &constants, &note, &debug, sections] {
         file.extend(part);
         file.resize(file.len().next_multiple_of(8), 0);
     }
@@ -112,6 +116,7 @@ pub(crate) fn elf(binary: &Binary<'_>) -> Vec<u8> {
     file.extend(section(1, 1, constants_at, constants.len()));
     file.extend(section(9, 11, symbols_at, symbols.len()));
     file.extend(section(17, 3, section_names_at, sections.len()));
+    file.extend(section(27, 1, debug_at, debug.len()));
     file
 }
 

@@ -67,6 +67,7 @@ fn seeds(id: &str) -> Vec<Vec<u8>> {
                 texts: &[" deflate 1.2.12 Copyright", "OpenSSL 3.0.7 1 Nov 2022"],
                 search: "$ORIGIN",
                 version: "1.2.12.0",
+                debug: "libz.so.1-1.2.12-1.el8.x86_64.debug",
             };
             seeds.extend([elf(&binary), pe(&binary), mach_o(&binary), fat(&[mach_o(&binary)])]);
         }

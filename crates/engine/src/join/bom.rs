@@ -25,17 +25,80 @@ use super::installed::Distribution;
 use super::layout::Layout;
 use super::pins;
 
-/// Draws what every bill claims.
+/// What a bill claims of a native library.
+pub(super) struct Claim {
+    pub(super) ecosystem: Ecosystem,
+    pub(super) name: PackageName,
+    pub(super) version: Option<String>,
+    pub(super) purl: Purl,
+}
+
+/// What bills claim of native libraries, by the package or archive in which they lie, and by library.
+pub(super) type Claims = BTreeMap<NodeId, BTreeMap<PackageName, Vec<Claim>>>;
+
+/// Collects the claims about native libraries. Of an archive only what lies in the archive itself counts.
+pub(super) fn claims(
+    files: &BTreeMap<Arc<str>, File>,
+    collected: &Collected<'_>,
+    distributions: &[Distribution<'_>],
+) -> Claims {
+    let mut claims = Claims::new();
+    let packages = packages(distributions);
+    for (place, said) in &collected.boms {
+        let holder = match package_of(place, &packages) {
+            Some(package) => package,
+            None if place.inner.is_empty() => continue,
+            None => match file(place, files) {
+                Some((archive, _)) => archive,
+                None => continue,
+            },
+        };
+        for (bom, _) in said {
+            for claimed in bom.components.iter().filter(|it| !it.subject) {
+                let Some(found) = identify(claimed) else { continue };
+                let Some(library) = library_of(found.ecosystem, &found.name) else { continue };
+                let Identity { ecosystem, name, version, purl } = found;
+                let claim = Claim { ecosystem, name, version, purl };
+                claims.entry(holder.clone()).or_default().entry(library).or_default().push(claim);
+            }
+        }
+    }
+    claims
+}
+
+fn packages<'a>(distributions: &'a [Distribution<'_>]) -> BTreeMap<&'a str, &'a NodeId> {
+    distributions.iter().map(|it| (it.metadata, &it.id)).collect()
+}
+
+/// The installed package in which a bill lies.
+fn package_of(place: &Place, packages: &BTreeMap<&str, &NodeId>) -> Option<NodeId> {
+    wheel_of(place).and_then(|metadata| packages.get(metadata)).map(|id| (*id).clone())
+}
+
+/// The native library that a component is, or that a package of a distribution holds.
+pub(super) fn library_of(ecosystem: Ecosystem, name: &PackageName) -> Option<PackageName> {
+    match ecosystem {
+        Ecosystem::Native => Some(name.clone()),
+        Ecosystem::Rpm | Ecosystem::Deb | Ecosystem::Apk => {
+            let library = weighbridge_read::binary::library_of_package(name.as_str())?;
+            PackageName::of(Ecosystem::Native, library).ok()
+        }
+        Ecosystem::PyPi | Ecosystem::Conda | Ecosystem::Cargo => None,
+    }
+}
+
+/// Draws what every bill claims. `shows` are the libraries that the binaries of each package or archive show.
 pub(super) fn draw(
     files: &BTreeMap<Arc<str>, File>,
     collected: &Collected<'_>,
     layout: &Layout<'_>,
     distributions: &[Distribution<'_>],
+    shows: &BTreeMap<NodeId, BTreeSet<PackageName>>,
     drawing: &mut Drawing,
 ) {
-    let packages: BTreeMap<&str, &NodeId> = distributions.iter().map(|it| (it.metadata, &it.id)).collect();
+    let packages = packages(distributions);
     for (place, said) in &collected.boms {
-        let package = wheel_of(place).and_then(|metadata| packages.get(metadata)).map(|id| (*id).clone());
+        let package = package_of(place, &packages);
         let installed = package.is_some();
         for (bom, evidence) in said {
             let holder = match &package {
@@ -61,6 +124,10 @@ pub(super) fn draw(
             let own = subject(bom);
             for claimed in bom.components.iter().filter(|it| !it.subject) {
                 let Some(found) = identify(claimed) else { continue };
+                let found = match claimed.purl {
+                    Some(_) => found,
+                    None => settle(found, shows.get(&holder)),
+                };
                 let id = NodeId::Component(found.purl.clone());
                 // The wheel itself, and the parts of it that have no identity of their own.
                 if id == holder || own.contains(&found.purl) {
@@ -117,10 +184,25 @@ fn identify(claimed: &BomComponent) -> Option<Identity> {
     };
     let version = version.map(|version| match ecosystem {
         Ecosystem::PyPi => pins::canonical(&version),
+        // vcpkg counts its own changes of one version behind it.
+        Ecosystem::Native => match version.split_once('#') {
+            Some((plain, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => plain.to_owned(),
+            _ => version,
+        },
         _ => version,
     });
     let purl = Purl::new(ecosystem, &namespace, &name, version.as_deref());
     Some(Identity { ecosystem, name, version, purl })
+}
+
+/// People call by one name what looks alike: where the binaries show not this library but the one that it is mistaken for
+/// (zlib-ng for zlib), a name without a package URL means that one.
+fn settle(found: Identity, shown: Option<&BTreeSet<PackageName>>) -> Identity {
+    let Some(shown) = shown.filter(|shown| !shown.contains(&found.name)) else { return found };
+    let alike = weighbridge_read::binary::lookalikes(found.name.as_str());
+    let Some(other) = shown.iter().find(|other| alike.contains(&other.as_str())) else { return found };
+    let purl = Purl::new(found.ecosystem, "", other, found.version.as_deref());
+    Identity { name: other.clone(), purl, ..found }
 }
 
 /// The library of our table of signatures that people call so: the same letters, with or without `lib` in front.

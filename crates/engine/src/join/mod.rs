@@ -25,6 +25,7 @@
 //! - Requirements for building appear only if they name an exact version: build tools are chosen anew at each build.
 
 mod bom;
+mod builds;
 mod collect;
 mod draw;
 mod environment;
@@ -45,6 +46,7 @@ mod tests;
 mod unknown;
 
 pub(crate) use bom::unidentified;
+pub(crate) use builds::{disagreements, without_mark};
 pub(crate) use ground::{Ground, grounds};
 pub(crate) use unknown::unknown;
 
@@ -117,7 +119,8 @@ fn join_with(input: &Input<'_>, reads_models: impl Fn(&str) -> bool) -> Joined {
     environment::draw(&scopes, &asked, &locked, &mut drawing);
     let installed = installed::records(&distributions);
     models::draw(input.files, &collected, &layout, &installed, &mut drawing);
-    native::draw(input.files, &collected, &layout, &installed, &mut drawing);
-    bom::draw(input.files, &collected, &layout, &distributions, &mut drawing);
+    let claims = bom::claims(input.files, &collected, &distributions);
+    let shows = native::draw(input.files, &collected, &layout, &installed, &claims, &mut drawing);
+    bom::draw(input.files, &collected, &layout, &distributions, &shows, &mut drawing);
     Joined { graph: drawing.finish(), installed, unread: Vec::new(), notes: Vec::new() }
 }

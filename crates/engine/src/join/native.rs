@@ -6,20 +6,19 @@
 //! - A module of Python that shows no library is its package's own code and has no node.
 //! - A name that a binary asks for is looked for as the loader does: in the folders that the binary names, then in its
 //!   own, then among what the same package brought. What is not found is the system's and has no edge.
-//! - Where a file is a library by its name alone and another one of the same package says its version, it is of that
-//!   version: parts of one release are gathered together. That is inferred.
+//! - Which build of a library it is, is the question of [`builds`](super::builds).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use weighbridge_core::ecosystem::Ecosystem;
-use weighbridge_core::fact::{Binary, Library, Sign};
+use weighbridge_core::fact::{Binary, Library};
 use weighbridge_core::graph::{Component, NodeId};
 use weighbridge_core::name::PackageName;
-use weighbridge_core::place::{Class, Evidence, Place};
-use weighbridge_core::purl::Purl;
+use weighbridge_core::place::{Evidence, Place};
 use weighbridge_core::world::{File, Installed};
 
+use super::bom::Claims;
+use super::builds::{self, Build};
 use super::collect::{Collected, Said};
 use super::draw::{Drawing, at_best};
 use super::installed::{folder_of, join_path};
@@ -34,23 +33,25 @@ pub(super) struct Shown<'a> {
 }
 
 /// A binary that gets a node.
-struct Held<'a> {
-    id: NodeId,
-    shown: &'a Shown<'a>,
+pub(super) struct Held<'a> {
+    pub(super) id: NodeId,
+    pub(super) shown: &'a Shown<'a>,
     /// Who brought it.
-    holders: Vec<NodeId>,
+    pub(super) holders: Vec<NodeId>,
 }
 
-/// Draws them. What lies in an archive has no digest of its own: its libraries hang below the archive.
+/// Draws them, and returns which libraries the binaries of each package or archive show. What lies in an archive has no
+/// digest of its own: its libraries hang below the archive. `claims` is what bills of materials say of them.
 pub(super) fn draw(
     files: &BTreeMap<Arc<str>, File>,
     collected: &Collected<'_>,
     layout: &Layout<'_>,
     installed: &[Installed],
+    claims: &Claims,
     drawing: &mut Drawing,
-) {
+) -> BTreeMap<NodeId, BTreeSet<PackageName>> {
     if collected.binaries.is_empty() {
-        return;
+        return BTreeMap::new();
     }
     let packages = packages_by_file(collected, installed);
     let mut held: BTreeMap<&Place, Held<'_>> = BTreeMap::new();
@@ -75,13 +76,14 @@ pub(super) fn draw(
         let holders = if is_inside { vec![id.clone()] } else { brought.into_iter().cloned().collect() };
         held.insert(place, Held { id, shown, holders });
     }
-    let versions = versions_by_holder(&held);
-    for binary in held.values() {
-        for (library, evidence) in &binary.shown.libraries {
-            draw_library(binary, library, evidence, &versions, drawing);
+    let builds = builds::settle(&held, claims);
+    for (binary, builds) in held.values().zip(&builds) {
+        for ((_, evidence), build) in binary.shown.libraries.iter().zip(builds) {
+            draw_library(binary, build, evidence, drawing);
         }
     }
     draw_links(&held, drawing);
+    builds::shows(&held)
 }
 
 /// Whether a binary gets a node: it shows a library, or it is one that was gathered for a package, known or not.
@@ -111,52 +113,19 @@ pub(super) fn gathered_for(path: &str) -> &str {
     }
 }
 
-/// The versions that texts, names and resources say, by package and library.
-type Versions<'a> = BTreeMap<(&'a NodeId, &'a PackageName), BTreeSet<&'a str>>;
-
-fn versions_by_holder<'h>(held: &'h BTreeMap<&Place, Held<'h>>) -> Versions<'h> {
-    let mut versions: Versions<'h> = BTreeMap::new();
-    for binary in held.values() {
-        for (library, _) in &binary.shown.libraries {
-            if let Some(version) = &library.version {
-                for holder in &binary.holders {
-                    versions.entry((holder, &library.name)).or_default().insert(version);
-                }
-            }
-        }
-    }
-    versions
-}
-
-fn draw_library(
-    binary: &Held<'_>,
-    library: &Library,
-    evidence: &Evidence,
-    versions: &Versions<'_>,
-    drawing: &mut Drawing,
-) {
-    let mut evidence = evidence.clone();
-    let mut version = library.version.clone();
-    if version.is_none() && library.sign == Sign::FileName {
-        let of_holders = binary.holders.iter().filter_map(|holder| versions.get(&(holder, &library.name)));
-        let all: BTreeSet<&str> = of_holders.flatten().copied().collect();
-        if let (1, Some(only)) = (all.len(), all.first()) {
-            version = Some((*only).to_owned());
-            evidence = at_best(&evidence, Class::Inferred);
-        }
-    }
-    let id = NodeId::Component(Purl::new(Ecosystem::Native, "", &library.name, version.as_deref()));
+fn draw_library(binary: &Held<'_>, build: &Build, evidence: &Evidence, drawing: &mut Drawing) {
+    let evidence = at_best(evidence, build.class);
     let component = Component {
-        ecosystem: Ecosystem::Native,
-        name: library.name.clone(),
-        version,
+        ecosystem: build.ecosystem,
+        name: build.name.clone(),
+        version: build.version.clone(),
         origins: BTreeSet::new(),
         digests: BTreeSet::new(),
         licence: None,
         installed: true,
     };
-    drawing.component(id.clone(), component, evidence.clone());
-    drawing.contains(&binary.id, &id, evidence);
+    drawing.component(build.id.clone(), component, evidence.clone());
+    drawing.contains(&binary.id, &build.id, evidence);
 }
 
 /// Which binary is bound to which.

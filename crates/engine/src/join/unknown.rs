@@ -50,11 +50,20 @@ pub(crate) fn unknown(
                 packages.insert(gathered_for(&place.path).to_owned());
             }
             None => {
-                packages.insert(place.path.rsplit('/').next().unwrap_or_default().to_owned());
+                packages.insert(of_wheel(place.path.rsplit('/').next().unwrap_or_default()));
             }
         }
     }
     unknown
+}
+
+/// `NAME VERSION` of the file name of a wheel, else the name as it is.
+fn of_wheel(file: &str) -> String {
+    let mut parts = file.split('-');
+    match (parts.next(), parts.next()) {
+        (Some(name), Some(version)) if file.ends_with(".whl") => format!("{name} {version}"),
+        _ => file.to_owned(),
+    }
 }
 
 /// Whether the file is a binary, no module of Python, and shows no library.

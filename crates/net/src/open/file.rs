@@ -69,7 +69,7 @@ impl Source for FileSource {
 
 /// The stamp of a file; none where the system keeps no change time.
 #[cfg(unix)]
-fn stamp(metadata: &fs::Metadata) -> Option<Stamp> {
+pub(super) fn stamp(metadata: &fs::Metadata) -> Option<Stamp> {
     use std::os::unix::fs::MetadataExt as _;
     let time = |seconds: i64, nanoseconds: i64| seconds.checked_mul(1_000_000_000)?.checked_add(nanoseconds);
     Some(Stamp {
@@ -82,7 +82,7 @@ fn stamp(metadata: &fs::Metadata) -> Option<Stamp> {
 }
 
 #[cfg(not(unix))]
-fn stamp(_: &fs::Metadata) -> Option<Stamp> {
+pub(super) fn stamp(_: &fs::Metadata) -> Option<Stamp> {
     None
 }
 
@@ -92,12 +92,18 @@ pub(super) struct FileHandle {
     pub(super) path: Arc<str>,
     /// The path below the root, where `path` is not simply its text.
     pub(super) raw: Option<Box<OsStr>>,
+    /// As it was listed.
+    pub(super) stamp: Option<Stamp>,
 }
 
 impl Handle for FileHandle {
     fn open(&self) -> Result<Arc<dyn Source>, Unread> {
         let below = self.raw.as_deref().unwrap_or(OsStr::new(&*self.path));
         Ok(Arc::new(FileSource::open(&self.root.join(below))?))
+    }
+
+    fn stamp(&self) -> Option<Stamp> {
+        self.stamp
     }
 }
 

@@ -37,7 +37,7 @@ impl Opener for Path {
         let typed = path::Path::new(locator);
         let name = name::text(typed.file_name().or(real.file_name()).ok_or_else(refused)?);
         let (Some(folder), Some(file)) = (real.parent(), real.file_name()) else { return Err(refused()) };
-        let entry = walk::entry(&folder.into(), file.as_ref(), metadata.len());
+        let entry = walk::entry(&folder.into(), file.as_ref(), Some(&metadata));
         let entries = vec![Entry { path: name.as_str().into(), ..entry }];
         // What the file names (`-r other.txt`) may lie beside or below it.
         let beside = typed.parent().filter(|beside| !beside.as_os_str().is_empty());

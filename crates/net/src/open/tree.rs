@@ -16,10 +16,10 @@ impl Tree for Folder {
         let real = fs::canonicalize(self.0.join(name::path(path)?)).ok()?;
         let metadata = fs::metadata(&real).ok().filter(fs::Metadata::is_file)?;
         if let Some((folder, blob)) = blobs::of_snapshot(&self.0, &real) {
-            let entry = walk::entry(&folder.as_path().into(), blob.as_ref(), metadata.len());
+            let entry = walk::entry(&folder.as_path().into(), blob.as_ref(), Some(&metadata));
             return Some(Entry { path: path.into(), ..entry });
         }
         let below = real.strip_prefix(&*self.0).ok()?;
-        Some(walk::entry(&self.0, below, metadata.len()))
+        Some(walk::entry(&self.0, below, Some(&metadata)))
     }
 }

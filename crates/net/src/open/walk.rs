@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -52,11 +52,13 @@ pub(super) fn walk(root: &Arc<Path>, context: &Context) -> Walked {
     Walked { entries: walk.entries, excluded: walk.excluded }
 }
 
-/// An entry for the regular file `below` the root.
-pub(super) fn entry(root: &Arc<Path>, below: &Path, size: u64) -> Entry {
+/// An entry for the regular file `below` the root. Without metadata it counts as empty until it is opened.
+pub(super) fn entry(root: &Arc<Path>, below: &Path, metadata: Option<&Metadata>) -> Entry {
+    let size = metadata.map_or(0, Metadata::len);
+    let stamp = metadata.and_then(file::stamp);
     let path: Arc<str> = text(below).into();
     let raw = (below.to_str() != Some(&*path)).then(|| below.as_os_str().into());
-    let handle = FileHandle { root: Arc::clone(root), path: Arc::clone(&path), raw };
+    let handle = FileHandle { root: Arc::clone(root), path: Arc::clone(&path), raw, stamp };
     let claimed = blobs::claimed(&root.join(below));
     Entry { path, size, handle: Arc::new(handle), link_to: None, claimed }
 }
@@ -105,7 +107,7 @@ impl Walk<'_> {
                 }
                 Ok(metadata) => match file::special(metadata.file_type()) {
                     Some(kind) => self.unread(&below, Unread::Special(kind)),
-                    None => self.entries.push(entry(self.root, &below, metadata.len())),
+                    None => self.entries.push(entry(self.root, &below, Some(&metadata))),
                 },
             }
         }
@@ -136,8 +138,8 @@ impl Walk<'_> {
                 }
                 link::End::Blob(folder, name) => {
                     let real = folder.join(&name);
-                    let size = fs::metadata(&real).map_or(0, |metadata| metadata.len());
-                    let blob = entry(&folder.as_path().into(), name.as_ref(), size);
+                    let metadata = fs::metadata(&real).ok();
+                    let blob = entry(&folder.as_path().into(), name.as_ref(), metadata.as_ref());
                     let path: Arc<str> = text(&below).into();
                     let link_to = blobs.get(&real).cloned();
                     blobs.entry(real).or_insert_with(|| Arc::clone(&path));
@@ -145,8 +147,8 @@ impl Walk<'_> {
                 }
                 link::End::File(real) => {
                     let inside = real.strip_prefix(&**self.root).unwrap_or(&real);
-                    let size = fs::metadata(&real).map_or(0, |metadata| metadata.len());
-                    let real = entry(self.root, inside, size);
+                    let metadata = fs::metadata(&real).ok();
+                    let real = entry(self.root, inside, metadata.as_ref());
                     let link_to = known.get(&real.path).cloned();
                     self.entries.push(Entry { path: text(&below).into(), link_to, ..real });
                 }

@@ -6,7 +6,7 @@ use weighbridge_core::coverage::Unread;
 use weighbridge_core::input::Input;
 use weighbridge_core::sink::Sink;
 
-use super::parts::{MOST_TABLE, Numbers, Parts, hexadecimal, name_at, text};
+use super::parts::{LONGEST_NAME, MOST_TABLE, Numbers, Parts, hexadecimal, name_at, text};
 use crate::bytes::length;
 
 const PT_LOAD: u32 = 1;
@@ -65,7 +65,10 @@ pub(super) fn read(input: &Input, sink: &mut Sink) -> Result<Parts, Unread> {
             Vec::new()
         }
     };
-    parts.texts = texts(input, &sections, names)?;
+    let names = section_names(input, &sections, names);
+    input.go_on()?;
+    parts.texts = texts(&sections, &names);
+    parts.binary.debug = debug_file(input, &sections, &names)?;
     if parts.texts.is_empty() {
         let plain = loads.iter().filter(|it| it.kind == PT_LOAD);
         let data = plain.clone().filter(|it| it.flags & u64::from(EXECUTABLE_SEGMENT) == 0);
@@ -141,18 +144,36 @@ fn table(input: &Input, at: u64, size: u16, count: u16, least: u16) -> Result<Ve
     input.read_vec(at, u64::from(size).saturating_mul(u64::from(count)), MOST_HEADERS)
 }
 
+/// The table of names of sections; empty where it cannot be read.
+fn section_names(input: &Input, sections: &[Part], names: u16) -> Vec<u8> {
+    let Some(table) = sections.get(usize::from(names)) else { return Vec::new() };
+    input.read_vec(table.at, table.size, MOST_HEADERS).unwrap_or_default()
+}
+
+/// The name of the file of debug symbols; what follows it is a checksum.
+fn debug_file(input: &Input, sections: &[Part], names: &[u8]) -> Result<Option<String>, Unread> {
+    let is_link = |section: &&Part| {
+        section.kind == SHT_PROGBITS
+            && name_at(names, length(section.name.into())) == Some(b".gnu_debuglink".as_slice())
+    };
+    let Some(link) = sections.iter().find(is_link) else { return Ok(None) };
+    let most = u64::try_from(LONGEST_NAME).unwrap_or(u64::MAX);
+    let Ok(bytes) = input.read_vec(link.at, link.size.min(most), most) else {
+        input.go_on()?;
+        return Ok(None);
+    };
+    Ok(Some(text(&bytes)).filter(|name| !name.is_empty()))
+}
+
 /// The sections that hold constant texts, and what compilers leave as comments.
-fn texts(input: &Input, sections: &[Part], names: u16) -> Result<Vec<(u64, u64)>, Unread> {
-    let Some(table) = sections.get(usize::from(names)) else { return Ok(Vec::new()) };
-    let Ok(table) = input.read_vec(table.at, table.size, MOST_HEADERS) else { return Ok(Vec::new()) };
-    input.go_on()?;
+fn texts(sections: &[Part], names: &[u8]) -> Vec<(u64, u64)> {
     let wanted = |section: &&Part| {
-        let name = name_at(&table, length(section.name.into())).unwrap_or_default();
+        let name = name_at(names, length(section.name.into())).unwrap_or_default();
         let constant = name.starts_with(b".rodata") || name == b".data" || name == b".data.rel.ro";
         let loaded = section.flags & SHF_ALLOC != 0 && section.flags & SHF_EXECINSTR == 0;
         section.kind == SHT_PROGBITS && (loaded && constant || name == b".comment")
     };
-    Ok(sections.iter().filter(wanted).map(|it| (it.at, it.size)).collect())
+    sections.iter().filter(wanted).map(|it| (it.at, it.size)).collect()
 }
 
 /// The build id in a segment of notes, if it is there.

@@ -26,8 +26,8 @@ const WINDOW: usize = 1 << 20;
 const OVERLAP: usize = 512;
 /// Most versions of one library in one file.
 const MOST_VERSIONS: usize = 8;
-/// Longest text that is a version and nothing else.
-const LONGEST_BARE: usize = 16;
+/// Longest text that is a version and nothing else, with what may stand behind it.
+const LONGEST_BARE: usize = 40;
 
 /// What was seen of one library.
 #[derive(Default)]
@@ -81,12 +81,12 @@ pub(super) fn identify(input: &Input, name: &str, parts: &Parts, sink: &mut Sink
         } else {
             continue;
         };
-        // A text of digits and dots may be the version of anything else that the file holds, so that it counts only in
-        // the library's own file. Five digits of libxml2 and libxslt are mistaken for nothing.
-        let is_own = named.is_some() || signature.bare.iter().all(|shape| shape.starts_with('%'));
+        // A text of digits and dots may be the version of anything else that the file holds, so that most shapes count
+        // only in the library's own file.
+        let is_own = named.is_some();
         let is_open = told.iter().all(|(library, _)| library.version.is_none());
-        if is_own && is_open && !signature.bare.is_empty() {
-            wanted.push(signature);
+        if is_open && signature.bare.iter().any(|shape| is_own || is_for_copies(shape)) {
+            wanted.push(Wanted { signature, is_own });
         }
         found.insert(signature.name, told);
     }
@@ -94,7 +94,7 @@ pub(super) fn identify(input: &Input, name: &str, parts: &Parts, sink: &mut Sink
     for signature in table().signatures.iter().filter(|it| it.not.iter().any(|other| held.contains(other))) {
         found.remove(signature.name);
     }
-    wanted.retain(|signature| found.contains_key(signature.name));
+    wanted.retain(|wanted| found.contains_key(wanted.signature.name));
     if !wanted.is_empty() {
         let bare = bare_versions(input, parts, &wanted)?;
         for (name, (version, at)) in bare {
@@ -182,8 +182,10 @@ fn look_for_texts(input: &Input, parts: &Parts) -> Result<BTreeMap<usize, Seen>,
             let text = String::from_utf8_lossy(window.get(start..end).unwrap_or_default()).trim().to_owned();
             let at = at.saturating_add(offset(start));
             let seen = seen.entry(*signature).or_default();
-            if !pattern.has_version() {
+            if !pattern.has_version() && *shape == "@" {
                 seen.mark.get_or_insert((text, at));
+            } else if !pattern.has_version() {
+                seen.versions.entry((*shape).to_owned()).or_insert((text, at));
             } else if !version.is_empty() && seen.versions.len() < MOST_VERSIONS {
                 seen.versions.entry(shape.replace('@', &version)).or_insert((text, at));
             }
@@ -192,13 +194,26 @@ fn look_for_texts(input: &Input, parts: &Parts) -> Result<BTreeMap<usize, Seen>,
     Ok(seen)
 }
 
-/// Versions that stand alone: of each library the only one that begins as its versions do.
+/// A library whose version is looked for among texts that are nothing else.
+struct Wanted {
+    signature: &'static Signature,
+    /// The file is called like it.
+    is_own: bool,
+}
+
+/// Whether a shape of a version is mistaken for nothing, so that it counts also where the library is a copy.
+fn is_for_copies(shape: &str) -> bool {
+    shape.starts_with(['%', '+'])
+}
+
+/// Versions that stand alone: of each library the only one of the shapes that are mistaken for nothing, else the only one
+/// of all its shapes.
 fn bare_versions(
     input: &Input,
     parts: &Parts,
-    wanted: &[&Signature],
+    wanted: &[Wanted],
 ) -> Result<BTreeMap<&'static str, (String, u64)>, Unread> {
-    let mut found: BTreeMap<&str, BTreeMap<String, u64>> = BTreeMap::new();
+    let mut found: BTreeMap<(&str, bool), BTreeMap<String, u64>> = BTreeMap::new();
     each_window(input, parts, |window, start, keep| {
         let mut at = 0usize;
         for text in window.split(|byte| !is_printable(*byte)) {
@@ -208,27 +223,79 @@ fn bare_versions(
                 continue;
             }
             let Ok(text) = std::str::from_utf8(text) else { continue };
-            for signature in wanted {
-                if let Some(version) = signature.bare.iter().find_map(|shape| bare(shape, text)) {
-                    let at = start.saturating_add(offset(here));
-                    found.entry(signature.name).or_default().entry(version).or_insert(at);
+            // Most texts are none, and there are many.
+            if !text.as_bytes().first().is_some_and(u8::is_ascii_digit) {
+                continue;
+            }
+            for Wanted { signature, is_own } in wanted {
+                for shape in signature.bare.iter().filter(|shape| *is_own || is_for_copies(shape)) {
+                    if let Some(version) = bare(shape, text) {
+                        let at = start.saturating_add(offset(here));
+                        let versions = found.entry((signature.name, !is_for_copies(shape))).or_default();
+                        versions.entry(version).or_insert(at);
+                    }
                 }
             }
         }
     })?;
-    let only =
-        |versions: BTreeMap<String, u64>| (versions.len() == 1).then(|| versions.into_iter().next())?;
-    Ok(found.into_iter().filter_map(|(name, versions)| Some((name, only(versions)?))).collect())
+    let mut only: BTreeMap<&str, (String, u64)> = BTreeMap::new();
+    // The surer shapes of a library come first.
+    for ((name, _), versions) in &found {
+        if let (1, Some((version, at))) = (versions.len(), versions.first_key_value()) {
+            only.entry(name).or_insert_with(|| (version.clone(), *at));
+        }
+    }
+    Ok(only)
 }
 
 /// The version in a text of nothing else: digits and dots behind the given beginning, or with `%` five digits that
-/// are a number of the form `MMmmpp` (`20914` is 2.9.14).
+/// are a number of the form `MMmmpp` (`20914` is 2.9.14). Behind it may stand how many changes came after it
+/// (`1.5.3-0-gb546257`) or its day; `~` at the end of the shape wants the former.
 fn bare(shape: &str, text: &str) -> Option<String> {
     if let Some(begin) = shape.strip_prefix('%') {
         let number: u32 = text.parse().ok().filter(|_| text.len() == 5 && text.starts_with(begin))?;
         return Some(format!("{}.{}.{}", number / 10_000, number / 100 % 100, number % 100));
     }
-    glob(&format!("{shape}@"), text).map(|_| text.to_owned()).filter(|text| text.contains('.'))
+    let (version, tail) = without_tail(text);
+    let (shape, wanted) = shape.strip_suffix('~').map_or((shape, None), |shape| (shape, Some(Tail::Changes)));
+    if wanted.is_some() && tail != wanted {
+        return None;
+    }
+    let fits = match shape.strip_prefix('+') {
+        Some(whole) => glob(whole, version),
+        None => glob(&format!("{shape}@"), version),
+    };
+    fits.map(|_| version.to_owned()).filter(|version| version.contains('.'))
+}
+
+/// What may stand behind a version.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tail {
+    /// Of `git describe`: `-0-gb546257`, in x265 `+1-e444744`.
+    Changes,
+    /// The day of the release: ` 2022-12-11`.
+    Day,
+}
+
+fn without_tail(text: &str) -> (&str, Option<Tail>) {
+    let end = text.find(|it: char| !it.is_ascii_digit() && it != '.').unwrap_or(text.len());
+    let (version, tail) = text.split_at_checked(end).unwrap_or((text, ""));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_hash = |text: &str| {
+        let text = text.strip_prefix('g').unwrap_or(text);
+        (6..=16).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    let changes = tail.strip_prefix(['-', '+']).and_then(|tail| tail.split_once('-'));
+    if changes.is_some_and(|(number, hash)| is_number(number) && is_hash(hash)) {
+        return (version, Some(Tail::Changes));
+    }
+    let day: Vec<&str> = tail.strip_prefix(' ').unwrap_or_default().split('-').collect();
+    if let [year, month, day] = day.as_slice()
+        && [(year, 4), (month, 2), (day, 2)].iter().all(|(text, size)| is_number(text) && text.len() == *size)
+    {
+        return (version, Some(Tail::Day));
+    }
+    (if tail.is_empty() { version } else { text }, None)
 }
 
 /// Shows all texts of a binary in windows that overlap, with the offset of each and whether something that begins at
@@ -260,4 +327,29 @@ fn each_window(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_stand_alone_or_with_what_follows_them() {
+        for (shape, text, version) in [
+            ("1.", "1.5.3", Some("1.5.3")),
+            ("1.", "1.5.3-0-gb546257", Some("1.5.3")),
+            ("1.", "1.5.3-rc1", None),
+            ("10.", "10.42 2022-12-11", Some("10.42")),
+            ("10.", "10.42 2022-12-111", None),
+            ("4.~", "4.2+1-e444744", Some("4.2")),
+            ("4.~", "4.2", None),
+            ("+3.5?.@", "3.53.1", Some("3.53.1")),
+            ("+3.5?.@", "3.5.1", None),
+            ("+3.5?.@", "3.11.7", None),
+            ("%209", "20914", Some("2.9.14")),
+            ("%209", "209140", None),
+        ] {
+            assert_eq!(bare(shape, text).as_deref(), version, "{shape} for {text}");
+        }
+    }
 }

@@ -6,6 +6,7 @@
 
 mod elf;
 mod identify;
+mod keep;
 mod mach_o;
 mod name;
 mod parts;
@@ -16,11 +17,11 @@ mod table;
 use weighbridge_core::coverage::Unread;
 use weighbridge_core::fact::What;
 use weighbridge_core::input::Input;
-use weighbridge_core::reader::{About, Claim, Family, HEAD_BYTES, Hint, Reader};
+use weighbridge_core::reader::{About, Claim, Family, HEAD_BYTES, Hint, Keeper, Reader};
 use weighbridge_core::sink::Sink;
 
 pub use name::Name;
-pub use table::libraries;
+pub use table::{is_called, libraries, library_of_package, lookalikes, rpm_of};
 
 use crate::model::executable::kind;
 
@@ -72,6 +73,10 @@ impl Reader for Native {
         let identified = identify::identify(input, &name, &parts, sink);
         sink.observed(What::Binary(Box::new(parts.binary)), None);
         identified
+    }
+
+    fn keeper(&self) -> Option<&dyn Keeper> {
+        Some(&keep::Kept)
     }
 }
 

@@ -64,11 +64,12 @@ impl Parts {
             self.binary.machine.push('+');
         }
         self.binary.machine.push_str(&other.binary.machine);
-        let Binary { name, needs, search, build_id, version, module, .. } = other.binary;
+        let Binary { name, needs, search, build_id, version, module, debug, .. } = other.binary;
         self.binary.name = self.binary.name.take().or(name);
         self.binary.build_id = self.binary.build_id.take().or(build_id);
         self.binary.version = self.binary.version.take().or(version);
         self.binary.module = self.binary.module.take().or(module);
+        self.binary.debug = self.binary.debug.take().or(debug);
         needs.into_iter().for_each(|name| self.needs(name));
         search.into_iter().for_each(|path| self.searches(path));
         self.defines.extend(other.defines);

@@ -160,7 +160,7 @@ fn text(bytes: &[u8]) -> Option<String> {
     (begins && ends && bytes.len() <= 32).then(|| String::from_utf8_lossy(bytes).into_owned())
 }
 
-/// Matches a whole name against a glob with `*` and `@`: the version if there is an `@`, else nothing.
+/// Matches a whole name against a glob with `*`, `?` (one digit) and `@`: the version if there is an `@`, else nothing.
 pub(super) fn glob(pattern: &str, name: &str) -> Option<String> {
     let mut version = String::new();
     glob_from(pattern.as_bytes(), name.as_bytes(), &mut version).then_some(version)
@@ -184,6 +184,9 @@ fn glob_from(pattern: &[u8], name: &[u8], version: &mut String) -> bool {
                 fits
             })
         }
+        Some((b'?', rest)) => name
+            .split_first()
+            .is_some_and(|(first, name)| first.is_ascii_digit() && glob_from(rest, name, version)),
         Some((byte, rest)) => {
             name.split_first().is_some_and(|(first, name)| first == byte && glob_from(rest, name, version))
         }

@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
-use super::pattern::Pattern;
+use super::name::Name;
+use super::pattern::{Pattern, glob};
 
 /// The table as it is written.
-static ROWS: &str = include_str!("../../data/libraries.tsv");
+pub(super) static ROWS: &str = include_str!("../../data/libraries.tsv");
 
 /// What is known of one library.
 #[derive(Default)]
@@ -30,6 +31,10 @@ pub(super) struct Signature {
     pub(super) not: Vec<&'static str>,
     /// The version resource of a file that is called so states the release.
     pub(super) resource: bool,
+    /// Packages of RPM distributions that hold it, each with the globs of the stems of its files (empty for all).
+    pub(super) rpms: Vec<(&'static str, &'static str)>,
+    /// Packages of other distributions that hold it.
+    pub(super) packages: Vec<&'static str>,
 }
 
 /// A text that shows a library.
@@ -53,6 +58,12 @@ pub(super) struct Table {
 }
 
 impl Table {
+    /// The signature of a library.
+    fn signature(&self, library: &str) -> Option<&Signature> {
+        let at = self.signatures.binary_search_by(|it| it.name.cmp(library)).ok()?;
+        self.signatures.get(at)
+    }
+
     /// The symbol of the table that is called so.
     pub(super) fn symbol(&self, name: &[u8]) -> Option<&'static str> {
         self.symbols.get(name).copied()
@@ -68,6 +79,35 @@ pub(super) fn table() -> &'static Table {
 /// Every library of the table, sorted.
 pub fn libraries() -> impl Iterator<Item = &'static str> {
     table().signatures.iter().map(|signature| signature.name)
+}
+
+/// Whether a file of this name is the library, by the table.
+pub fn is_called(library: &str, file: &str) -> bool {
+    let name = Name::new(file);
+    let signature = table().signature(library);
+    signature.is_some_and(|it| it.files.iter().any(|pattern| glob(pattern, &name.stem).is_some()))
+}
+
+/// The libraries that look like this one and are not.
+pub fn lookalikes(library: &str) -> &'static [&'static str] {
+    table().signature(library).map(|it| it.not.as_slice()).unwrap_or_default()
+}
+
+/// The library that a package of a distribution holds: one that the table says, or the one that is called like it.
+pub fn library_of_package(package: &str) -> Option<&'static str> {
+    let holds =
+        |it: &&Signature| it.rpms.iter().any(|(name, _)| *name == package) || it.packages.contains(&package);
+    let listed = table().signatures.iter().find(holds);
+    listed.or_else(|| table().signature(&package.to_ascii_lowercase())).map(|it| it.name)
+}
+
+/// The package of RPM distributions that holds the file of a library.
+pub fn rpm_of(library: &str, file: &str) -> Option<&'static str> {
+    let signature = table().signature(library)?;
+    let stem = Name::new(file).stem;
+    let fits = |(_, pattern): &&(&str, &str)| pattern.is_empty() || glob(pattern, &stem).is_some();
+    let listed = signature.rpms.iter().find(fits).map(|(name, _)| *name);
+    listed.or_else(|| signature.rpms.is_empty().then_some(signature.name))
 }
 
 fn rows(text: &'static str) -> impl Iterator<Item = [&'static str; 4]> {
@@ -97,6 +137,8 @@ fn read(text: &'static str) -> Table {
             "soname" => signature.sonames.push((value, version)),
             "bare" => signature.bare.push(value),
             "not" => signature.not.push(value),
+            "package" => signature.packages.push(value),
+            "rpm" => signature.rpms.push((value, version)),
             "resource" => signature.resource = true,
             // A test holds that there are no other kinds and that every pattern can be read.
             _ => patterns.extend(Pattern::parse(value).map(|pattern| Text {
@@ -106,13 +148,43 @@ fn read(text: &'static str) -> Table {
             })),
         }
     }
-    let needles = AhoCorasick::new(patterns.iter().map(|text| text.pattern.needle())).ok();
+    // The automaton is small, every binary is searched, and the other kinds are half as fast.
+    let needles = AhoCorasick::builder()
+        .kind(Some(AhoCorasickKind::DFA))
+        .build(patterns.iter().map(|text| text.pattern.needle()))
+        .ok();
     Table { signatures, patterns, needles, symbols }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn packages_of_distributions_and_libraries_find_each_other() {
+        for (package, library) in [
+            ("openssl-libs", Some("openssl")),
+            ("libssl1.1", Some("openssl")),
+            ("libXau", Some("libxau")),
+            ("libpng", Some("libpng")),
+            ("openblas-threads", Some("openblas")),
+            ("bash", None),
+        ] {
+            assert_eq!(library_of_package(package), library, "{package}");
+        }
+        for (library, file, package) in [
+            ("openssl", "libcrypto-5409cd36.so.1.1.1k", Some("openssl-libs")),
+            ("openblas", "libopenblasp-r0-59ffcd50.3.15.so", Some("openblas-threads")),
+            ("openblas", "libopenblaso-r0-d77a1985.3.15.so", Some("openblas-openmp")),
+            ("libgomp", "libgomp-e985bcbb.so.1.0.0", Some("libgomp")),
+            ("libtiff", "libtiff-76fbcf36.so.5.3.0", Some("libtiff")),
+            ("none", "none.so", None),
+        ] {
+            assert_eq!(rpm_of(library, file), package, "{file}");
+        }
+        assert!(is_called("openssl", "libssl-81259c47.so.1.1.1k") && !is_called("zlib", "libssl.so.3"));
+        assert_eq!(lookalikes("zlib"), ["zlib-ng"]);
+    }
 
     #[test]
     fn the_table_is_sorted_and_whole() {
@@ -122,9 +194,11 @@ mod tests {
         }
         for [name, kind, value, version] in &all {
             assert!(!name.is_empty() && !name.chars().any(|it| it.is_ascii_uppercase()), "{name}");
-            let known = ["bare", "file", "not", "release", "resource", "soname", "symbol", "text"];
+            let known =
+                ["bare", "file", "not", "package", "release", "resource", "rpm", "soname", "symbol", "text"];
             assert!(known.contains(kind), "{name}: {kind}");
-            assert!(*kind == "text" || (*kind == "soname") != version.is_empty(), "{name}: {value}");
+            let may_say = ["rpm", "text"].contains(kind);
+            assert!(may_say || (*kind == "soname") != version.is_empty(), "{name}: {value}");
             if *kind == "text" {
                 let pattern = Pattern::parse(value).unwrap_or_else(|| panic!("{name}: {value}"));
                 // Short ones are found everywhere.

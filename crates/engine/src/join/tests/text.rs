@@ -8,7 +8,7 @@
 //!     dist NAME VERSION (FLAGS)?: REQUIREMENTS                    says NAME VERSION (metadata alone)
 //!     environment PYTHON                model
 //!     bom SUBJECT: PURLS or `NAME VERSION`, separated by `, `
-//!     binary needs=NAME search=FOLDER module=NAME: LIBRARY VERSION, … (a `?` for no version, by file name)
+//!     binary needs=NAME search=FOLDER module=NAME debug=NAME id=HEX: LIBRARY VERSION, … (a `?` for no version, by file name)
 //!
 //! where requirements are separated by `, ` and may end in `# via NAMES`, asks are requirements and then
 //! `| extra NAME: REQUIREMENTS` or `| group NAME: REQUIREMENTS`, and `FILE` of a `dist` is the folder that holds its
@@ -132,6 +132,7 @@ pub(super) fn facts(text: &str) -> Facts {
                 let place = Place::file(path);
                 let reader = match what {
                     What::Format("elf") | What::Binary(_) | What::Library(_) => "native",
+                    What::Bom(_) => "bom",
                     What::Format(_) => "model",
                     _ => "test",
                 };
@@ -219,6 +220,8 @@ fn binary(file: &str, words: &[&str], libraries: &str) -> Vec<(String, What)> {
         needs: all("needs="),
         search: all("search="),
         module: modules.first().cloned(),
+        debug: all("debug=").pop(),
+        build_id: all("id=").pop(),
         ..Binary::default()
     };
     let library = |text: &str| {
