@@ -149,6 +149,7 @@ pub(crate) fn inventory(report: &Report) -> Vec<String> {
     for (number, one, many) in [
         (totals.packages, "package", "packages"),
         (totals.unresolved, "requirement without a version", "requirements without a version"),
+        (totals.system_packages, "system package", "system packages"),
         (totals.environments, "environment", "environments"),
         (libraries, "native library", "native libraries"),
     ] {

@@ -164,6 +164,7 @@ pub(crate) fn clean(graph: Graph) -> Report {
             libraries: 0,
             unversioned_libraries: 0,
             unknown_libraries: 0,
+            system_packages: 0,
             unassessed: 0,
             environments: 1,
             packaged_models: 0,

@@ -21,6 +21,8 @@
 //!   package that brought it.
 //! - What a bill of materials of somebody else lists hangs below the package that brought the bill, else below the file
 //!   that it is. It is claimed, and nobody asks for it.
+//! - A Python package that the operating system's package manager has installed hangs below the package of the system that owns
+//!   it; see [`system`].
 //! - Requirements for building appear only if they name an exact version: build tools are chosen anew at each build.
 
 mod bom;
@@ -38,6 +40,7 @@ mod pins;
 mod resolve;
 mod scope;
 mod spread;
+mod system;
 #[cfg(test)]
 mod tests;
 mod unknown;
@@ -89,6 +92,8 @@ pub fn join(input: &Input<'_>) -> Joined {
 fn join_with(input: &Input<'_>, reads_models: impl Fn(&str) -> bool) -> Joined {
     let collected = collect::collect(input.facts, reads_models);
     let mut distributions = installed::distributions(&collected);
+    let systems = system::systems(&collected);
+    system::own(&systems, &mut distributions);
     let layout = layout::lay_out(input, &collected, &distributions);
     installed::recognise_projects(&mut distributions, &layout);
     let mut scopes = scope::scopes(&collected, &distributions, &layout);
@@ -102,5 +107,6 @@ fn join_with(input: &Input<'_>, reads_models: impl Fn(&str) -> bool) -> Joined {
     models::draw(input.files, &collected, &layout, &installed, &mut drawing);
     native::draw(input.files, &collected, &layout, &installed, &mut drawing);
     bom::draw(input.files, &collected, &layout, &distributions, &mut drawing);
+    system::draw(&systems, &distributions, &layout, &mut drawing);
     Joined { graph: drawing.finish(), installed }
 }
