@@ -24,6 +24,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         clear_versions,
         order_does_not_matter,
         a_package_twice_in_a_record,
+        every_order_follows_the_same_rules,
+        malicious_packages_are_told_as_such,
         imports_are_sets,
         imports_stand_beside_what_is_there,
         the_newer_record_counts,
@@ -522,4 +524,98 @@ fn nothing_holds_more_than_it_says() {
         builder.add_osv("b", of(&format!("eco{number}"), "p", "B-1", "i0").to_string().as_bytes());
     }
     assert_eq!(builder.elsewhere().len(), 100);
+}
+
+/// What holds for Python holds for the others, in their own orders.
+fn every_order_follows_the_same_rules() {
+    let crates = concat!("crates", ".", "io");
+    let cases: &[(&str, Ecosystem, &str, &str, &str, &str)] = &[
+        // (ecosystem, release, events, affected, not affected)
+        (
+            "Debian:12",
+            Ecosystem::Deb,
+            "debian:12",
+            "i0 l1.2-3",
+            "1.2-3 1.2-3~deb12u1 0:1.0",
+            "1.2-3+b1 1.2-4 1:0.1",
+        ),
+        (
+            "Debian:12",
+            Ecosystem::Deb,
+            "debian:12",
+            "i0 f1.2-3~deb12u1 i1.3 f1.3-2",
+            "1.2-3~ 1.3-1",
+            "1.2-3 1.3-2",
+        ),
+        // The order of events says nothing.
+        ("Debian:12", Ecosystem::Deb, "debian:12", "f1.3-2 i1.3 f1.2-3 i0", "1.2-2 1.3-1", "1.2-3 1.3-2 2"),
+        ("Debian:12", Ecosystem::Deb, "debian:12", "i1:1.0 f1:2.0", "1:1.5", "1.5 3.0 2:0.1"),
+        ("Debian:12", Ecosystem::Deb, "debian:12", "i0 l1.0 l1.5", "1.0 1.5 0.9", "1.2 1.6"),
+        (
+            "AlmaLinux:9",
+            Ecosystem::Rpm,
+            "almalinux:9",
+            "i0 f1:3.0.7-25.el9",
+            "1:3.0.7-24.el9 3.0.7-24.el9",
+            "1:3.0.7-25.el9_3 3.0.8-1.el9",
+        ),
+        (
+            "Alpine:v3.19",
+            Ecosystem::Apk,
+            "alpine:3.19",
+            "i0 f3.1.4-r5",
+            "3.1.4-r4 3.1.4_rc1",
+            "3.1.4-r5 3.1.10",
+        ),
+        (
+            crates,
+            Ecosystem::Cargo,
+            "",
+            "i0.0.0-0 f0.10.55 i0.11.0-0 f0.11.2",
+            "0.10.54 0.11.0-rc.1 0.11.1",
+            "0.10.55 0.11.2 1.0.0",
+        ),
+        ("Native", Ecosystem::Native, "", "i1.6.0 f1.6.37", "1.6 1.6.9 1.6.36", "1.5.30 1.6.37"),
+    ];
+    for (named, kind, release, events, yes, no) in cases {
+        let sets = import(&[of(named, "p", "A-1", events)], true);
+        let index = sets.values().next().unwrap();
+        for (versions, expected) in [(yes, "A-1"), (no, "")] {
+            for version in versions.split(' ') {
+                let found = assessed(index, *kind, release, "p", version);
+                assert_eq!(found, expected, "{version} in `{events}` of {named}");
+            }
+        }
+    }
+    // A list stands in only where no range can be read.
+    let listed = |ranges: Value| {
+        let mut made = of("Debian:12", "p", "A-1", "i0");
+        made["affected"][0]["ranges"] = ranges;
+        made["affected"][0]["versions"] = json!(["1.0-1", "not a version"]);
+        import(&[made], true).remove("deb-debian").unwrap()
+    };
+    let unreadable = json!([{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "a b"}]}]);
+    let git = json!([{"type": "GIT", "repo": "x", "events": [{"introduced": "0"}]}]);
+    let readable = json!([{"type": "ECOSYSTEM", "events": [{"introduced": "5"}]}]);
+    for (ranges, one, two) in [(unreadable, "A-1", ""), (git, "A-1", ""), (readable, "", "")] {
+        let index = listed(ranges.clone());
+        let told = |version| assessed(&index, Ecosystem::Deb, "debian:12", "p", version);
+        assert_eq!((told("1.0-1").as_str(), told("1.0-2").as_str()), (one, two), "{ranges}");
+    }
+    let index = listed(json!([]));
+    assert_eq!(assessed(&index, Ecosystem::Deb, "debian:12", "p", "a b"), "(its version cannot be compared)");
+}
+
+/// By its own id or by an alias, in one record or in several about the same package.
+fn malicious_packages_are_told_as_such() {
+    let told = |records: &[Value]| -> Vec<(String, bool)> {
+        found(&build(records), "1").into_iter().map(|it| (it.name, it.malicious)).collect()
+    };
+    assert_eq!(told(&[record("MAL-2024-1", "i0")]), [("MAL-2024-1".to_owned(), true)]);
+    assert_eq!(told(&[record("PYSEC-1 MAL-2024-1", "i0")]), [("PYSEC-1".to_owned(), true)]);
+    let both = [record("MAL-2024-1 GHSA-1", "i0"), record("GHSA-1", "i0")];
+    assert_eq!(told(&both), [("GHSA-1".to_owned(), true)]);
+    assert_eq!(told(&[record("PYSEC-1 CVE-2024-1", "i0")]), [("CVE-2024-1".to_owned(), false)]);
+    // A word in the middle of a name is none.
+    assert_eq!(told(&[record("NORMAL-MAL-1", "i0")]), [("NORMAL-MAL-1".to_owned(), false)]);
 }

@@ -19,6 +19,7 @@ macro_rules! trials {
 mod index;
 mod libraries;
 mod markers;
+mod peers;
 mod random;
 mod reference;
 mod requirements;
@@ -32,6 +33,7 @@ fn main() {
         index::trials(),
         libraries::trials(),
         markers::trials(),
+        peers::trials(),
         reference::trials(),
         requirements::trials(),
         smoke::trials(),

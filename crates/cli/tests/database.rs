@@ -25,6 +25,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("records_of_many_kinds_are_imported", records_of_many_kinds_are_imported),
     ("an_import_that_cannot_be_changes_nothing", an_import_that_cannot_be_changes_nothing),
     ("crates_of_a_wheel_are_matched", crates_of_a_wheel_are_matched),
+    ("the_distribution_decides_what_it_has_installed", the_distribution_decides_what_it_has_installed),
 ];
 
 /// How a server behaves.
@@ -459,6 +460,63 @@ fn crates_of_a_wheel_are_matched() {
         assert!(after.out.contains(text), "no {text} in {}", after.out);
     }
     assert!(!after.out.contains("not assessed"), "the set is complete: {}", after.out);
+}
+
+/// A root of Debian 12 with OpenSSL and a Python package, whose version has flaws by upstream's count.
+fn image(world: &World) {
+    let dist = "usr/lib/python3/dist-packages";
+    world
+        .write("image/etc/os-release", "ID=debian\nVERSION_ID=\"12\"\n")
+        .write(
+            "image/var/lib/dpkg/status",
+            "Package: libssl3\nStatus: install ok installed\nSource: openssl\nVersion: 3.0.11-1~deb12u1\n\n\
+             Package: python3-requests\nStatus: install ok installed\nSource: requests\nVersion: 2.28.1+dfsg-1\n",
+        )
+        .write("image/var/lib/dpkg/info/python3-requests.list", format!("/.\n/{dist}/requests-2.28.1.egg-info\n"))
+        .write(&format!("image/{dist}/requests-2.28.1.egg-info"), "Metadata-Version: 2.1\nName: requests\nVersion: 2.28.1\n");
+}
+
+fn debian(id: &str, source: &str, fixed: &str) -> String {
+    format!(
+        r#"{{"id":"DEBIAN-{id}","modified":"2026-07-20T00:00:00Z","upstream":["{id}"],"affected":[{{"package":{{"ecosystem":"Debian:12","name":"{source}"}},"ranges":[{{"type":"ECOSYSTEM","events":[{{"introduced":"0"}},{{"fixed":"{fixed}"}}]}}]}}]}}"#
+    )
+}
+
+fn the_distribution_decides_what_it_has_installed() {
+    let world = World::new();
+    // By upstream's count this version has flaws.
+    world.write("own/requirements.txt", "requests==2.28.1\n");
+    world.run("own --fail-on low --show all").ends(1).shows(&["CVE-2023-32681"]);
+    image(&world);
+    let unknown = world.run("image --fail-on low").ends(0).shows(&[
+        "2 system packages",
+        "2 libraries and packages are not assessed, no advisory data: libssl3, python3-requests",
+        "db import",
+    ]);
+    assert!(!unknown.out.contains("CVE-"), "{}", unknown.out);
+    let records = [
+        debian("CVE-2023-5363", "openssl", "3.0.11-1~deb12u2"),
+        debian("CVE-2024-0727", "openssl", "3.0.13-1~deb12u1"),
+        debian("CVE-2023-32681", "requests", "2.28.1+dfsg-1"),
+    ];
+    world.write("debian.jsonl", records.join("\n"));
+    world.run("db import debian.jsonl").ends(0).shows(&["deb-debian: of 2026-07-20, 3 records"]);
+    let known = world.run("image --fail-on low --show all").ends(1).shows(&[
+        "libssl3 3.0.11-1~deb12u1",
+        "CVE-2023-5363",
+        "CVE-2024-0727",
+        "3.0.13-1~deb12u1",
+    ]);
+    // What the distribution has mended is no flaw, whatever upstream's version says.
+    assert!(!known.out.contains("CVE-2023-32681") && !known.out.contains("not assessed"), "{}", known.out);
+    let json = world.run("image --format json").out;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&json["totals"]["system_packages"], &json["totals"]["unassessed"]), (&2.into(), &0.into()));
+    // Installed by pip besides, the same version is upstream's again.
+    let site = "image/opt/venv/lib/python3.11/site-packages/requests-2.28.1.dist-info";
+    world.write("image/opt/venv/pyvenv.cfg", "version = 3.11.2\n");
+    world.write(&format!("{site}/METADATA"), "Metadata-Version: 2.1\nName: requests\nVersion: 2.28.1\n");
+    world.run("image --fail-on low --show all").ends(1).shows(&["CVE-2023-32681"]);
 }
 
 /// Whether system calls can be watched here.

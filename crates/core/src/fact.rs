@@ -86,6 +86,46 @@ pub enum What {
 
     /// The entry is a bill of materials, which somebody else wrote.
     Bom(Box<Bom>),
+
+    /// The operating system has installed this package.
+    SystemPackage(Box<SystemPackage>),
+    /// A package of the operating system owns metadata of Python packages.
+    SystemOwned(SystemOwned),
+    /// The entry says which operating system the root is.
+    OperatingSystem(OperatingSystem),
+}
+
+/// A package that the operating system has installed, by its own database.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct SystemPackage {
+    /// Whose rules it follows.
+    pub ecosystem: Ecosystem,
+    /// Its name.
+    pub name: PackageName,
+    /// Its version.
+    pub version: String,
+    /// Name and version of the source package from which it was built, where the database says so.
+    pub source: Option<(PackageName, String)>,
+}
+
+/// What a package of the operating system owns of Python.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct SystemOwned {
+    /// Whose rules the package follows.
+    pub ecosystem: Ecosystem,
+    /// The name of the package.
+    pub package: PackageName,
+    /// The `*.dist-info` and `*.egg-info` that it owns, from the root, sorted.
+    pub metadata: Vec<String>,
+}
+
+/// Which operating system a root is (os-release(5)).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct OperatingSystem {
+    /// `ID`, such as `debian`.
+    pub id: String,
+    /// `VERSION_ID`, such as `12`; none for those without releases.
+    pub version: Option<String>,
 }
 
 /// What is stated of the bytes of an entry, and what they are.
@@ -398,6 +438,8 @@ pub enum Origin {
         /// The reference is a full commit id, which cannot move.
         pinned: bool,
     },
+    /// The package manager of the operating system.
+    System,
     /// A path of this machine or of this project.
     Path {
         /// The path as it is written.

@@ -94,6 +94,13 @@ pub struct Component {
     pub installed: bool,
 }
 
+impl Component {
+    /// Whether nothing but the package manager of the operating system has installed it.
+    pub fn is_of_system(&self) -> bool {
+        !self.origins.is_empty() && self.origins.iter().all(|origin| *origin == Origin::System)
+    }
+}
+
 /// How two nodes hang together.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Relation {

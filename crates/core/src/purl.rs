@@ -2,6 +2,7 @@
 //!
 //! A type whose rules cannot be met yields no purl rather than an invented one.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -14,7 +15,13 @@ pub struct Purl {
     text: Arc<str>,
     /// Where the version begins in `text`, after the `@`.
     version_at: Option<usize>,
+    /// Where the qualifiers begin in `text`, at the `?`.
+    qualifiers_at: Option<usize>,
 }
+
+/// What of a package of Debian or Alpine decides which data speak of it: the release, and the source package. (What tools write
+/// of RPMs inside wheels is left out: two wheels carry the same package, whoever wrote its URL.)
+const DECISIVE: [&str; 2] = ["distro", "upstream"];
 
 impl Purl {
     /// `pkg:pypi/NAME@VERSION`; without a version the package itself, whichever version it will be.
@@ -37,17 +44,45 @@ impl Purl {
             percent_encode(version, &mut text);
             at
         });
-        Self { text: text.into(), version_at }
+        Self { text: text.into(), version_at, qualifiers_at: None }
+    }
+
+    /// The same with these qualifiers, in place of any that it has.
+    #[must_use]
+    pub fn with(&self, qualifiers: &[(&str, &str)]) -> Self {
+        let mut text =
+            self.text.get(..self.qualifiers_at.unwrap_or(self.text.len())).unwrap_or_default().to_owned();
+        let mut sorted: Vec<&(&str, &str)> =
+            qualifiers.iter().filter(|(_, value)| !value.is_empty()).collect();
+        sorted.sort();
+        let qualifiers_at = (!sorted.is_empty()).then_some(text.len());
+        for (at, (key, value)) in sorted.into_iter().enumerate() {
+            text.push(if at == 0 { '?' } else { '&' });
+            text.push_str(key);
+            text.push('=');
+            percent_encode(value, &mut text);
+        }
+        Self { text: text.into(), version_at: self.version_at, qualifiers_at }
+    }
+
+    /// The value of a qualifier.
+    pub fn qualifier(&self, key: &str) -> Option<String> {
+        let qualifiers = self.text.get(self.qualifiers_at?.checked_add(1)?..)?;
+        let value = |pair: &str| {
+            pair.split_once('=').filter(|(name, _)| *name == key).map(|(_, value)| value.to_owned())
+        };
+        percent_decode(&qualifiers.split('&').find_map(value)?)
     }
 
     /// Reads a package URL that somebody else wrote: its ecosystem and name, and the canonical purl of these with its
-    /// namespace and version. Qualifiers and the subpath are left out. None if it is none, of a type that is not known
+    /// namespace and version. The subpath is left out, and so are qualifiers but those that decide which data speak of a package
+    /// of Debian or Alpine. None if it is none, of a type that is not known
     /// here, or breaks the rules of its type.
     ///
     /// Source: purl-spec, *How to parse a purl string in its components*.
     pub fn parse(text: &str) -> Option<(Ecosystem, PackageName, Self)> {
-        let rest = text.strip_prefix("pkg:")?.trim_start_matches('/');
-        let rest = rest.split('#').next()?.split('?').next()?;
+        let rest = text.strip_prefix("pkg:")?.trim_start_matches('/').split('#').next()?;
+        let (rest, qualifiers) = rest.split_once('?').unwrap_or((rest, ""));
         let (kind, rest) = rest.split_once('/')?;
         let ecosystem = Ecosystem::of_purl_type(kind)?;
         let (path, version) = match rest.rsplit_once('@') {
@@ -60,7 +95,17 @@ impl Purl {
         };
         let name = PackageName::of(ecosystem, &percent_decode(name)?).ok()?;
         let version = version.filter(|version| !version.is_empty());
-        let purl = Self::new(ecosystem, &namespace, &name, version.as_deref());
+        let mut purl = Self::new(ecosystem, &namespace, &name, version.as_deref());
+        if matches!(ecosystem, Ecosystem::Deb | Ecosystem::Apk) {
+            let decoded = |pair: &str| {
+                let (key, value) = pair.split_once('=')?;
+                let known = DECISIVE.into_iter().find(|known| known.eq_ignore_ascii_case(key))?;
+                Some((known, percent_decode(value)?))
+            };
+            let kept: BTreeMap<&str, String> = qualifiers.split('&').filter_map(decoded).collect();
+            let kept: Vec<(&str, &str)> = kept.iter().map(|(key, value)| (*key, value.as_str())).collect();
+            purl = purl.with(&kept);
+        }
         Some((ecosystem, name, purl))
     }
 
@@ -81,14 +126,15 @@ impl Purl {
         &self.text
     }
 
-    /// The text without the version: what stays the same when the package is updated.
+    /// The text without version and qualifiers: what stays the same when the package is updated.
     pub fn without_version(&self) -> &str {
-        self.version_at.and_then(|at| self.text.get(..at.saturating_sub(1))).unwrap_or(&self.text)
+        let end = self.version_at.map(|at| at.saturating_sub(1)).or(self.qualifiers_at);
+        end.and_then(|at| self.text.get(..at)).unwrap_or(&self.text)
     }
 
     /// The version, as it is written outside of a package URL.
     pub fn version(&self) -> Option<String> {
-        percent_decode(self.text.get(self.version_at?..)?)
+        percent_decode(self.text.get(self.version_at?..self.qualifiers_at.unwrap_or(self.text.len()))?)
     }
 
     /// Whether a version is named.
@@ -169,6 +215,28 @@ mod tests {
             (ecosystem, purl.ecosystem(), purl.namespace()),
             (Ecosystem::Deb, Some(Ecosystem::Deb), "debian")
         );
+    }
+
+    #[test]
+    fn qualifiers_say_which_data_speak_of_a_package() {
+        let text =
+            "pkg:deb/debian/libssl3@3.0.11-1~deb12u2?upstream=openssl%403.0.11&arch=amd64&Distro=debian-12";
+        let (_, name, purl) = Purl::parse(text).unwrap();
+        assert_eq!(
+            purl.as_str(),
+            "pkg:deb/debian/libssl3@3.0.11-1~deb12u2?distro=debian-12&upstream=openssl%403.0.11"
+        );
+        assert_eq!(purl.version().as_deref(), Some("3.0.11-1~deb12u2"));
+        assert_eq!(purl.qualifier("upstream").as_deref(), Some("openssl@3.0.11"));
+        assert_eq!(purl.qualifier("arch"), None);
+        assert_eq!(purl.without_version(), "pkg:deb/debian/libssl3");
+        assert_eq!((purl.namespace(), purl.has_version()), ("debian", true));
+        assert_eq!(purl.with(&[("distro", "")]).as_str(), "pkg:deb/debian/libssl3@3.0.11-1~deb12u2");
+        let nothing = Purl::new(Ecosystem::Apk, "alpine", &name, None).with(&[("distro", "a b")]);
+        assert_eq!(nothing.as_str(), "pkg:apk/alpine/libssl3?distro=a%20b");
+        assert_eq!((nothing.without_version(), nothing.version()), ("pkg:apk/alpine/libssl3", None));
+        let (_, _, again) = Purl::parse(purl.as_str()).unwrap();
+        assert_eq!(again, purl);
     }
 
     #[test]

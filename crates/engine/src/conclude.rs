@@ -122,11 +122,18 @@ fn not_assessed(graph: &Graph, unassessed: &BTreeMap<NodeId, Unassessed>) -> Vec
     /// Most names in one line.
     const MOST: usize = 12;
     let mut names: BTreeMap<Unassessed, BTreeSet<&str>> = BTreeMap::new();
+    // What would help.
+    let mut imports: BTreeSet<Unassessed> = BTreeSet::new();
     for (id, reason) in unassessed {
         if let Some(component) =
-            graph.component(id).filter(|it| !matches!(it.ecosystem, Ecosystem::PyPi | Ecosystem::Conda))
+            graph.component(id).filter(|it| {
+                !matches!(it.ecosystem, Ecosystem::PyPi | Ecosystem::Conda) || it.is_of_system()
+            })
         {
             names.entry(*reason).or_default().insert(component.name.as_str());
+            if *reason == Unassessed::NoData && component.is_of_system() {
+                imports.insert(*reason);
+            }
         }
     }
     let line = |(reason, names): (Unassessed, BTreeSet<&str>)| {
@@ -136,7 +143,12 @@ fn not_assessed(graph: &Graph, unassessed: &BTreeMap<NodeId, Unassessed>) -> Vec
         if count > MOST {
             listed.push_str(&format!(" and {} more", count.saturating_sub(MOST)));
         }
-        format!("{count} {things} not assessed, {reason}: {listed}")
+        let way = if imports.contains(&reason) {
+            "; `weighbridge db import` takes over the data of a distribution"
+        } else {
+            ""
+        };
+        format!("{count} {things} not assessed, {reason}: {listed}{way}")
     };
     names.into_iter().map(line).collect()
 }
@@ -248,6 +260,9 @@ fn totals(graph: &Graph, artifacts: &[Artifact], files: usize) -> Totals {
         unversioned_libraries: libraries(false),
         unknown_libraries: 0,
         unassessed: 0,
+        system_packages: self::count(
+            graph.components().filter(|(_, it)| it.is_of_system() && it.ecosystem != Ecosystem::PyPi).count(),
+        ),
         environments: count(|kind| matches!(kind, NodeKind::Environment { .. })),
         models: self::count(own().count()),
         model_bytes: own().fold(0, |sum: u64, artifact| sum.saturating_add(artifact.size)),

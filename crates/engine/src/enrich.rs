@@ -4,15 +4,19 @@ mod conda;
 #[cfg(test)]
 mod tests;
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use weighbridge_advisory::Index;
 use weighbridge_advisory::epss::Scores;
+use weighbridge_advisory::order::Order;
 use weighbridge_advisory::pep440::Version;
 use weighbridge_core::coverage::Gap;
 use weighbridge_core::ecosystem::Ecosystem;
-use weighbridge_core::graph::{Component, Graph, NodeId};
+use weighbridge_core::graph::{Component, Graph, NodeId, Relation};
 use weighbridge_core::knowledge::{AdvisoryData, Imported, Match, Standing, Unassessed, Vulnerability};
+use weighbridge_core::name::PackageName;
+use weighbridge_core::purl::Purl;
 
 use crate::join::without_mark;
 
@@ -62,7 +66,8 @@ impl<'a> Knowledge<'a> {
 /// Matches every component that has a version.
 ///
 /// Each component is matched by the rules of its own ecosystem: a library in the versions of its authors, a package of a
-/// distribution only by what that distribution says, and one of conda by what it is elsewhere.
+/// distribution only by what that distribution says, and with it the Python packages that are part of it, which it patches without
+/// a new version, and one of conda by what it is elsewhere.
 pub fn enrich(graph: &Graph, knowledge: &Knowledge<'_>) -> Known {
     let index = knowledge.python;
     let mut known = Known {
@@ -94,17 +99,22 @@ pub fn enrich(graph: &Graph, knowledge: &Knowledge<'_>) -> Known {
     }
     known.advisories.imported.sort();
     let covered = conda::Covered::new(graph);
+    let of_system = of_system(graph);
     let itself = |found: Vec<Vulnerability>| found.into_iter().map(|it| (it, None)).collect();
     for (id, component) in graph.components() {
         let found: Result<Vec<(Vulnerability, Option<String>)>, Unassessed> = match component.ecosystem {
-            Ecosystem::PyPi => python(index, id, component, &mut known.clear).map(itself),
+            Ecosystem::PyPi => match of_system.get(id) {
+                Some(true) => continue,
+                Some(false) => Err(Unassessed::NoData),
+                None => python(index, id, component, &mut known.clear).map(itself),
+            },
             Ecosystem::Conda => {
                 conda::assess(index, libraries.as_ref(), &covered, id, component).map(|found| {
                     known.clear.extend(found.clear.map(|version| (id.clone(), version)));
                     found.vulnerabilities.into_iter().map(|(it, from)| (it, Some(from))).collect()
                 })
             }
-            _ => library(libraries.as_ref(), id, component).map(itself),
+            _ => library(libraries.as_ref(), id, component, &mut known.clear).map(itself),
         };
         match found {
             Ok(found) => known.matches.extend(found.into_iter().map(|(vulnerability, inferred_from)| {
@@ -157,33 +167,138 @@ fn library(
     index: Option<&Index>,
     id: &NodeId,
     component: &Component,
+    clear: &mut BTreeMap<NodeId, String>,
 ) -> Result<Vec<Vulnerability>, Unassessed> {
     let index = index.ok_or(Unassessed::NoData)?;
     let version = component.version.as_deref().ok_or(Unassessed::NoVersion)?;
-    let release = match id {
-        NodeId::Component(purl) => release(component.ecosystem, purl.namespace(), version),
-        _ => Some(String::new()),
-    };
-    let release = release.ok_or(Unassessed::NoData)?;
-    let assess = |version| index.assess(component.ecosystem, &release, component.name.as_str(), version);
-    match without_mark(version) {
-        Some(upstream) if component.ecosystem == Ecosystem::Native => {
-            let possible = assess(upstream)?.len();
-            Err(Unassessed::DistributionBuild(u32::try_from(possible).unwrap_or(u32::MAX)))
-        }
-        _ => assess(version),
+    let NodeId::Component(purl) = id else { return Err(Unassessed::NoData) };
+    let ecosystem = component.ecosystem;
+    let release = release(ecosystem, purl, version).ok_or(Unassessed::NoData)?;
+    if ecosystem == Ecosystem::Native
+        && let Some(upstream) = without_mark(version)
+    {
+        let possible = index.assess(ecosystem, &release, component.name.as_str(), upstream)?.len();
+        return Err(Unassessed::DistributionBuild(u32::try_from(possible).unwrap_or(u32::MAX)));
     }
+    let found = match purl.qualifier("upstream") {
+        // The data speak of the source package.
+        Some(upstream) => {
+            let (name, stated) = upstream.split_once('@').unwrap_or((&upstream, version));
+            let name = PackageName::of(ecosystem, name).map_err(|_| Unassessed::NoData)?;
+            index.assess(ecosystem, &release, name.as_str(), stated)?
+        }
+        None => index.assess(ecosystem, &release, component.name.as_str(), version)?,
+    };
+    if component.is_of_system()
+        && is_of_source(version, purl.qualifier("upstream").as_deref())
+        && let Some(mended) = mended(ecosystem, version, &found)
+    {
+        clear.insert(id.clone(), mended);
+    }
+    Ok(found)
 }
 
-/// The release of a distribution: RPMs of Red Hat's descendants say it in their own release (`1.13.1-1.el8`).
-fn release(ecosystem: Ecosystem, namespace: &str, version: &str) -> Option<String> {
+/// Whether a package has the version of its source, but for a mark that it was built once more (`+b1`): only then a version of
+/// the source that mends something is one of the package.
+fn is_of_source(version: &str, upstream: Option<&str>) -> bool {
+    let Some((_, source)) = upstream.and_then(|it| it.split_once('@')) else { return true };
+    let again = version.strip_prefix(source).map(|rest| rest.strip_prefix("+b").unwrap_or(rest));
+    again.is_some_and(|rest| rest.chars().all(|digit| digit.is_ascii_digit()))
+}
+
+/// The version of a system package that mends everything, where each vulnerability names one.
+fn mended(ecosystem: Ecosystem, version: &str, found: &[Vulnerability]) -> Option<String> {
+    let order = Order::of(ecosystem, "");
+    let mut highest: Option<&str> = None;
+    for vulnerability in found {
+        let fixed = vulnerability.fixed.as_deref()?;
+        if highest.is_none_or(|highest| order.compare(highest, fixed) == Some(Ordering::Less)) {
+            highest = Some(fixed);
+        }
+    }
+    let highest = highest?;
+    (order.compare(version, highest) == Some(Ordering::Less)).then(|| highest.to_owned())
+}
+
+/// The release of a distribution: packages of its own databases say it, RPMs of Red Hat's descendants have it in their own
+/// release (`1.13.1-1.el8`).
+fn release(ecosystem: Ecosystem, purl: &Purl, version: &str) -> Option<String> {
     match ecosystem {
         Ecosystem::Rpm => {
             let (_, release) = version.split_once(".el")?;
             let number: String = release.chars().take_while(char::is_ascii_digit).collect();
-            (!number.is_empty()).then(|| format!("{namespace}:{number}"))
+            (!number.is_empty()).then(|| format!("{}:{number}", purl.namespace()))
         }
-        Ecosystem::Deb | Ecosystem::Apk => None,
+        Ecosystem::Deb | Ecosystem::Apk => {
+            let distro = purl.qualifier("distro")?;
+            let (id, version) = distro.split_once('-').unwrap_or((&distro, ""));
+            Some(match id {
+                // Patch levels share their data (3.19.1); these two have no releases.
+                "alpine" => {
+                    let numbers: Vec<&str> = version.split('.').take(2).collect();
+                    format!("{id}:{}", numbers.join("."))
+                }
+                "wolfi" | "chainguard" => id.to_owned(),
+                _ => format!("{id}:{version}"),
+            })
+        }
         Ecosystem::PyPi | Ecosystem::Conda | Ecosystem::Cargo | Ecosystem::Native => Some(String::new()),
+    }
+}
+
+/// Python packages that the operating system has installed and patches: those below a package of the system are assessed with
+/// it, of the others nobody here knows the owner.
+fn of_system(graph: &Graph) -> BTreeMap<&NodeId, bool> {
+    let mut found: BTreeMap<&NodeId, bool> = graph
+        .components()
+        .filter(|(_, component)| component.ecosystem == Ecosystem::PyPi && component.is_of_system())
+        .map(|(id, _)| (id, false))
+        .collect();
+    if found.is_empty() {
+        return found;
+    }
+    for edge in graph.edges.keys().filter(|edge| edge.relation == Relation::Contains) {
+        let owner = graph.component(&edge.from).is_some_and(|it| it.ecosystem != Ecosystem::PyPi);
+        if let Some(owned) = found.get_mut(&edge.to) {
+            *owned |= owner;
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod system_tests {
+    use super::*;
+
+    #[test]
+    fn only_the_version_of_the_source_says_what_mends_a_package() {
+        for (version, upstream, expected) in [
+            ("3.0.11-1", None, true),
+            ("3.0.11-1", Some("openssl@3.0.11-1"), true),
+            ("1.2-3+b1", Some("a@1.2-3"), true),
+            ("4:12.2.0-3", Some("gcc-defaults@1.203"), false),
+            ("1.2-3.1", Some("a@1.2-3"), false),
+            ("1.2", Some("a"), true),
+        ] {
+            assert_eq!(is_of_source(version, upstream), expected, "{version} of {upstream:?}");
+        }
+    }
+
+    #[test]
+    fn releases_are_those_of_the_data() {
+        let name = PackageName::of(Ecosystem::Deb, "a").unwrap();
+        for (ecosystem, namespace, distro, version, expected) in [
+            (Ecosystem::Deb, "debian", "debian-12", "1", Some("debian:12")),
+            (Ecosystem::Deb, "ubuntu", "ubuntu-22.04", "1", Some("ubuntu:22.04")),
+            (Ecosystem::Deb, "debian", "", "1", None),
+            (Ecosystem::Apk, "alpine", "alpine-3.19.1", "1", Some("alpine:3.19")),
+            (Ecosystem::Apk, "alpine", "alpine-3.20_alpha", "1", Some("alpine:3.20_alpha")),
+            (Ecosystem::Apk, "wolfi", "wolfi-20230201", "1", Some("wolfi")),
+            (Ecosystem::Rpm, "almalinux", "", "1.1.1k-9.el8_7", Some("almalinux:8")),
+            (Ecosystem::Rpm, "fedora", "", "1.1.1k-9.fc39", None),
+        ] {
+            let purl = Purl::new(ecosystem, namespace, &name, Some(version)).with(&[("distro", distro)]);
+            assert_eq!(release(ecosystem, &purl, version).as_deref(), expected, "{purl}");
+        }
     }
 }

@@ -44,6 +44,7 @@ use weighbridge_core::reader::Reader;
 /// Every reader, sorted by id.
 #[rustfmt::skip] // one line a reader
 pub static READERS: &[&dyn Reader] = &[
+    &package::ApkReader,
     &package::BomReader,
     &model::catboost::CatBoost,
     &model::cntk::Cntk,
@@ -56,6 +57,7 @@ pub static READERS: &[&dyn Reader] = &[
     &model::coreml::CoreMl,
     &data::dataset::Dataset,
     &package::DistributionReader,
+    &package::DpkgReader,
     &model::executable::Executable,
     &model::executorch::ExecuTorch,
     &model::flax::Flax,
@@ -78,6 +80,7 @@ pub static READERS: &[&dyn Reader] = &[
     &model::onnx::Onnx,
     &model::openvino::OpenVino,
     &model::zarr::Orbax,
+    &package::OsReleaseReader,
     &model::paddle::Paddle,
     &model::paddle::json::PaddleJson,
     &model::paddle::parameters::PaddleParameters,
@@ -95,6 +98,7 @@ pub static READERS: &[&dyn Reader] = &[
     &model::r_data::RData,
     &package::RecordReader,
     &package::RequirementsReader,
+    &package::RpmDatabaseReader,
     &model::safetensors::Safetensors,
     &archive::sevenz::SevenZip,
     &model::skops::Skops,

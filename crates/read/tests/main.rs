@@ -44,6 +44,7 @@ mod package_known;
 mod package_locks;
 mod package_pyproject;
 mod package_requirements;
+mod package_system;
 mod pickle_assembler;
 mod pickle_claims;
 mod pickle_differential;
@@ -93,6 +94,7 @@ fn main() {
         package_locks::trials(),
         package_pyproject::trials(),
         package_requirements::trials(),
+        package_system::trials(),
         pickle_claims::trials(),
         pickle_differential::trials(),
         pickle_effects::trials(),

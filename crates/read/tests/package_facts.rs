@@ -189,6 +189,12 @@ fn say(what: &What) -> String {
         What::SearchPath(path) => format!("path {path}"),
         What::Index(index) => format!("index {:?} {}", index.kind, index.location),
         What::Bom(bom) => say_bom(bom),
+        What::SystemPackage(it) => {
+            let source = it.source.as_ref().map(|(name, version)| format!(" of {name} {version}"));
+            format!("{} {} {}{}", it.ecosystem, it.name, it.version, source.unwrap_or_default())
+        }
+        What::SystemOwned(it) => format!("{} {} owns {}", it.ecosystem, it.package, it.metadata.join(" ")),
+        What::OperatingSystem(it) => format!("{} {}", it.id, it.version.as_deref().unwrap_or("-")),
         What::Format(_)
         | What::Effect(_)
         | What::Tensors(_)
@@ -255,6 +261,7 @@ fn say_origin(origin: &Origin) -> String {
     let pin = |pinned: &bool| if *pinned { " pinned" } else { "" };
     match origin {
         Origin::Index => String::new(),
+        Origin::System => " @ system".to_owned(),
         Origin::Url { url, pinned } => format!(" @ {url}{}", pin(pinned)),
         Origin::Vcs { url, reference, pinned } => {
             let reference = reference.as_deref().map_or(String::new(), |reference| format!("@{reference}"));

@@ -1,9 +1,11 @@
 //! Findings put together as a person would: the vulnerabilities of one package, the many breaches of one rule.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::finding::{Finding, Severity, Status, Subject};
+use weighbridge_core::graph::NodeId;
 use weighbridge_core::report::Report;
 
 /// So many findings of one rule that are worth a block each; more become one block.
@@ -28,6 +30,8 @@ pub(crate) enum Kind {
     Rule,
     /// Vulnerabilities of the same package.
     Package,
+    /// Vulnerabilities of several libraries inside the same package: one move of it mends them.
+    Carrier,
 }
 
 impl<'a> Block<'a> {
@@ -42,8 +46,36 @@ impl<'a> Block<'a> {
         self.worst().is_some_and(is_attack)
     }
 
+    /// The findings by what they are about, each worst first, the worst of these first.
+    pub(crate) fn by_subject(&self) -> Vec<Vec<&'a Finding>> {
+        let mut order: Vec<&Subject> = Vec::new();
+        let mut groups: BTreeMap<&Subject, Vec<&'a Finding>> = BTreeMap::new();
+        for finding in &self.findings {
+            let group = groups.entry(&finding.subject).or_default();
+            if group.is_empty() {
+                order.push(&finding.subject);
+            }
+            group.push(finding);
+        }
+        order.into_iter().filter_map(|subject| groups.remove(subject)).collect()
+    }
+
     /// What to do, if it is the same for all; otherwise what to do first.
-    pub(crate) fn remedy(&self) -> Option<String> {
+    pub(crate) fn remedy(&self, report: &Report) -> Option<String> {
+        if self.kind == Kind::Carrier
+            && let Some(carrier) = self.worst().and_then(|worst| carrier(report, worst))
+        {
+            let names: Vec<String> = self
+                .by_subject()
+                .iter()
+                .filter_map(|findings| match &findings.first()?.subject {
+                    Subject::Node(id) => Some(report.graph.component(id)?.name.to_string()),
+                    Subject::Place(_) => None,
+                })
+                .collect();
+            let name = report.graph.component(carrier).map(|it| it.name.to_string()).unwrap_or_default();
+            return Some(format!("move {name} to a version with newer copies of {}", listed(&names)));
+        }
         let mut remedies = self.findings.iter().filter_map(|finding| finding.remedy.as_ref());
         let first = remedies.next()?;
         let others = self.kind == Kind::Rule && remedies.any(|remedy| remedy != first);
@@ -55,6 +87,7 @@ impl<'a> Block<'a> {
 pub(crate) fn blocks<'report>(report: &'report Report, alike: bool) -> Vec<Block<'report>> {
     #[derive(PartialEq, Eq, PartialOrd, Ord)]
     enum Key<'a> {
+        Carrier(&'a NodeId),
         Package(&'a Subject),
         Rule(&'a str, bool),
         Single(usize),
@@ -65,11 +98,20 @@ pub(crate) fn blocks<'report>(report: &'report Report, alike: bool) -> Vec<Block
     for finding in open().filter(|finding| !by_package(finding)) {
         *breaches.entry((finding.rule.id, report.fails(finding))).or_default() += 1;
     }
+    let mut carried = BTreeMap::<&NodeId, BTreeSet<&Subject>>::new();
+    for finding in open().filter(|finding| by_package(finding)) {
+        if let Some(carrier) = carrier(report, finding) {
+            carried.entry(carrier).or_default().insert(&finding.subject);
+        }
+    }
+    let several = |finding| {
+        carrier(report, finding).filter(|carrier| carried.get(carrier).is_some_and(|inner| inner.len() > 1))
+    };
     let mut groups = BTreeMap::<Key<'_>, Vec<&Finding>>::new();
     for (at, finding) in open().enumerate() {
         let rule = (finding.rule.id, report.fails(finding));
         let key = if by_package(finding) {
-            Key::Package(&finding.subject)
+            several(finding).map_or(Key::Package(&finding.subject), Key::Carrier)
         } else if alike && breaches.get(&rule).is_some_and(|count| *count > MOST_ALIKE) {
             Key::Rule(rule.0, rule.1)
         } else {
@@ -81,6 +123,7 @@ pub(crate) fn blocks<'report>(report: &'report Report, alike: bool) -> Vec<Block
         findings.sort_by_key(|finding| Reverse(weight(finding)));
         let kind = match key {
             _ if findings.len() == 1 => Kind::Single,
+            Key::Carrier(_) => Kind::Carrier,
             Key::Package(_) => Kind::Package,
             Key::Rule(..) | Key::Single(_) => Kind::Rule,
         };
@@ -93,6 +136,40 @@ pub(crate) fn blocks<'report>(report: &'report Report, alike: bool) -> Vec<Block
         Reverse((block.fails, seen, block.findings.len()))
     });
     blocks
+}
+
+/// The one package inside which the subject of a finding lies, by every way that leads to it: what has to move. None for what
+/// is asked for itself, and for what lies in several packages.
+pub(crate) fn carrier<'report>(
+    report: &'report Report,
+    finding: &'report Finding,
+) -> Option<&'report NodeId> {
+    let is_package = |id: &NodeId| {
+        let component = report.graph.component(id);
+        component.is_some_and(|it| matches!(it.ecosystem, Ecosystem::PyPi | Ecosystem::Conda))
+    };
+    let Subject::Node(subject) = &finding.subject else { return None };
+    if is_package(subject) || finding.paths.more {
+        return None;
+    }
+    let mut carriers = finding.paths.paths.iter().map(|path| path.iter().rev().find(|id| is_package(id)));
+    let first = carriers.next()??;
+    carriers.all(|other| other == Some(first)).then_some(first)
+}
+
+/// `a`, `a and b`, `a, b and 3 more`.
+fn listed(names: &[String]) -> String {
+    /// Most names.
+    const MOST: usize = 4;
+    match names {
+        [] => String::new(),
+        [one] => one.clone(),
+        names if names.len() > MOST => {
+            let more = names.len().saturating_sub(MOST - 1);
+            format!("{} and {more} more", names.get(..MOST - 1).unwrap_or_default().join(", "))
+        }
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
 }
 
 /// What makes one vulnerability worse than another.

@@ -141,9 +141,10 @@ impl<'a> Teller<'a> {
         match block.kind {
             Kind::Rule => self.breaches(block)?,
             _ if block.is_attack() => self.details(worst)?,
+            Kind::Carrier => self.libraries(block, worst)?,
             Kind::Package | Kind::Single => self.vulnerabilities(block, worst)?,
         }
-        if let Some(remedy) = block.remedy() {
+        if let Some(remedy) = block.remedy(self.report) {
             let mut pieces = vec![Piece::new("fix:", Look::Fix, 0)];
             pieces.extend(Piece::words(&escape(&remedy), Look::Plain, 1));
             self.lines.line(FIX, &pieces)?;
@@ -161,9 +162,17 @@ impl<'a> Teller<'a> {
         };
         let exploited = worst.vulnerability.as_deref().and_then(|it| it.exploited_since);
         match (block.kind, worst.vulnerability.as_deref()) {
-            (Kind::Package, _) => {
-                let mut pieces = vec![Piece::new(words::affected(self.report, worst), Look::Bold, 2)];
-                let many = format!("{} vulnerabilities, worst", block.findings.len());
+            (Kind::Package | Kind::Carrier, _) => {
+                let subject = words::touched(self.report, block, worst);
+                let mut pieces = vec![Piece::new(subject, Look::Bold, 2)];
+                let many = match block.kind {
+                    Kind::Carrier => format!(
+                        "{} vulnerabilities in {} libraries inside it, worst",
+                        block.findings.len(),
+                        block.by_subject().len()
+                    ),
+                    _ => format!("{} vulnerabilities, worst", block.findings.len()),
+                };
                 pieces.extend(Piece::words(&many, Look::Plain, 2));
                 pieces.push(name(Look::Plain, 1));
                 pieces.push(comma(severity(1), exploited.is_some()));
@@ -201,9 +210,30 @@ impl<'a> Teller<'a> {
             let details: &[String] = if self.all { &worst.details } else { &[] };
             return details.iter().try_for_each(|detail| self.detail(&escape(detail)));
         }
-        let most = if self.all { block.findings.len() } else { MOST_LISTED };
-        let mut pieces = Vec::new();
-        for finding in block.findings.iter().take(most) {
+        self.ratings(&block.findings, Vec::new())
+    }
+
+    /// The libraries inside one package, each with its worst vulnerabilities.
+    fn libraries(&mut self, block: &Block<'a>, worst: &'a Finding) -> io::Result<()> {
+        let labels = words::path_of(self.report, block, worst);
+        if labels.len() > 1 {
+            self.lines.line(DETAIL, &way(&labels))?;
+        }
+        let libraries = block.by_subject();
+        let most = if self.all { libraries.len() } else { MOST_DETAILS };
+        for findings in libraries.iter().take(most) {
+            let Some(first) = findings.first() else { continue };
+            let label = Piece::new(format!("{}:", words::subject(self.report, first)), Look::Plain, 0);
+            self.ratings(findings, vec![label])?;
+        }
+        let more = libraries.len().saturating_sub(most);
+        if more > 0 { self.detail(&format!("+ {more} more libraries")) } else { Ok(()) }
+    }
+
+    /// The names and ratings of vulnerabilities, behind these pieces.
+    fn ratings(&mut self, findings: &[&'a Finding], mut pieces: Vec<Piece>) -> io::Result<()> {
+        let most = if self.all { findings.len() } else { MOST_LISTED };
+        for finding in findings.iter().take(most) {
             let Some(vulnerability) = finding.vulnerability.as_deref() else { continue };
             let name = escape(&vulnerability.name);
             let rating = match vulnerability.score {
@@ -216,7 +246,7 @@ impl<'a> Teller<'a> {
             };
             pieces.push(Piece::new(rating, Look::Plain, 2));
         }
-        let more = block.findings.len().saturating_sub(most);
+        let more = findings.len().saturating_sub(most);
         if more > 0 {
             pieces.push(Piece::new(format!("+ {more} more"), Look::Plain, 2));
         }
@@ -419,7 +449,7 @@ impl<'a> Teller<'a> {
         let worst = block.worst()?;
         let name = match block.kind {
             Kind::Rule => worst.rule.id.to_owned(),
-            Kind::Package | Kind::Single => words::subject(self.report, worst),
+            Kind::Package | Kind::Single | Kind::Carrier => words::touched(self.report, block, worst),
         };
         Some(if block.findings.len() == 1 { name } else { format!("{name} ({})", block.findings.len()) })
     }

@@ -85,7 +85,7 @@ fn table(report: &Report, style: &Style, blocks: &[Block<'_>], output: &mut dyn 
             worst.severity.as_str().to_owned(),
             what(report, style, block, worst),
             place(report, block, worst),
-            block.remedy().map(|remedy| prose(&remedy)).unwrap_or_default(),
+            block.remedy(report).map(|remedy| prose(&remedy)).unwrap_or_default(),
         ];
         writeln!(output, "| {} |", cells.join(" | "))?;
     }
@@ -116,12 +116,21 @@ fn what(report: &Report, style: &Style, block: &Block<'_>, worst: &Finding) -> S
             let title = prose(&words::title(report, worst));
             format!("{rule} {title}{}{}", exploited.unwrap_or_default(), epss.unwrap_or_default())
         }
-        (Kind::Single | Kind::Package, _) => format!("{rule} {}", prose(&words::title(report, worst))),
+        (Kind::Carrier, Some(vulnerability)) => {
+            let (subject, name) = (prose(&words::touched(report, block, worst)), prose(&vulnerability.name));
+            let (many, libraries) = (block.findings.len(), block.by_subject().len());
+            format!(
+                "{rule} **{subject}**: {many} known vulnerabilities in {libraries} libraries inside it, worst {name}"
+            )
+        }
+        (Kind::Single | Kind::Package | Kind::Carrier, _) => {
+            format!("{rule} {}", prose(&words::title(report, worst)))
+        }
     }
 }
 
 fn place(report: &Report, block: &Block<'_>, worst: &Finding) -> String {
-    let path = words::path(report, worst);
+    let path = words::path_of(report, block, worst);
     if !path.is_empty() && block.kind != Kind::Rule {
         let others = words::other_paths(worst).map(|others| format!(" ({others})")).unwrap_or_default();
         return prose(&path.join(" → ")) + &others;

@@ -9,6 +9,7 @@ use weighbridge_core::knowledge::Vulnerability;
 use weighbridge_core::place::{Place, Span};
 use weighbridge_core::report::{Artifact, Report, Safety};
 
+use crate::group::{self, Block, Kind};
 use crate::text::escape;
 
 /// `1 package`, `2 packages`; thousands are set apart.
@@ -92,6 +93,13 @@ pub(crate) fn affected(report: &Report, finding: &Finding) -> String {
     format!("{}{inferred}", subject(report, finding))
 }
 
+/// What has to move for the findings of a block: the package that carries their subjects, else what the worst is about;
+/// escaped.
+pub(crate) fn touched(report: &Report, block: &Block<'_>, worst: &Finding) -> String {
+    let carrier = (block.kind == Kind::Carrier).then(|| group::carrier(report, worst)).flatten();
+    carrier.map_or_else(|| affected(report, worst), |id| escape(&report.graph.label(id)))
+}
+
 /// The title of a finding, escaped; for a vulnerability with the name that people know it by and the package.
 pub(crate) fn title(report: &Report, finding: &Finding) -> String {
     let mut title = escape(&finding.title);
@@ -126,6 +134,18 @@ fn step(report: &Report, id: &NodeId) -> String {
     }
 }
 
+/// The way that says most of what a block is about: to the package that carries its libraries and no further, else that of its
+/// worst finding.
+pub(crate) fn path_of(report: &Report, block: &Block<'_>, worst: &Finding) -> Vec<String> {
+    let mut labels = path(report, worst);
+    if block.kind == Kind::Carrier {
+        let carrier = touched(report, block, worst);
+        let end = labels.iter().position(|label| *label == carrier).map_or(labels.len(), |at| at + 1);
+        labels.truncate(end);
+    }
+    labels
+}
+
 /// `and 3 more paths`; none if there are no others.
 pub(crate) fn other_paths(finding: &Finding) -> Option<String> {
     let others = finding.paths.paths.len().saturating_sub(1);
@@ -149,6 +169,7 @@ pub(crate) fn inventory(report: &Report) -> Vec<String> {
     for (number, one, many) in [
         (totals.packages, "package", "packages"),
         (totals.unresolved, "requirement without a version", "requirements without a version"),
+        (totals.system_packages, "system package", "system packages"),
         (totals.environments, "environment", "environments"),
         (libraries, "native library", "native libraries"),
     ] {

@@ -66,10 +66,14 @@ fn day(text: &str) -> Date {
     text.parse().unwrap()
 }
 
-/// `name version` or `name` to the purl of a component; `.` to the project.
+/// `name version` or `name` to the purl of a component; `.` to the project; `lib:` in front of a native library.
 pub(crate) fn node(label: &str) -> NodeId {
     if label == "." {
         return NodeId::Project("".into());
+    }
+    if let Some((name, version)) = label.strip_prefix("lib:").and_then(|rest| rest.split_once(' ')) {
+        let name = PackageName::new(name).unwrap();
+        return NodeId::Component(Purl::new(Ecosystem::Native, "", &name, Some(version)));
     }
     let (name, version) = match label.split_once(' ') {
         Some((name, version)) => (name, Some(version)),
@@ -97,8 +101,11 @@ pub(crate) fn graph(paths: &[&str]) -> Graph {
         for label in labels.iter().filter(|label| **label != ".") {
             line += 9;
             let (name, version) = label.split_once(' ').map_or((*label, None), |(name, it)| (name, Some(it)));
+            let library = name.strip_prefix("lib:");
+            let ecosystem = if library.is_some() { Ecosystem::Native } else { Ecosystem::PyPi };
+            let name = library.unwrap_or(name);
             let component = Component {
-                ecosystem: Ecosystem::PyPi,
+                ecosystem,
                 name: PackageName::new(name).unwrap(),
                 version: version.map(str::to_owned),
                 origins: BTreeSet::from([Origin::Index]),
@@ -114,7 +121,8 @@ pub(crate) fn graph(paths: &[&str]) -> Graph {
         for pair in labels.windows(2) {
             let condition = Condition { specifier: ">=1".into(), ..Condition::default() };
             let (from, to) = (node(pair[0]), node(pair[1]));
-            let edge = Edge { from, to, relation: Relation::DependsOn, condition };
+            let relation = if pair[1].starts_with("lib:") { Relation::Vendors } else { Relation::DependsOn };
+            let edge = Edge { from, to, relation, condition };
             graph.edges.entry(edge).or_default().insert(lock(line));
         }
     }
@@ -164,6 +172,7 @@ pub(crate) fn clean(graph: Graph) -> Report {
             libraries: 0,
             unversioned_libraries: 0,
             unknown_libraries: 0,
+            system_packages: 0,
             unassessed: 0,
             environments: 1,
             packaged_models: 0,
@@ -253,7 +262,7 @@ pub(crate) fn vulnerability(
         weaknesses: vec!["CWE-787".into()],
         fixed: Some(fixed.to_owned()),
     };
-    let package = label.split(' ').next().unwrap();
+    let package = label.split(' ').next().unwrap().trim_start_matches("lib:");
     let version = label.split(' ').nth(1).unwrap();
     let remedy = Remedy::Update {
         name: PackageName::new(package).unwrap(),
@@ -270,7 +279,7 @@ pub(crate) fn vulnerability(
         details.push("known to be exploited since 2023-09-13 (CISA KEV)".to_owned());
     }
     details.push(format!("GHSA-{digits}, changed 2026-06-30"));
-    let title = format!("{name} in {label}");
+    let title = format!("{name} in {}", label.trim_start_matches("lib:"));
     Finding {
         details,
         vulnerability: Some(Box::new(vulnerability)),
@@ -421,6 +430,31 @@ pub(crate) fn one() -> Report {
         let epss = Epss { score: 93_567, percentile: 99_812, as_of: day("2026-07-31") };
         finding.vulnerability.as_mut().unwrap().epss = Some(epss);
     }
+    report.verdict = Verdict::Fail;
+    report
+}
+
+/// Libraries inside one package, and one library of another.
+pub(crate) fn carried() -> Report {
+    let mut report = clean(graph(&[
+        ". > albumentations 1.3.0 > opencv-python-headless 4.5.5 > lib:openssl 1.1.1k",
+        ". > albumentations 1.3.0 > opencv-python-headless 4.5.5 > lib:libpng 1.6.37",
+        ". > albumentations 1.3.0 > opencv-python-headless 4.5.5 > lib:ffmpeg 4.4",
+        ". > lxml 4.9.1 > lib:libxml2 2.9.14",
+        ". > pillow 9.0.0 > lib:zlib 1.2.11",
+        ". > psycopg2-binary 2.9 > lib:zlib 1.2.11",
+    ]));
+    report.findings = [
+        ("lib:openssl 1.1.1k", "CVE-2022-0778", 75, "1.1.1n"),
+        ("lib:openssl 1.1.1k", "CVE-2021-3711", 98, "1.1.1l"),
+        ("lib:libpng 1.6.37", "CVE-2025-64720", 71, "1.6.51"),
+        ("lib:ffmpeg 4.4", "CVE-2022-48434", 81, "5.1.2"),
+        ("lib:libxml2 2.9.14", "CVE-2022-40303", 75, "2.10.3"),
+        ("lib:zlib 1.2.11", "CVE-2018-25032", 75, "1.2.12"),
+        ("lib:zlib 1.2.11", "CVE-2022-37434", 98, "1.2.13"),
+    ]
+    .map(|(label, name, score, fixed)| vulnerability(&report, label, name, score, fixed, false))
+    .into();
     report.verdict = Verdict::Fail;
     report
 }

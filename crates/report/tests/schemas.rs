@@ -102,8 +102,8 @@ fn lint(bill: &Value) -> Result<(), String> {
         }
     }
     for purl in components.iter().filter_map(|component| component["purl"].as_str()) {
-        let rest =
-            purl.strip_prefix("pkg:pypi/").ok_or(format!("`{purl}` is no purl of a Python package"))?;
+        let rest = ["pkg:pypi/", "pkg:generic/"].iter().find_map(|kind| purl.strip_prefix(kind));
+        let rest = rest.ok_or(format!("`{purl}` is no purl of a Python package or a library"))?;
         let (name, version) = rest.split_once('@').unwrap_or((rest, "0"));
         let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         let encoded = |byte: u8| byte.is_ascii_alphanumeric() || b".-_~:%".contains(&byte);

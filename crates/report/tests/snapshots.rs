@@ -14,6 +14,7 @@ use crate::fixture;
 pub(crate) fn reports() -> Vec<(&'static str, Report)> {
     let clean = fixture::clean(fixture::graph(&[". > pillow 12.2.0"]));
     vec![
+        ("carried", fixture::carried()),
         ("clean", clean),
         ("hostile", fixture::hostile()),
         ("incomplete", fixture::incomplete()),

@@ -70,7 +70,7 @@ struct Found {
 
 fn judge(origin: &Origin) -> Option<Found> {
     match origin {
-        Origin::Index | Origin::Path { .. } => None,
+        Origin::Index | Origin::System | Origin::Path { .. } => None,
         Origin::Url { pinned: true, .. } | Origin::Vcs { pinned: true, .. } => None,
         Origin::Url { url, .. } if url.starts_with("file:") => None,
         Origin::Url { url, .. } => {
@@ -165,7 +165,7 @@ fn pinned_by_locks<'w>(world: &'w World<'_>) -> BTreeSet<&'w PackageName> {
             let fixed = match &locked.origin {
                 Origin::Url { pinned, .. } => *pinned || !locked.digests.is_empty(),
                 Origin::Vcs { pinned, .. } => *pinned,
-                Origin::Index | Origin::Path { .. } => false,
+                Origin::Index | Origin::System | Origin::Path { .. } => false,
             };
             *pinned.entry(&locked.name).or_insert(true) &= fixed;
         }

@@ -72,7 +72,11 @@ pub(super) fn confidence(world: &World<'_>, id: &NodeId, component: &Component) 
     let node = world.graph.nodes.get(id);
     let best = node.and_then(|node| node.evidence.iter().map(|evidence| evidence.class).min());
     let founded = best.is_some_and(|class| class <= Class::Declared);
-    if founded && is_from_index(component) { Confidence::High } else { Confidence::Medium }
+    if founded && (is_from_index(component) || component.is_of_system()) {
+        Confidence::High
+    } else {
+        Confidence::Medium
+    }
 }
 
 /// Whether the package comes from an index, so that its name and version mean what advisories mean by them.

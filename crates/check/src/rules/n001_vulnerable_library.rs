@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::finding::{Confidence, Finding, Fingerprint, Remedy, Severity};
-use weighbridge_core::graph::{Graph, NodeId, Relation};
+use weighbridge_core::graph::{Component, Graph, NodeId, Relation};
 use weighbridge_core::knowledge::{Grade, Match, Vulnerability};
 use weighbridge_core::rule::Rule;
 use weighbridge_core::world::{Check, World};
@@ -34,8 +34,7 @@ impl Check for VulnerableLibrary {
 
     fn check(&self, world: &World<'_>, findings: &mut Vec<Finding>) {
         let of = |found: &&Match| {
-            world.graph.component(&found.component).is_some_and(|it| is_carried(it.ecosystem))
-                && !found.vulnerability.malicious
+            world.graph.component(&found.component).is_some_and(is_carried) && !found.vulnerability.malicious
         };
         let mut by_library: BTreeMap<&NodeId, Vec<&Match>> = BTreeMap::new();
         for found in world.matches.iter().filter(of) {
@@ -77,11 +76,12 @@ impl Check for VulnerableLibrary {
     }
 }
 
-/// Whether its packages come inside others, so that nobody asked for them.
-fn is_carried(ecosystem: Ecosystem) -> bool {
-    match ecosystem {
+/// Whether it comes inside a package, so that nobody asked for it.
+pub(super) fn is_carried(component: &Component) -> bool {
+    match component.ecosystem {
         Ecosystem::PyPi | Ecosystem::Conda => false,
-        Ecosystem::Cargo | Ecosystem::Native | Ecosystem::Deb | Ecosystem::Rpm | Ecosystem::Apk => true,
+        Ecosystem::Cargo | Ecosystem::Native => true,
+        Ecosystem::Deb | Ecosystem::Rpm | Ecosystem::Apk => !component.is_of_system(),
     }
 }
 
@@ -106,7 +106,7 @@ fn carriers<'w>(graph: &'w Graph, incoming: &Incoming<'w>, id: &NodeId) -> BTree
             continue;
         }
         match graph.component(above) {
-            Some(component) if !is_carried(component.ecosystem) => {
+            Some(component) if !is_carried(component) => {
                 carriers.insert(above);
             }
             _ => open.extend(

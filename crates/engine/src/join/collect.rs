@@ -1,9 +1,10 @@
 //! Facts sorted by what they are about. Every list is sorted, so that the order of facts does not matter.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use weighbridge_core::fact::{
-    Bom, Distribution, Environment, Fact, Locked, Origin, Project, Recorded, Requires, What,
+    Bom, Distribution, Environment, Fact, Locked, OperatingSystem, Origin, Project, Recorded, Requires,
+    SystemOwned, SystemPackage, What,
 };
 use weighbridge_core::place::{Evidence, Place};
 
@@ -31,6 +32,14 @@ pub(super) struct Collected<'a> {
     pub(super) binaries: BTreeMap<&'a Place, Shown<'a>>,
     /// Bills of materials of others, also those inside archives.
     pub(super) boms: BTreeMap<&'a Place, Vec<Said<'a, Bom>>>,
+    /// By place of the database.
+    pub(super) system_packages: BTreeMap<&'a Place, Vec<Said<'a, SystemPackage>>>,
+    /// By place of the database.
+    pub(super) system_owned: BTreeMap<&'a Place, Vec<Said<'a, SystemOwned>>>,
+    /// By place of `os-release`.
+    pub(super) releases: BTreeMap<&'a Place, Said<'a, OperatingSystem>>,
+    /// Databases of packages that are known and not read.
+    pub(super) unread_databases: BTreeSet<&'a Place>,
 }
 
 /// What the files of one `*.dist-info` or `*.egg-info` say.
@@ -40,6 +49,8 @@ pub(super) struct Metadata<'a> {
     pub(super) record: Option<Said<'a, Vec<Recorded>>>,
     pub(super) origin: Option<Said<'a, Origin>>,
     pub(super) requested: Option<&'a Evidence>,
+    /// What `INSTALLER` says.
+    pub(super) installer: Option<&'a str>,
     /// What `requires.txt` says.
     pub(super) requires: Vec<Said<'a, Requires>>,
     /// Any file of the folder that said something; evidence of last resort.
@@ -56,6 +67,9 @@ pub(super) struct Model<'a> {
 
 /// The reader of programs and libraries.
 const NATIVE: &str = "native";
+
+/// The reader of RPM's database, which it only recognises.
+const RPM: &str = "rpm-database";
 
 /// Sorts the facts. Entries inside archives only count for models: a wheel in a folder is not installed.
 pub(super) fn collect<'a>(
@@ -85,6 +99,8 @@ pub(super) fn collect<'a>(
     collected.locks.values_mut().for_each(|said| said.sort());
     collected.metadata.values_mut().for_each(|metadata| metadata.requires.sort());
     collected.boms.values_mut().for_each(|said| said.sort());
+    collected.system_packages.values_mut().for_each(|said| said.sort());
+    collected.system_owned.values_mut().for_each(|said| said.sort());
     collected.models.values_mut().for_each(|model| model.evidence.sort());
     collected.binaries.values_mut().for_each(|shown| shown.libraries.sort());
     collected
@@ -119,8 +135,21 @@ impl<'a> Collected<'a> {
             What::Requested => self.described(place, evidence, |metadata| {
                 keep_first(&mut metadata.requested, evidence);
             }),
-            What::Installer(_) | What::WheelTags(_) | What::EntryPoints(_) => {
+            What::Installer(said) => self.described(place, evidence, |metadata| {
+                keep_first(&mut metadata.installer, said.as_str());
+            }),
+            What::WheelTags(_) | What::EntryPoints(_) => {
                 self.described(place, evidence, |_| {});
+            }
+            What::SystemPackage(said) => {
+                self.system_packages.entry(place).or_default().push((&**said, evidence));
+            }
+            What::SystemOwned(said) => self.system_owned.entry(place).or_default().push((said, evidence)),
+            What::OperatingSystem(said) => {
+                keep_least(self.releases.entry(place).or_insert((said, evidence)), (said, evidence));
+            }
+            What::Unread(_) if evidence.reader == RPM => {
+                self.unread_databases.insert(place);
             }
             What::Format(_)
             | What::Malformed(_)

@@ -32,6 +32,8 @@ pub(super) struct Distribution<'a> {
     pub(super) origin: Option<&'a Origin>,
     /// The user asked for it by name.
     pub(super) requested: bool,
+    /// The tool that says it has installed it.
+    pub(super) installer: Option<&'a str>,
     pub(super) evidence: Evidence,
     /// The `*.dist-info` or `*.egg-info`, or conda's note.
     pub(super) metadata: &'a str,
@@ -153,6 +155,7 @@ fn distribution<'a>(path: &'a str, metadata: &Metadata<'a>, site: &Site<'a>) -> 
         licence: said.and_then(|said| said.licence.as_deref()),
         origin: metadata.origin.map(|(origin, _)| origin),
         requested: metadata.requested.is_some(),
+        installer: metadata.installer.map(str::trim),
         evidence,
         metadata: path,
         root: root_of(path),
@@ -207,7 +210,9 @@ pub(super) fn recognise_projects(distributions: &mut [Distribution<'_>], layout:
 pub(super) fn records(distributions: &[Distribution<'_>]) -> Vec<Installed> {
     let mut installed = Vec::new();
     for distribution in distributions.iter().filter(|distribution| distribution.inside.is_none()) {
-        let record = distribution.record.map(|record| {
+        // A distribution strips and moves files after they were recorded; what dpkg and apk say of them is not read.
+        let record = distribution.record.filter(|_| distribution.origin != Some(&Origin::System));
+        let record = record.map(|record| {
             let recorded = record.iter().map(|recorded| RecordedFile {
                 path: within(distribution.environment, distribution.root, &recorded.path).map(Arc::from),
                 written: recorded.path.clone(),

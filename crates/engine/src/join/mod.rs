@@ -22,6 +22,8 @@
 //!   package that brought it.
 //! - What a bill of materials of somebody else lists hangs below the package that brought the bill, else below the file
 //!   that it is. It is claimed, and nobody asks for it.
+//! - A Python package that the operating system's package manager has installed hangs below the package of the system that owns
+//!   it; see [`system`].
 //! - Requirements for building appear only if they name an exact version: build tools are chosen anew at each build.
 
 mod bom;
@@ -41,6 +43,7 @@ mod pins;
 mod resolve;
 mod scope;
 mod spread;
+mod system;
 #[cfg(test)]
 mod tests;
 mod unknown;
@@ -108,6 +111,8 @@ fn reads_models(reader: &str) -> bool {
 fn join_with(input: &Input<'_>, reads_models: impl Fn(&str) -> bool) -> Joined {
     let collected = collect::collect(input.facts, input.chosen, reads_models);
     let mut distributions = installed::distributions(&collected);
+    let systems = system::systems(&collected);
+    system::own(&systems, &mut distributions);
     let layout = layout::lay_out(input, &collected, &distributions);
     installed::recognise_projects(&mut distributions, &layout);
     let mut scopes = scope::scopes(&collected, &distributions, &layout);
@@ -122,5 +127,6 @@ fn join_with(input: &Input<'_>, reads_models: impl Fn(&str) -> bool) -> Joined {
     let claims = bom::claims(input.files, &collected, &distributions);
     let shows = native::draw(input.files, &collected, &layout, &installed, &claims, &mut drawing);
     bom::draw(input.files, &collected, &layout, &distributions, &shows, &mut drawing);
+    system::draw(&systems, &distributions, &layout, &mut drawing);
     Joined { graph: drawing.finish(), installed, unread: Vec::new(), notes: Vec::new() }
 }

@@ -33,6 +33,7 @@ mod pyvenv;
 mod record;
 mod requirements;
 mod requirements_lines;
+mod system;
 mod uv_lock;
 
 #[doc(hidden)]
@@ -55,6 +56,7 @@ pub use pyproject::PyprojectReader;
 pub use pyvenv::PyvenvReader;
 pub use record::RecordReader;
 pub use requirements::{ConstraintsReader, RequirementsReader};
+pub use system::{ApkReader, DpkgReader, OsReleaseReader, RpmDatabaseReader};
 pub use uv_lock::UvLockReader;
 
 use weighbridge_core::place::Place;

@@ -123,7 +123,7 @@ pub(super) fn named(origin: &Origin) -> Option<Named> {
         Some(Named { name, version: version.map(str::to_owned), certain: false })
     };
     match origin {
-        Origin::Index => None,
+        Origin::Index | Origin::System => None,
         Origin::Vcs { url, .. } => {
             let path = url.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
             let last = path.rsplit(['/', ':']).next().unwrap_or_default();
@@ -229,6 +229,7 @@ mod tests {
             let located = locate(url, false);
             let origin = match &located.origin {
                 Origin::Index => "index".to_owned(),
+                Origin::System => "system".to_owned(),
                 Origin::Url { url, pinned } => format!("url {url} {pinned}"),
                 Origin::Vcs { url, reference, pinned } => format!("vcs {url} {reference:?} {pinned}"),
                 Origin::Path { path, .. } => format!("path {path}"),

@@ -6,6 +6,15 @@ pub type Seed = (&'static str, &'static [u8]);
 /// The seeds of the reader with this id; none for an id of another family.
 pub fn seeds(id: &str) -> &'static [Seed] {
     match id {
+        "apk-database" => &[("lib/apk/db/installed", APK)],
+        "dpkg" => &[
+            ("var/lib/dpkg/status", DPKG),
+            ("var/lib/dpkg/status.d/base", DPKG),
+            ("var/lib/dpkg/info/a.list", b"/.\n/usr/lib/python3/dist-packages/a-1.dist-info/METADATA\n"),
+            ("var/lib/dpkg/status.d/a.md5sums", b"0123456789abcdef0123456789abcdef  usr/a-1.egg-info\n"),
+        ],
+        "os-release" => &[("etc/os-release", b"ID=debian\nVERSION_ID=\"12\"\n")],
+        "rpm-database" => &[("var/lib/rpm/rpmdb.sqlite", b"SQLite format 3\0")],
         "bom" => &[
             ("a-1.0.dist-info/sboms/a.cyclonedx.json", CYCLONEDX),
             ("sbom.json", SPDX_2),
@@ -68,6 +77,14 @@ pub fn seeds(id: &str) -> &'static [Seed] {
         _ => &[],
     }
 }
+
+const DPKG: &[u8] =
+    b"Package: libssl3\nStatus: install ok installed\nSource: openssl (3.0.11-1)\nVersion: 3.0.11-1+b1\n\
+Description: a\n text\n\nPackage: old\nStatus: deinstall ok config-files\nVersion: 1\n";
+
+const APK: &[u8] =
+    b"C:Q1abc=\nP:py3-a\nV:1.0-r0\no:a\nF:usr/lib/python3.12/site-packages/a-1.0.dist-info\nR:METADATA\n\n\
+P:musl\nV:1.2.4-r2\n";
 
 const CYCLONEDX: &[u8] = br#"{"bomFormat": "CycloneDX", "specVersion": "1.5",
 "metadata": {"component": {"type": "library", "bom-ref": "a", "name": "a", "version": "1.0", "purl": "pkg:pypi/a@1.0"}},

@@ -230,6 +230,7 @@ fn paths(graph: &Graph, paths: &Paths) -> Vec<Vec<String>> {
 fn origin(origin: &Origin) -> super::Origin {
     let (kind, location, reference, pinned) = match origin {
         Origin::Index => (super::OriginKind::Index, None, None, None),
+        Origin::System => (super::OriginKind::System, None, None, None),
         Origin::Url { url, pinned } => (super::OriginKind::Url, Some(url), None, Some(*pinned)),
         Origin::Vcs { url, reference, pinned } => {
             (super::OriginKind::Vcs, Some(url), reference.clone(), Some(*pinned))
@@ -391,6 +392,7 @@ fn totals(report: &Report) -> super::Totals {
         unversioned_libraries: report.totals.unversioned_libraries,
         unknown_libraries: report.totals.unknown_libraries,
         unassessed: report.totals.unassessed,
+        system_packages: report.totals.system_packages,
         environments: report.totals.environments,
         models: report.totals.models,
         model_bytes: report.totals.model_bytes,

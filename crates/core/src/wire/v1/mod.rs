@@ -281,6 +281,8 @@ pub enum OriginKind {
     Vcs,
     /// A path.
     Path,
+    /// The package manager of the operating system.
+    System,
 }
 
 /// Where a package comes from.
@@ -561,6 +563,8 @@ pub struct Totals {
     pub unknown_libraries: u64,
     /// Packages and libraries to which no advisory could be matched, whatever their state.
     pub unassessed: u64,
+    /// Packages of operating systems, by their own databases.
+    pub system_packages: u64,
     /// Python environments.
     pub environments: u64,
     /// Model files that no installed package brought along.

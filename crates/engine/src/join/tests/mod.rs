@@ -5,4 +5,5 @@ mod locks;
 mod manifests;
 mod native;
 mod places;
+mod system;
 mod text;

@@ -8,6 +8,8 @@
 //!     dist NAME VERSION (FLAGS)?: REQUIREMENTS                    says NAME VERSION (metadata alone)
 //!     environment PYTHON                model
 //!     bom SUBJECT: PURLS or `NAME VERSION`, separated by `, `
+//!     system NAME VERSION SOURCE SOURCE_VERSION (of dpkg)         owns NAME PATHS          os ID VERSION
+//!     installer NAME                    unread (the database of RPM)
 //!     binary needs=NAME search=FOLDER module=NAME debug=NAME id=HEX: LIBRARY VERSION, … (a `?` for no version, by file name)
 //!
 //! where requirements are separated by `, ` and may end in `# via NAMES`, asks are requirements and then
@@ -19,12 +21,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use weighbridge_core::context::{Context, Python, Remote};
+use weighbridge_core::coverage::Unread;
 use weighbridge_core::date::Date;
 use weighbridge_core::digest::Digest;
 use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::{
-    Binary, Bom, BomComponent, Distribution, Environment, Fact, Library, Locked, Origin, Project, Recorded,
-    Requirement, Requires, Role, Sign, What,
+    Binary, Bom, BomComponent, Distribution, Environment, Fact, Library, Locked, OperatingSystem, Origin,
+    Project, Recorded, Requirement, Requires, Role, Sign, SystemOwned, SystemPackage, What,
 };
 use weighbridge_core::graph::{Graph, NodeId, Relation};
 use weighbridge_core::limits::{Cancel, Limits};
@@ -134,6 +137,7 @@ pub(super) fn facts(text: &str) -> Facts {
                     What::Format("elf") | What::Binary(_) | What::Library(_) => "native",
                     What::Bom(_) => "bom",
                     What::Format(_) => "model",
+                    What::Unread(_) => "rpm-database",
                     _ => "test",
                 };
                 let class =
@@ -189,6 +193,24 @@ fn line_facts(line: &str) -> Vec<(String, What)> {
             rest.split_once(": ").map_or("", |(_, tail)| tail),
         )))),
         "binary" => binary(file, &words, tail),
+        "system" => {
+            // Versions have colons.
+            let words: Vec<&str> = rest.split_whitespace().collect();
+            at_file(What::SystemPackage(Box::new(SystemPackage {
+                ecosystem: Ecosystem::Deb,
+                name: name(words[0]),
+                version: words[1].to_owned(),
+                source: words.get(2).map(|source| (name(source), words[3].to_owned())),
+            })))
+        }
+        "owns" => at_file(What::SystemOwned(SystemOwned {
+            ecosystem: Ecosystem::Deb,
+            package: name(&word(0).unwrap()),
+            metadata: words.iter().skip(1).map(ToString::to_string).collect(),
+        })),
+        "os" => at_file(What::OperatingSystem(OperatingSystem { id: word(0).unwrap(), version: word(1) })),
+        "installer" => at_file(What::Installer(format!("{}\n", word(0).unwrap()))),
+        "unread" => at_file(What::Unread(Unread::Unsupported("a database".to_owned()))),
         "dist" => distribution(file, &word(0).unwrap(), &word(1).unwrap(), head, tail),
         _ => panic!("what is `{verb}`?"),
     }
