@@ -19,6 +19,7 @@
 //!   asks for. What is asked for hangs below its requirers, so that ways through the graph tell how it came in.
 //! - A native library is a component of its own below the file that is it or holds a copy, and that file below the
 //!   package that brought it.
+//! - A package of conda that lies there as a file hangs below that file, and asks for nothing.
 //! - What a bill of materials of somebody else lists hangs below the package that brought the bill, else below the file
 //!   that it is. It is claimed, and nobody asks for it.
 //! - Requirements for building appear only if they name an exact version: build tools are chosen anew at each build.
@@ -34,6 +35,7 @@ mod manifest;
 mod markers;
 mod models;
 mod native;
+mod packed;
 mod pins;
 mod resolve;
 mod scope;
@@ -100,6 +102,7 @@ fn join_with(input: &Input<'_>, reads_models: impl Fn(&str) -> bool) -> Joined {
     environment::draw(&scopes, &asked, &locked, &mut drawing);
     let installed = installed::records(&distributions);
     models::draw(input.files, &collected, &layout, &installed, &mut drawing);
+    packed::draw(input.files, &collected, &layout, &mut drawing);
     native::draw(input.files, &collected, &layout, &installed, &mut drawing);
     bom::draw(input.files, &collected, &layout, &distributions, &mut drawing);
     Joined { graph: drawing.finish(), installed }
