@@ -92,21 +92,21 @@ pub fn enrich(graph: &Graph, knowledge: &Knowledge<'_>) -> Known {
     }
     known.advisories.imported.sort();
     let covered = conda::Covered::new(graph);
-    let itself = |found: Vec<Vulnerability>| found.into_iter().map(|it| (it, None)).collect();
     for (id, component) in graph.components() {
-        let found: Result<Vec<(Vulnerability, Option<String>)>, Unassessed> = match component.ecosystem {
-            Ecosystem::PyPi => python(index, id, component, &mut known.clear).map(itself),
+        let found = match component.ecosystem {
+            Ecosystem::PyPi => python(index, id, component, &mut known.clear),
             Ecosystem::Conda => {
                 conda::assess(index, libraries.as_ref(), &covered, id, component).map(|found| {
                     known.clear.extend(found.clear.map(|version| (id.clone(), version)));
-                    found.vulnerabilities.into_iter().map(|(it, from)| (it, Some(from))).collect()
+                    found.vulnerabilities
                 })
             }
-            _ => library(libraries.as_ref(), id, component).map(itself),
+            _ => library(libraries.as_ref(), id, component),
         };
         match found {
-            Ok(found) => known.matches.extend(found.into_iter().map(|(vulnerability, inferred_from)| {
-                Match { component: id.clone(), vulnerability: rated(vulnerability, knowledge), inferred_from }
+            Ok(found) => known.matches.extend(found.into_iter().map(|vulnerability| Match {
+                component: id.clone(),
+                vulnerability: rated(vulnerability, knowledge),
             })),
             Err(reason) => {
                 known.unassessed.insert(id.clone(), reason);

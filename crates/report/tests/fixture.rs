@@ -252,6 +252,7 @@ pub(crate) fn vulnerability(
         malicious: false,
         weaknesses: vec!["CWE-787".into()],
         fixed: Some(fixed.to_owned()),
+        inferred_from: None,
     };
     let package = label.split(' ').next().unwrap();
     let version = label.split(' ').nth(1).unwrap();
