@@ -128,6 +128,7 @@ fn merge(group: Group<'_>, known: &BTreeSet<&str>, order: Order) -> Vulnerabilit
         score,
         exploited_since: members.iter().filter_map(|(advisory, _)| advisory.exploited_since).min(),
         epss: None,
+        inferred_from: None,
         malicious: members.iter().any(|(advisory, _)| advisory.malicious),
         weaknesses: weaknesses.into_iter().map(|number| format!("CWE-{number}")).collect(),
         // Where records disagree, the version that satisfies all of them.

@@ -75,6 +75,8 @@ pub enum What {
     EntryPoints(Vec<(String, String, String)>),
     /// A `.pth` line that the interpreter executes at every start.
     StartUpCode(String),
+    /// Code that runs when a package is installed, or its environment activated.
+    InstallCode(InstallCode),
     /// A `.pth` line that adds a folder to the module search path.
     SearchPath(String),
     /// Where installers are told to look for packages.
@@ -535,6 +537,48 @@ pub struct Recorded {
     pub digest: Option<Digest>,
     /// Size in bytes, where one is stated.
     pub size: Option<u64>,
+}
+
+/// Code that runs without being asked for.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct InstallCode {
+    /// When it runs.
+    pub when: Moment,
+    /// The code, or its beginning.
+    pub code: String,
+    /// How many bytes there are behind that.
+    pub rest: u64,
+}
+
+/// When code of a package runs.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Moment {
+    /// Before conda installs the package.
+    PreLink,
+    /// After conda has installed the package.
+    PostLink,
+    /// Before conda removes the package.
+    PreUnlink,
+    /// Whenever the environment is activated.
+    Activate,
+    /// Whenever the environment is left.
+    Deactivate,
+    /// When the source distribution is built, which its installation does.
+    Build,
+}
+
+impl Moment {
+    /// The words used in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::PreLink => "before it is installed",
+            Self::PostLink => "when it is installed",
+            Self::PreUnlink => "when it is removed",
+            Self::Activate => "whenever its environment is activated",
+            Self::Deactivate => "whenever its environment is left",
+            Self::Build => "when it is built to be installed",
+        }
+    }
 }
 
 /// A place where an installer is told to look for packages.

@@ -29,6 +29,9 @@ pub struct Vulnerability {
     pub weaknesses: Vec<String>,
     /// The smallest version of the affected branch that mends it, where the records name one.
     pub fixed: Option<String>,
+    /// Package URL of the package of another ecosystem whose advisories these are, where a table says that the component is the
+    /// same: what a conda package is called on the Python index.
+    pub inferred_from: Option<String>,
 }
 
 /// The Exploit Prediction Scoring System of FIRST: how likely a vulnerability is to be exploited within 30 days.
@@ -158,9 +161,6 @@ pub struct Match {
     pub component: NodeId,
     /// The vulnerability.
     pub vulnerability: Vulnerability,
-    /// The package of another ecosystem whose advisories these are, where a table says that it is the same: the name of a
-    /// conda package on the Python index.
-    pub inferred_from: Option<String>,
 }
 
 /// Why no advisory could be matched to a component. Not being vulnerable is something else.

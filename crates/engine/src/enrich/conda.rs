@@ -20,7 +20,7 @@ use weighbridge_core::purl::Purl;
 #[derive(Default)]
 pub(super) struct Assessed {
     /// The vulnerabilities, each with the package whose advisories say it.
-    pub(super) vulnerabilities: Vec<(Vulnerability, String)>,
+    pub(super) vulnerabilities: Vec<Vulnerability>,
     /// The smallest higher version that none of them is about.
     pub(super) clear: Option<String>,
 }
@@ -104,7 +104,7 @@ pub(super) fn assess(
 
 fn python(index: &Index, names: &[String], version: &str) -> Result<Assessed, Unassessed> {
     let version = Version::parse(version).map_err(|_| Unassessed::UnreadableVersion)?;
-    let mut found: BTreeMap<String, (Vulnerability, String)> = BTreeMap::new();
+    let mut found: BTreeMap<String, Vulnerability> = BTreeMap::new();
     let mut clear: Vec<Option<Version>> = Vec::new();
     for name in names {
         let vulnerabilities = index.vulnerabilities(name, &version);
@@ -112,8 +112,8 @@ fn python(index: &Index, names: &[String], version: &str) -> Result<Assessed, Un
             clear.push(index.smallest_clear_version(name, &version));
         }
         for vulnerability in vulnerabilities {
-            let from = purl(Ecosystem::PyPi, name);
-            found.entry(vulnerability.name.clone()).or_insert((vulnerability, from));
+            let key = vulnerability.name.clone();
+            found.entry(key).or_insert_with(|| inferred(vulnerability, Ecosystem::PyPi, name));
         }
     }
     // A package that is several projects is mended where all of them are.
@@ -133,13 +133,12 @@ fn library(index: &Index, name: &str, version: &str) -> Result<Assessed, Unasses
     let is_clear =
         |fix: &&&String| index.assess(Ecosystem::Native, "", name, fix).is_ok_and(|left| left.is_empty());
     let clear = fixes.iter().find(is_clear).map(|fix| (*fix).clone());
-    let from = purl(Ecosystem::Native, name);
-    Ok(Assessed { vulnerabilities: found.into_iter().map(|it| (it, from.clone())).collect(), clear })
+    let vulnerabilities = found.into_iter().map(|it| inferred(it, Ecosystem::Native, name)).collect();
+    Ok(Assessed { vulnerabilities, clear })
 }
 
-fn purl(ecosystem: Ecosystem, name: &str) -> String {
-    match PackageName::of(ecosystem, name) {
-        Ok(name) => Purl::new(ecosystem, "", &name, None).to_string(),
-        Err(_) => name.to_owned(),
-    }
+/// The vulnerability, with the package that it is told of.
+fn inferred(vulnerability: Vulnerability, ecosystem: Ecosystem, name: &str) -> Vulnerability {
+    let purl = PackageName::of(ecosystem, name).map(|name| Purl::new(ecosystem, "", &name, None).to_string());
+    Vulnerability { inferred_from: Some(purl.unwrap_or_else(|_| name.to_owned())), ..vulnerability }
 }

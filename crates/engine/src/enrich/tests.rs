@@ -57,7 +57,7 @@ fn check(text: &str, expected: &[&str]) -> Known {
     let known = known(text);
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for found in &known.matches {
-        let from = found.inferred_from.as_deref().unwrap_or("itself");
+        let from = found.vulnerability.inferred_from.as_deref().unwrap_or("itself");
         *counts.entry(format!("{} by {from}", found.component)).or_default() += 1;
     }
     let mut lines: Vec<String> = counts.into_keys().collect();

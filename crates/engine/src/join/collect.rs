@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::{
     Bom, Distribution, Environment, Fact, Locked, OperatingSystem, Origin, Project, Recorded, Requires,
     SystemOwned, SystemPackage, What,
@@ -26,6 +27,8 @@ pub(super) struct Collected<'a> {
     pub(super) environments: BTreeMap<&'a str, Said<'a, Environment>>,
     /// By path of the `*.dist-info` or `*.egg-info`.
     pub(super) metadata: BTreeMap<&'a str, Metadata<'a>>,
+    /// What package files of conda hold, by the place inside that says it.
+    pub(super) packed: BTreeMap<&'a Place, Vec<Said<'a, Distribution>>>,
     /// Format of each model file, by path.
     pub(super) models: BTreeMap<&'a str, Model<'a>>,
     /// Programs and libraries for a machine, also those inside archives.
@@ -71,7 +74,7 @@ const NATIVE: &str = "native";
 /// The reader of RPM's database, which it only recognises.
 const RPM: &str = "rpm-database";
 
-/// Sorts the facts. Entries inside archives only count for models: a wheel in a folder is not installed.
+/// Sorts the facts. Entries inside archives count for models and for what a file brings: a wheel in a folder is not installed.
 pub(super) fn collect<'a>(
     facts: &'a BTreeMap<Place, Vec<Fact>>,
     chosen: &'a BTreeMap<Place, Vec<Fact>>,
@@ -90,6 +93,10 @@ pub(super) fn collect<'a>(
                 collected.boms.entry(place).or_default().push((&**bom, &fact.evidence));
             } else if place.inner.is_empty() {
                 collected.package(place, fact);
+            } else if let What::Distribution(said) = &fact.what
+                && said.ecosystem == Ecosystem::Conda
+            {
+                collected.packed.entry(place).or_default().push((said, &fact.evidence));
             }
         }
     }
@@ -123,6 +130,7 @@ impl<'a> Collected<'a> {
                     (environment, evidence)
                 });
             }
+            // `info/index.json` of an unpacked package of conda installs nothing.
             What::Distribution(said) => self.described(place, evidence, |metadata| {
                 keep_first(&mut metadata.distribution, (said, evidence));
             }),
@@ -163,6 +171,7 @@ impl<'a> Collected<'a> {
             | What::Slices(_)
             | What::Defines(_)
             | What::StartUpCode(_)
+            | What::InstallCode(_)
             | What::SearchPath(_)
             | What::Imports(_)
             | What::Index(_)

@@ -20,6 +20,7 @@
 //!   asks for. What is asked for hangs below its requirers, so that ways through the graph tell how it came in.
 //! - A native library is a component of its own below the file that is it or holds a copy, and that file below the
 //!   package that brought it.
+//! - A package of conda that lies there as a file hangs below that file, and asks for nothing.
 //! - What a bill of materials of somebody else lists hangs below the package that brought the bill, else below the file
 //!   that it is. It is claimed, and nobody asks for it.
 //! - A Python package that the operating system's package manager has installed hangs below the package of the system that owns
@@ -39,6 +40,7 @@ mod manifest;
 mod markers;
 mod models;
 mod native;
+mod packed;
 mod pins;
 mod resolve;
 mod scope;
@@ -124,6 +126,7 @@ fn join_with(input: &Input<'_>, reads_models: impl Fn(&str) -> bool) -> Joined {
     environment::draw(&scopes, &asked, &locked, &mut drawing);
     let installed = installed::records(&distributions);
     models::draw(input.files, &collected, &layout, &installed, &mut drawing);
+    packed::draw(input.files, &collected, &layout, &mut drawing);
     let claims = bom::claims(input.files, &collected, &distributions);
     let shows = native::draw(input.files, &collected, &layout, &installed, &claims, &mut drawing);
     bom::draw(input.files, &collected, &layout, &distributions, &shows, &mut drawing);

@@ -29,6 +29,10 @@ pub fn seeds(id: &str) -> &'static [Seed] {
             ("env/conda-meta/python-3.11.7-h955ad1f_0.json", CONDA_META),
             ("env/conda-meta/six-1.16.0-py_0.json", br#"{"name": "six", "version": "1.16.0", "files": ["lib/six.py"]}"#),
         ],
+        "conda-package" => &[(
+            "info/index.json",
+            br#"{"name": "a", "version": "1.0", "build": "py_0", "depends": ["python >=3.9"], "license": "MIT", "subdir": "noarch"}"#,
+        )],
         "conda-spec" => &[
             (
                 "spec-file.txt",
@@ -54,6 +58,10 @@ pub fn seeds(id: &str) -> &'static [Seed] {
                 br#"{"url": "https://u:p@host.example/r", "vcs_info": {"vcs": "git", "commit_id": "0123456789abcdef0123456789abcdef01234567"}}"#,
             ),
             ("a-1.0.dist-info/entry_points.txt", b"[console_scripts]\na = a.cli:main\n"),
+        ],
+        "install-script" => &[
+            ("env/bin/.a-post-link.sh", b"#!/bin/sh\nfc-cache -f\n"),
+            ("etc/conda/activate.d/a.sh", b"export A=1\n"),
         ],
         "known-manifests" => &[
             ("setup.py", b"from setuptools import setup\nsetup(install_requires=['numpy'])\n"),

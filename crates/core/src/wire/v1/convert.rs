@@ -322,6 +322,7 @@ fn advisory(vulnerability: &Vulnerability) -> super::Advisory {
         malicious: vulnerability.malicious,
         cwes: vulnerability.weaknesses.clone(),
         fixed: vulnerability.fixed.clone(),
+        inferred_from: vulnerability.inferred_from.clone(),
     }
 }
 

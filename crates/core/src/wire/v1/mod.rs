@@ -436,6 +436,9 @@ pub struct Advisory {
     pub cwes: Vec<String>,
     /// The smallest version of the affected branch that mends it.
     pub fixed: Option<String>,
+    /// Package URL of the package whose advisories these are, where a table says that it is the same under another name, as
+    /// for packages of conda; else `null`.
+    pub inferred_from: Option<String>,
 }
 
 /// How a record matched a version.

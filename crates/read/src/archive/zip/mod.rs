@@ -89,7 +89,7 @@ const ENCRYPTED: u16 = 1;
 const SIZES_FOLLOW: u16 = 8;
 
 /// Extensions of formats that are zip archives and nothing else.
-const ALWAYS: &[&str] = &["zip", "npz", "whl", "egg", "keras", "pt2", "ptl", "skops"];
+const ALWAYS: &[&str] = &["zip", "npz", "whl", "conda", "egg", "keras", "pt2", "ptl", "skops"];
 /// Extensions of files that are zip archives or something else that another reader knows by its first bytes.
 const OFTEN: &[&str] = &["pt", "pth", "ckpt"];
 
@@ -111,7 +111,7 @@ impl Reader for Zip {
             id: "zip",
             title: "Zip archives, PyTorch checkpoints, npz",
             family: Family::Archive,
-            names: &["*.zip", "*.npz", "*.pt", "*.pth", "*.ckpt", "*.whl", "*.keras"],
+            names: &["*.zip", "*.npz", "*.pt", "*.pth", "*.ckpt", "*.whl", "*.conda", "*.keras"],
             reads: "Every member, by the central directory and by the local headers, with every disagreement between \
                     them; of a PyTorch checkpoint its pickles, of an npz its arrays.",
         }
