@@ -13,6 +13,7 @@ use weighbridge_core::coverage::Gap;
 use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::graph::{Component, Graph, NodeId};
 use weighbridge_core::knowledge::{AdvisoryData, Imported, Match, Standing, Unassessed, Vulnerability};
+use weighbridge_core::name::PackageName;
 
 /// Everything that the advisories say about a graph.
 pub struct Known {
@@ -26,6 +27,8 @@ pub struct Known {
     pub advisories: AdvisoryData,
     /// What an index says of components, where one was asked.
     pub standings: BTreeMap<NodeId, Standing>,
+    /// Which indexes have the names for which more than one may answer, where indexes were asked.
+    pub indexed: BTreeMap<PackageName, Vec<String>>,
     /// Components of which an index was to be asked and did not answer.
     pub unasked: Vec<Gap>,
 }
@@ -74,6 +77,7 @@ pub fn enrich(graph: &Graph, knowledge: &Knowledge<'_>) -> Known {
             imported: knowledge.imported.clone(),
         },
         standings: BTreeMap::new(),
+        indexed: BTreeMap::new(),
         unasked: Vec::new(),
     };
     // Reading them takes a few milliseconds, which a target without libraries does not pay.

@@ -38,7 +38,7 @@ pub struct Steps<'a> {
     /// Joins the facts of what is called so into a graph.
     pub join: &'a dyn Fn(&str, &Readings, &Context) -> Joined,
     /// Adds what others know about the graph.
-    pub enrich: &'a dyn Fn(&Graph) -> Known,
+    pub enrich: &'a dyn Fn(&Graph, &Readings) -> Known,
     /// Says what loading each model file would mean.
     pub judge: &'a dyn Fn(&Readings) -> Vec<Artifact>,
 }
@@ -97,10 +97,10 @@ pub fn scan_knowing(
         join: &|name, readings, context| {
             join::join(&join::Input { name, facts: &readings.facts, files: &readings.files, context })
         },
-        enrich: &|graph| {
+        enrich: &|graph, readings| {
             let known = enrich::enrich(graph, knowledge);
             match packages {
-                Some(packages) => standing::ask(graph, packages, known),
+                Some(packages) => standing::ask(graph, &readings.facts, packages, known),
                 None => known,
             }
         },
@@ -129,7 +129,8 @@ pub fn scan_with(
     let options = Options { readers: request.readers, exclude: request.exclude, jobs: request.jobs };
     let mut readings = read(targets, &options, context, progress)?;
     let Joined { graph, installed } = (steps.join)(&name, &readings, context);
-    let Known { matches, clear, unassessed, advisories, standings, unasked } = (steps.enrich)(&graph);
+    let Known { matches, clear, unassessed, advisories, standings, indexed, unasked } =
+        (steps.enrich)(&graph, &readings);
     readings.coverage.unread.extend(unasked);
     let artifacts = (steps.judge)(&readings);
     let subject = request.targets.to_vec();
@@ -143,6 +144,7 @@ pub fn scan_with(
         clear,
         unassessed,
         standings,
+        indexed,
         advisories,
         artifacts,
     };

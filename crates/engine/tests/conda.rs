@@ -136,6 +136,7 @@ fn findings(folder: &Folder) -> Vec<String> {
         clear: &Default::default(),
         unassessed: &Default::default(),
         standings: &Default::default(),
+        indexed: &Default::default(),
         installed: &joined.installed,
         context: &context,
     };

@@ -132,6 +132,7 @@ pub(super) fn facts(text: &str) -> Facts {
                 let reader = match what {
                     What::Format("elf") | What::Binary(_) | What::Library(_) => "native",
                     What::Format(_) => "model",
+                    What::Requires(_) if is_commands(&place.path) => "install-lines",
                     _ => "test",
                 };
                 let class =
@@ -143,6 +144,11 @@ pub(super) fn facts(text: &str) -> Facts {
         }
     }
     facts
+}
+
+/// Files whose facts come from commands.
+fn is_commands(path: &str) -> bool {
+    path.ends_with("Dockerfile") || path.ends_with(".ipynb")
 }
 
 fn line_facts(line: &str) -> Vec<(String, What)> {
