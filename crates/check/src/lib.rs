@@ -27,6 +27,7 @@ pub static CHECKS: &[&dyn Check] = &[
     &rules::d007_unassessable_requirement::UnassessableRequirement,
     &rules::d009_install_time_code::InstallTimeCode,
     &rules::d010_look_alike_name::LookAlikeName,
+    &rules::d011_dependency_confusion::DependencyConfusion,
     &rules::d012_unknown_name::UnknownName,
     &rules::d013_withdrawn_package::WithdrawnPackage,
     &rules::g001_dangerous_graph::DangerousGraph,

@@ -588,6 +588,19 @@ pub struct PackageIndex {
     pub kind: IndexKind,
     /// URL without credentials, or a name, as it is written.
     pub location: String,
+    /// The first and the last line of the command that names it, where it counts for that command alone.
+    pub lines: Option<(u32, u32)>,
+    /// Packages that are to come from there and from nowhere else, sorted.
+    pub packages: Vec<PackageName>,
+    /// Files of requirements that the same command reads: from the folder of the entry, or from one above it.
+    pub files: Vec<String>,
+}
+
+impl PackageIndex {
+    /// A place that counts for everything that the entry asks for.
+    pub fn new(kind: IndexKind, location: impl Into<String>) -> Self {
+        Self { kind, location: location.into(), lines: None, packages: Vec::new(), files: Vec::new() }
+    }
 }
 
 /// Kinds of places to look for packages.
@@ -595,6 +608,25 @@ pub struct PackageIndex {
 pub enum IndexKind {
     /// A channel of conda.
     Channel,
+    /// An index in the place of the one that the installer has built in.
+    Default,
+    /// One more index: the best version over all of them is taken, whichever has it.
+    Extra,
+    /// One more index, asked in order: the first that knows a package answers for it, and this one comes before the
+    /// default.
+    First,
+    /// One more index, which is asked only about packages that the others do not know.
+    Last,
+    /// An index that is asked only about packages that name it.
+    Explicit,
+    /// Files or a page of links that is searched besides.
+    Links,
+    /// A host, or an index, whose certificate is not checked.
+    Trusted,
+    /// No index is asked at all.
+    None,
+    /// A setting by which the best version over all indexes is taken, also where they would be asked in order.
+    BestMatch,
 }
 
 /// What the headers of a program or library say (ELF, PE, Mach-O). Lists are bounded and as they stand in the file.

@@ -16,6 +16,7 @@ pub struct Sink {
     facts: Vec<Fact>,
     children: Vec<Child>,
     follows: Vec<Follow>,
+    sought: Vec<Follow>,
     full: bool,
 }
 
@@ -196,6 +197,8 @@ pub struct Outcome {
     pub children: Vec<Child>,
     /// Other files to read.
     pub follows: Vec<Follow>,
+    /// Other files to read, where nothing says from which folder they are named: that of the entry, or one above it.
+    pub sought: Vec<Follow>,
 }
 
 impl Sink {
@@ -208,6 +211,7 @@ impl Sink {
             facts: Vec::new(),
             children: Vec::new(),
             follows: Vec::new(),
+            sought: Vec::new(),
             full: false,
         }
     }
@@ -265,6 +269,16 @@ impl Sink {
         }
     }
 
+    /// Another file to read, which lies where it is named from the folder of the entry or from one above it: a command
+    /// does not say in which folder it runs.
+    pub fn seek(&mut self, follow: Follow) {
+        if u64::try_from(self.sought.len()).unwrap_or(u64::MAX) < self.limits.entries {
+            self.sought.push(follow);
+        } else {
+            self.stop(Unread::Limit(LimitKind::Entries, self.limits.entries));
+        }
+    }
+
     /// Whether the sink takes no more facts; a reader may stop then.
     pub fn is_full(&self) -> bool {
         self.full
@@ -274,7 +288,7 @@ impl Sink {
     pub fn finish(mut self) -> Outcome {
         // Facts are large and most entries have few: what a vector holds in reserve adds up over a million entries.
         self.facts.shrink_to_fit();
-        Outcome { facts: self.facts, children: self.children, follows: self.follows }
+        Outcome { facts: self.facts, children: self.children, follows: self.follows, sought: self.sought }
     }
 
     fn put(&mut self, what: What, span: Option<Span>, class: Class) {

@@ -10,6 +10,7 @@ use crate::fact::Fact;
 use crate::finding::Finding;
 use crate::graph::{Graph, NodeId, Routes};
 use crate::knowledge::{Match, Standing, Unassessed};
+use crate::name::PackageName;
 use crate::place::Place;
 use crate::report::Artifact;
 use crate::rule::Rule;
@@ -43,6 +44,8 @@ pub struct World<'a> {
     pub unassessed: &'a BTreeMap<NodeId, Unassessed>,
     /// What an index of packages says of components, where one was asked and it is not merely that they are there.
     pub standings: &'a BTreeMap<NodeId, Standing>,
+    /// Names for which more than one index may answer, where indexes were asked: those that have it.
+    pub indexed: &'a BTreeMap<PackageName, Vec<String>>,
     /// Installed distributions, each with the files that its installer recorded.
     pub installed: &'a [Installed],
     /// What came in from outside.

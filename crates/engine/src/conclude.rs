@@ -11,6 +11,7 @@ use weighbridge_core::coverage::Unread;
 use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::graph::{Component, Graph, Node, NodeId, NodeKind};
 use weighbridge_core::knowledge::{AdvisoryData, Match, Standing, Unassessed};
+use weighbridge_core::name::PackageName;
 use weighbridge_core::reader::Family;
 use weighbridge_core::report::{Artifact, Note, Report, Totals};
 use weighbridge_core::world::{Check, File, Installed, World};
@@ -38,6 +39,8 @@ pub struct Evidence {
     pub unassessed: BTreeMap<NodeId, Unassessed>,
     /// What an index says of components.
     pub standings: BTreeMap<NodeId, Standing>,
+    /// Which indexes have the names for which more than one may answer.
+    pub indexed: BTreeMap<PackageName, Vec<String>>,
     /// Which advisories were known.
     pub advisories: AdvisoryData,
     /// Model files with their verdicts.
@@ -60,6 +63,7 @@ fn conclude_with(checks: &[&dyn Check], evidence: Evidence, policy: &Policy, con
         clear,
         unassessed,
         standings,
+        indexed,
         advisories,
         mut artifacts,
     } = evidence;
@@ -75,6 +79,7 @@ fn conclude_with(checks: &[&dyn Check], evidence: Evidence, policy: &Policy, con
         clear: &clear,
         unassessed: &unassessed,
         standings: &standings,
+        indexed: &indexed,
         installed: &installed,
         context,
     };
@@ -374,6 +379,7 @@ mod tests {
             clear: BTreeMap::new(),
             unassessed: BTreeMap::new(),
             standings: BTreeMap::new(),
+            indexed: BTreeMap::new(),
             advisories: AdvisoryData {
                 as_of: Date::from_days(20_000),
                 records: 1,

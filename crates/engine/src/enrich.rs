@@ -32,6 +32,8 @@ pub struct Known {
     pub advisories: AdvisoryData,
     /// What an index says of components, where one was asked.
     pub standings: BTreeMap<NodeId, Standing>,
+    /// Which indexes have the names for which more than one may answer, where indexes were asked.
+    pub indexed: BTreeMap<PackageName, Vec<String>>,
     /// Components of which an index was to be asked and did not answer.
     pub unasked: Vec<Gap>,
 }
@@ -81,6 +83,7 @@ pub fn enrich(graph: &Graph, knowledge: &Knowledge<'_>) -> Known {
             imported: knowledge.imported.clone(),
         },
         standings: BTreeMap::new(),
+        indexed: BTreeMap::new(),
         unasked: Vec::new(),
     };
     // Reading them takes a few milliseconds, which a target without libraries does not pay.

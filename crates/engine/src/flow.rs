@@ -40,7 +40,7 @@ pub struct Steps<'a> {
     /// Joins the facts of what is called so into a graph.
     pub join: &'a dyn Fn(&str, &Readings, &Context) -> Joined,
     /// Adds what others know about the graph.
-    pub enrich: &'a dyn Fn(&Graph) -> Known,
+    pub enrich: &'a dyn Fn(&Graph, &Readings) -> Known,
     /// Says what loading each model file would mean.
     pub judge: &'a dyn Fn(&Readings) -> Vec<Artifact>,
 }
@@ -113,10 +113,10 @@ pub fn scan_knowing(
             let Chosen { facts, unread, notes } = choose(&input, client);
             Joined { unread, notes, ..join::join(&join::Input { chosen: &facts, ..input }) }
         },
-        enrich: &|graph| {
+        enrich: &|graph, readings| {
             let known = enrich::enrich(graph, knowledge);
             match asking.standings {
-                Some(packages) => standing::ask(graph, packages, known),
+                Some(packages) => standing::ask(graph, &readings.facts, packages, known),
                 None => known,
             }
         },
@@ -146,7 +146,8 @@ pub fn scan_with(
     let mut readings = read(targets, &options, context, progress)?;
     let Joined { graph, installed, unread, notes: chosen } = (steps.join)(&name, &readings, context);
     readings.coverage.unread.extend(unread);
-    let Known { matches, clear, unassessed, advisories, standings, unasked } = (steps.enrich)(&graph);
+    let Known { matches, clear, unassessed, advisories, standings, indexed, unasked } =
+        (steps.enrich)(&graph, &readings);
     readings.coverage.unread.extend(unasked);
     let artifacts = (steps.judge)(&readings);
     notes.extend(chosen);
@@ -161,6 +162,7 @@ pub fn scan_with(
         clear,
         unassessed,
         standings,
+        indexed,
         advisories,
         artifacts,
     };

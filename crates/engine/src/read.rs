@@ -117,9 +117,14 @@ impl Reading<'_> {
         let mut asked: BTreeSet<(Arc<str>, &'static str)> = BTreeSet::new();
         while !follows.is_empty() {
             let mut asks = BTreeMap::new();
-            for Named { place, by, follow } in follows {
+            for Named { place, by, follow, above } in follows {
                 let reader = follow.reader;
-                match self.work.find(&place, &follow.path) {
+                let found = if above {
+                    self.work.find_above(&place, &follow.path)
+                } else {
+                    self.work.find(&place, &follow.path)
+                };
+                match found {
                     Found::Item(item, real) => {
                         let has_run =
                             |item: &Item| self.ran.get(&item.path).is_some_and(|ran| ran.contains(reader));

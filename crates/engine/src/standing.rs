@@ -3,10 +3,13 @@
 //!
 //! An index that does not know a project says nothing against it: packages of a company lie on no public index.
 
+use std::collections::BTreeMap;
+
 use weighbridge_advisory::pep440::Version;
+use weighbridge_check::rules::d011_dependency_confusion::names_to_ask;
 use weighbridge_core::coverage::{Gap, Unread};
 use weighbridge_core::ecosystem::Ecosystem;
-use weighbridge_core::fact::Origin;
+use weighbridge_core::fact::{Fact, Origin};
 use weighbridge_core::graph::{Component, Graph, NodeId};
 use weighbridge_core::knowledge::{Standing, StandingKind};
 use weighbridge_core::place::Place;
@@ -18,7 +21,12 @@ use crate::enrich::Known;
 const MOST_FAILURES: usize = 3;
 
 /// Adds to what is known what the index says of each component that has a version and may come from an index.
-pub(crate) fn ask(graph: &Graph, packages: &Client, mut known: Known) -> Known {
+pub(crate) fn ask(
+    graph: &Graph,
+    facts: &BTreeMap<Place, Vec<Fact>>,
+    packages: &Client,
+    mut known: Known,
+) -> Known {
     let components: Vec<(&NodeId, &Component)> = graph
         .components()
         .filter(|(_, component)| {
@@ -59,7 +67,37 @@ pub(crate) fn ask(graph: &Graph, packages: &Client, mut known: Known) -> Known {
             packages.projects_ahead(components.iter().skip(1).map(|(_, component)| component.name.as_str()));
         }
     }
+    ask_for_names(facts, packages, &mut known);
     known
+}
+
+/// Asks which indexes have the names for which more than one may answer.
+fn ask_for_names(facts: &BTreeMap<Place, Vec<Fact>>, packages: &Client, known: &mut Known) {
+    let names = names_to_ask(facts);
+    let mut failures = 0;
+    for (at, name) in names.iter().enumerate() {
+        match packages.holders(name.as_str()) {
+            Ok(holders) => {
+                failures = 0;
+                known.indexed.insert(name.clone(), holders);
+            }
+            Err(error) => {
+                failures += 1;
+                let left = names.len().saturating_sub(at).saturating_sub(1);
+                let gives_up = failures >= MOST_FAILURES || matches!(error, IndexError::NoIndex(_));
+                let more = match left {
+                    0 => String::new(),
+                    _ if !gives_up => String::new(),
+                    left => format!("; {left} further names were not asked for"),
+                };
+                let reason = Unread::Io(format!("which indexes have {name} is not known: {error}{more}"));
+                known.unasked.push(Gap { place: Place::file(""), span: None, reason });
+                if gives_up {
+                    break;
+                }
+            }
+        }
+    }
 }
 
 /// Where the package was first met.

@@ -63,6 +63,8 @@ pub(crate) struct Named {
     pub(crate) place: Place,
     pub(crate) by: &'static str,
     pub(crate) follow: Follow,
+    /// It may also lie in a folder above.
+    pub(crate) above: bool,
 }
 
 /// What every file is weighed with.
@@ -592,8 +594,9 @@ impl<'scan> Scale<'scan> {
             }
             weighed.facts.push((place.clone(), outcome.facts));
             children.extend(outcome.children);
-            let named = |follow| Named { place: place.clone(), by: id, follow };
-            weighed.follows.extend(outcome.follows.into_iter().map(named));
+            let named = |follow, above| Named { place: place.clone(), by: id, follow, above };
+            weighed.follows.extend(outcome.follows.into_iter().map(|follow| named(follow, false)));
+            weighed.follows.extend(outcome.sought.into_iter().map(|follow| named(follow, true)));
         }
         children
     }

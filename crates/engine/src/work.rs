@@ -101,6 +101,21 @@ impl Work {
         let real = found.link_to.as_deref().and_then(known);
         Found::Item(found, real)
     }
+
+    /// The file that an entry names without saying from which folder: its own, else the nearest above that has it.
+    pub(crate) fn find_above(&self, place: &Place, written: &str) -> Found {
+        if written.starts_with('/') {
+            return Found::Missing;
+        }
+        let mut written = written.to_owned();
+        let mut above = place.folder().split('/').filter(|name| !name.is_empty());
+        loop {
+            match self.find(place, &written) {
+                Found::Missing if above.next().is_some() => written.insert_str(0, "../"),
+                found => return found,
+            }
+        }
+    }
 }
 
 /// The path below the target that `written` means in `folder`; none if it leads out.

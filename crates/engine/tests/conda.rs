@@ -148,6 +148,7 @@ fn findings_of(folder: &Folder, rules: &[&str]) -> Vec<String> {
         clear: &Default::default(),
         unassessed: &Default::default(),
         standings: &Default::default(),
+        indexed: &Default::default(),
         installed: &joined.installed,
         context: &context,
     };

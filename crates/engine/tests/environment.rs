@@ -86,6 +86,7 @@ fn findings(path: &Path) -> Vec<String> {
         clear: &Default::default(),
         unassessed: &Default::default(),
         standings: &Default::default(),
+        indexed: &Default::default(),
         installed: &joined.installed,
         context: &context,
     };

@@ -16,6 +16,7 @@ pub(crate) fn tests() -> Vec<Trial> {
         test("follow::files_that_name_each_other_end", circle),
         test("follow::a_file_is_read_by_each_reader_once", once),
         test("follow::what_is_not_there_is_told_where_it_is_named", missing),
+        test("follow::what_is_sought_lies_in_the_folder_or_above", sought),
         test("follow::recorded_files_have_a_digest", recorded),
         test("follow::what_nobody_asks_for_is_not_read", not_asked),
     ]
@@ -50,6 +51,22 @@ fn once() {
         readings.facts[&Place::file("a.lines")].iter().map(|fact| fact.evidence.reader).collect();
     assert_eq!(readers, ["lines", "words"]);
     assert_eq!(readings.coverage.read, 1);
+}
+
+fn sought() {
+    let folder = Folder::new()
+        .file(
+            "a/b/x.lines",
+            "say 1\nseek r.txt\nseek s.txt\nseek c/t.txt\nseek gone.txt\nseek /r.txt\nseek ../s.txt",
+        )
+        .file("a/b/r.txt", "say 2")
+        .file("a/r.txt", "say no")
+        .file("s.txt", "say 3")
+        .file("a/c/t.txt", "say 4");
+    let readings = weigh(&folder, &context()).unwrap();
+    assert_eq!(said(&readings), ["a/b/r.txt: 2", "a/b/x.lines: 1", "a/c/t.txt: 4", "s.txt: 3"]);
+    let told = |name: &str| format!("a/b/x.lines: names `{name}`, which is not in the target");
+    assert_eq!(unread(&readings), [told("gone.txt"), told("/r.txt")]);
 }
 
 fn missing() {

@@ -5,15 +5,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
+use weighbridge_check::policy::Policy;
 use weighbridge_core::context::Remote;
+use weighbridge_core::finding::Severity;
 use weighbridge_core::limits::Cancel;
+use weighbridge_engine::enrich::Knowledge;
+use weighbridge_engine::flow;
 use weighbridge_net::feed::Online;
 use weighbridge_net::index::which::{Indexes, Order, Surroundings, choose};
 use weighbridge_net::index::{Client, File, IndexError, Options, Project, State};
 
 use crate::server::{Answer, Request, Server, Sparse};
 use crate::shelf::{Beside, Manner, Shelf, sdist, wheel};
-use crate::support::{Folder, test};
+use crate::support::{Folder, context, test};
 
 pub(crate) fn tests() -> Vec<Trial> {
     vec![
@@ -22,6 +26,7 @@ pub(crate) fn tests() -> Vec<Trial> {
         test("index: source distributions are read and never run", sources),
         test("index: pages are asked for again, and used without a network", pages),
         test("index: several indexes, together or the first that knows", several),
+        test("index: a name that two indexes have is told", confused),
         test("index: many questions are asked ahead", ahead),
         test("index: wrong answers are told and end", wrong),
         test("index: a slow or silent server is given up", slow),
@@ -203,6 +208,38 @@ fn several() {
     let client = client(&[urls[0], &broken.url()], None, true);
     let error = client.project("a").unwrap_err().to_string();
     assert!(error.contains("refuses access"), "{error}");
+}
+
+fn confused() {
+    let (usual, own) = (Shelf::new("ours-a 9.0"), Shelf::new("ours-a 1.0\n ours-b 1.0"));
+    let (usual, own) = (usual.serve(Manner::default()), own.serve(Manner::default()));
+    let urls = [format!("{}/simple/", usual.url()), format!("{}/simple/", own.url())];
+    let told = |names: &str| {
+        let folder =
+            Folder::new().file("requirements.txt", format!("--extra-index-url {}\n{names}", urls[1]));
+        let policy = Policy::default();
+        let request = flow::Request {
+            targets: &[folder.text()],
+            exclude: &[],
+            jobs: None,
+            readers: weighbridge_read::READERS,
+            policy: &policy,
+        };
+        let advisories = weighbridge_advisory::Index::embedded().unwrap();
+        let packages = client(&[&urls[0], &urls[1]], None, true);
+        let knowledge = Knowledge::of(&advisories, "embedded");
+        let report = flow::scan_knowing(&request, &knowledge, Some(&packages), &context(), &()).unwrap();
+        assert!(report.coverage.unread.is_empty(), "{:?}", report.coverage.unread);
+        let found = report.findings.iter().filter(|finding| finding.rule.id == "WB-D011");
+        found.map(|finding| (finding.severity, finding.details[0].clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(told("ours-a\n"), [(Severity::High, format!("ours-a: on {} and {}", urls[0], urls[1]))]);
+    assert_eq!(told("ours-b\n"), [(Severity::Medium, format!("ours-b: on {}", urls[1]))]);
+    let nowhere = "ours-c: no index that was asked has it; whoever registers it decides".to_owned();
+    assert_eq!(told("ours-c\n"), [(Severity::Medium, nowhere)]);
+    // Names that everybody knows are not asked for.
+    assert_eq!(told("numpy\n").len(), 1);
+    assert!(!paths(&usual).iter().any(|path| path.contains("numpy")));
 }
 
 fn ahead() {

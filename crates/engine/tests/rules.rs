@@ -101,6 +101,18 @@ const FIXTURES: &[Fixture] = &[
         |folder| folder.file("requirements.txt", "requests==2.32.5\n"),
     ),
     (
+        "WB-D011",
+        |folder| {
+            let commands = "FROM a\nRUN pip install --extra-index-url https://own.example/simple our-private-tools==1.0\n";
+            folder.file("Dockerfile", commands)
+        },
+        |folder| {
+            let commands =
+                "FROM a\nRUN pip install --index-url https://own.example/simple our-private-tools==1.0\n";
+            folder.file("Dockerfile", commands)
+        },
+    ),
+    (
         "WB-D012",
         |folder| folder.file("requirements.txt", "fastapi-llm-guardian\n"),
         |folder| folder.file("requirements.txt", "fastapi-llm-guardian==1.0\n"),

@@ -40,7 +40,7 @@ fn scan(targets: &[String], jobs: usize) -> Result<Report, ScanError> {
             graph.nodes.insert(NodeId::Project("".into()), Node { kind, evidence: BTreeSet::new() });
             Joined { graph, ..Joined::default() }
         },
-        enrich: &|graph| Known {
+        enrich: &|graph, _| Known {
             matches: Vec::new(),
             clear: BTreeMap::new(),
             unassessed: BTreeMap::new(),
@@ -51,6 +51,7 @@ fn scan(targets: &[String], jobs: usize) -> Result<Report, ScanError> {
                 imported: Vec::new(),
             },
             standings: BTreeMap::new(),
+            indexed: BTreeMap::new(),
             unasked: Vec::new(),
         },
         judge: &|readings| {

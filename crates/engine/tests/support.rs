@@ -214,6 +214,7 @@ impl Reader for Lines {
             match line.split_once(' ') {
                 Some(("say", text)) => sink.observed(What::SearchPath(text.to_owned()), span),
                 Some(("include", path)) => sink.follow(Follow { path: path.into(), reader: "lines", span }),
+                Some(("seek", path)) => sink.seek(Follow { path: path.into(), reader: "lines", span }),
                 Some(("words", path)) => sink.follow(Follow { path: path.into(), reader: "words", span }),
                 Some(("fail", why)) => return Err(Unread::Malformed(why.to_owned())),
                 Some(("panic", why)) => panic!("{why}"),

@@ -39,12 +39,14 @@ mod package_conda;
 mod package_corpus;
 mod package_facts;
 mod package_hostile;
+mod package_install;
 mod package_installed;
 mod package_known;
 mod package_locks;
 mod package_pyproject;
 mod package_requirements;
 mod package_system;
+mod package_settings;
 mod pickle_assembler;
 mod pickle_claims;
 mod pickle_differential;
@@ -89,12 +91,14 @@ fn main() {
         package_conda::trials(),
         package_corpus::trials(),
         package_hostile::trials(),
+        package_install::trials(),
         package_installed::trials(),
         package_known::trials(),
         package_locks::trials(),
         package_pyproject::trials(),
         package_requirements::trials(),
         package_system::trials(),
+        package_settings::trials(),
         pickle_claims::trials(),
         pickle_differential::trials(),
         pickle_effects::trials(),

@@ -46,6 +46,7 @@ fn conda_packages_and_those_of_pip() {
             "8: conda:pytorch>=2,<3",
             "9: conda:pip",
             "11: mlflow==2.9.2",
+            "13: index Extra https://host.example/simple",
             "14: d @ vcs https://host.example/d@main",
             "12: follow more.txt as requirements",
         ],

@@ -17,6 +17,7 @@ use weighbridge_core::source::Source;
 pub(crate) struct Reading {
     pub(crate) facts: Vec<Fact>,
     pub(crate) follows: Vec<Follow>,
+    pub(crate) sought: Vec<Follow>,
     pub(crate) ended: Result<(), Unread>,
 }
 
@@ -39,7 +40,7 @@ pub(crate) fn read_source(id: &str, path: &str, source: Arc<dyn Source>, limits:
     let ended = reader.read(&Input::new(source, limits, Cancel::default()), &mut sink);
     let outcome = sink.finish();
     assert!(outcome.children.is_empty());
-    Reading { facts: outcome.facts, follows: outcome.follows, ended }
+    Reading { facts: outcome.facts, follows: outcome.follows, sought: outcome.sought, ended }
 }
 
 /// Compares every line that a file yields: facts, then follows, then the reason for an early end.
@@ -60,8 +61,12 @@ impl Reading {
         let follows = self.follows.iter().map(|follow| {
             format!("{}follow {} as {}", line(follow.span.as_ref()), follow.path, follow.reader)
         });
+        let sought = self
+            .sought
+            .iter()
+            .map(|follow| format!("{}seek {} as {}", line(follow.span.as_ref()), follow.path, follow.reader));
         let ended = self.ended.iter_err().map(|reason| format!("ended: {reason}"));
-        facts.chain(follows).chain(ended).collect()
+        facts.chain(follows).chain(sought).chain(ended).collect()
     }
 
     /// Complaints, gaps, and the reason for an early end.
@@ -188,7 +193,22 @@ fn say(what: &What) -> String {
         What::StartUpCode(code) => format!("code {code}"),
         What::InstallCode(it) => format!("runs {}: {:?} + {}", it.when.as_str(), it.code, it.rest),
         What::SearchPath(path) => format!("path {path}"),
-        What::Index(index) => format!("index {:?} {}", index.kind, index.location),
+        What::Index(index) => {
+            let mut text = format!("index {:?} {}", index.kind, index.location);
+            if let Some((first, last)) = index.lines {
+                text.push_str(&format!(" lines {first}-{last}"));
+            }
+            if !index.packages.is_empty() {
+                text.push_str(&format!(
+                    " for {:?}",
+                    index.packages.iter().map(|name| name.as_str()).collect::<Vec<_>>()
+                ));
+            }
+            if !index.files.is_empty() {
+                text.push_str(&format!(" with {:?}", index.files));
+            }
+            text
+        }
         What::Bom(bom) => say_bom(bom),
         What::SystemPackage(it) => {
             let source = it.source.as_ref().map(|(name, version)| format!(" of {name} {version}"));

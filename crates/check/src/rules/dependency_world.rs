@@ -37,6 +37,7 @@ pub(super) struct Built {
     clear: BTreeMap<NodeId, String>,
     unassessed: BTreeMap<NodeId, Unassessed>,
     standings: BTreeMap<NodeId, Standing>,
+    indexed: BTreeMap<PackageName, Vec<String>>,
     installed: Vec<Installed>,
 }
 
@@ -257,10 +258,22 @@ impl Built {
         self
     }
 
-    pub(super) fn fact(mut self, path: &str, what: What) -> Self {
+    /// These indexes have the package.
+    pub(super) fn indexed(mut self, name: &str, indexes: &[&str]) -> Self {
+        let indexes = indexes.iter().map(|&index| index.to_owned()).collect();
+        self.indexed.insert(PackageName::new(name).unwrap(), indexes);
+        self
+    }
+
+    pub(super) fn fact(self, path: &str, what: What) -> Self {
+        self.fact_by("test", path, what)
+    }
+
+    /// What this reader says.
+    pub(super) fn fact_by(mut self, reader: &'static str, path: &str, what: What) -> Self {
         let place = Place::file(path);
         let span = matches!(what, What::Requires(_)).then_some(Span::Line(1));
-        let evidence = Evidence { place: place.clone(), span, reader: "test", class: Class::Declared };
+        let evidence = Evidence { place: place.clone(), span, reader, class: Class::Declared };
         self.facts.entry(place).or_default().push(Fact { what, evidence });
         self
     }
@@ -303,6 +316,7 @@ impl Built {
             clear: &self.clear,
             unassessed: &self.unassessed,
             standings: &self.standings,
+            indexed: &self.indexed,
             installed: &self.installed,
             context: &context,
         };

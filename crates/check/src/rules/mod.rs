@@ -16,6 +16,7 @@ pub mod d006_mutable_origin;
 pub mod d007_unassessable_requirement;
 pub mod d009_install_time_code;
 pub mod d010_look_alike_name;
+pub mod d011_dependency_confusion;
 pub mod d012_unknown_name;
 pub mod d013_withdrawn_package;
 pub mod g001_dangerous_graph;

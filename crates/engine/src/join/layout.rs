@@ -21,7 +21,10 @@ pub(super) struct Layout<'a> {
     pub(super) environments: BTreeMap<&'a str, Environment>,
 }
 
-/// A folder with a manifest or a lock file, or the target itself.
+/// The reader of commands that install packages.
+const COMMANDS: &str = "install-lines";
+
+/// A folder with a manifest or a lock file, a file with commands that install packages, or the target itself.
 pub(super) struct Project<'a> {
     pub(super) id: NodeId,
     /// Its name as a package, where it states one.
@@ -30,6 +33,9 @@ pub(super) struct Project<'a> {
     pub(super) manifests: Vec<&'a Place>,
     pub(super) locks: Vec<&'a Place>,
     pub(super) markers: Rc<Markers>,
+    /// It is a file of commands that run elsewhere, in an image or on a server: no lock file and no environment here says
+    /// what they install.
+    pub(super) is_apart: bool,
     name: String,
     version: Option<&'a str>,
     requires_python: Option<&'a str>,
@@ -102,7 +108,12 @@ impl<'a> Layout<'a> {
         }
         for (place, said) in collected.requires.iter().filter(|(place, _)| !inside(place)) {
             if let Some((_, evidence)) = said.first() {
-                self.project_of_file(folder_for(place), evidence, pythons).manifests.push(place);
+                let commands = evidence.reader == COMMANDS;
+                let folder = if commands { &*place.path } else { folder_for(place) };
+                let project = self.project_of_file(folder, evidence, pythons);
+                project.manifests.push(place);
+                // What a notebook installs lies in the environment in which the project's code runs.
+                project.is_apart = commands && !place.path.ends_with(".ipynb");
             }
         }
         let mut members = Vec::new();
@@ -278,6 +289,7 @@ impl Project<'_> {
             manifests: Vec::new(),
             locks: Vec::new(),
             markers: pythons.of(None, None),
+            is_apart: false,
             name: folder.rsplit('/').next().unwrap_or(folder).to_owned(),
             version: None,
             requires_python: None,

@@ -9,7 +9,8 @@
 //!
 //! What the graph says, and what it leaves out on purpose:
 //!
-//! - A project is a folder with a manifest or a lock file. Manifests that lie inside an installed environment belong
+//! - A project is a folder with a manifest or a lock file. A file with commands that install packages (a notebook, a
+//!   Dockerfile) is one of its own below that of its folder: what one of them installs another does not have. Manifests that lie inside an installed environment belong
 //!   to the packages there and ask for nothing.
 //! - `DependsOn` leads from who asks to what is asked for. Every extra and every group of a project counts as asked
 //!   for, because somebody develops and ships it; extras of packages only where an edge asks for them.

@@ -46,8 +46,8 @@ impl<'a> Resolver<'a> {
         scopes: &Scopes<'_>,
     ) -> Self {
         let mut resolver = Self {
-            locks: scopes.locks_for(folder, &project.id),
-            environment: scopes.environment_for(folder, layout),
+            locks: if project.is_apart { Vec::new() } else { scopes.locks_for(folder, &project.id) },
+            environment: if project.is_apart { None } else { scopes.environment_for(folder, layout) },
             in_file: BTreeMap::new(),
             constrained: BTreeMap::new(),
             anywhere: BTreeMap::new(),

@@ -131,6 +131,23 @@ impl Client {
         self.0.project(name)
     }
 
+    /// The addresses of those indexes that have a project, whatever their order says.
+    ///
+    /// # Errors
+    /// [`IndexError`] where one of them cannot be asked.
+    pub fn holders(&self, name: &str) -> Result<Vec<String>, IndexError> {
+        let name = normalised(name);
+        let mut holders = Vec::new();
+        for index in self.0.indexes.list.iter().filter(|index| !index.is_explicit) {
+            match self.0.ask_page(index, &name) {
+                Ok(project) => holders.push(project.index),
+                Err(IndexError::NoProject(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(holders)
+    }
+
     /// What a file of a project says of itself.
     ///
     /// # Errors

@@ -50,7 +50,7 @@ pub(super) fn channel(address: &str) -> Option<String> {
 /// Tells of a channel.
 pub(super) fn tell_channel(location: &str, span: Option<Span>, notes: &mut Notes<'_>) {
     let location = quoted(&origin::without_credentials(location));
-    notes.sink.declared(What::Index(PackageIndex { kind: IndexKind::Channel, location }), span);
+    notes.sink.declared(What::Index(PackageIndex::new(IndexKind::Channel, location)), span);
 }
 
 /// The marker that holds on a platform, by conda's name for it; none for one that is not known, and for `noarch`.

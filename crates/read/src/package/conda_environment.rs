@@ -123,7 +123,11 @@ fn pip(list: &Node, notes: &mut Notes<'_>) {
         if text.is_empty() {
             continue;
         }
-        for (mut found, certain) in Line::of(text, &Role::Runtime, node.span(), notes).requirements {
+        let line = Line::of(text, &Role::Runtime, node.span(), notes);
+        for index in line.indexes {
+            notes.sink.declared(What::Index(index), node.span());
+        }
+        for (mut found, certain) in line.requirements {
             found.digests = requirement::sorted(found.digests);
             let what = What::Requires(requirement::requires(found, Role::Runtime));
             if certain {

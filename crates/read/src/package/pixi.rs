@@ -101,7 +101,7 @@ impl Reading<'_, '_> {
             let location = item.get_ref().as_str().or(named);
             if let Some(location) = self.piece.expect(location, "a text", "channels", item, notes) {
                 let location = quoted(&origin::without_credentials(location));
-                let index = PackageIndex { kind: IndexKind::Channel, location };
+                let index = PackageIndex::new(IndexKind::Channel, location);
                 notes.sink.declared(What::Index(index), self.piece.span(item.span()));
             }
         }

@@ -32,7 +32,7 @@ impl Reader for PyprojectReader {
             title: "project manifest",
             family: Family::Package,
             names: &["pyproject.toml"],
-            reads: "name, version, dependencies, extras, groups and build requirements; tables of Poetry, uv, PDM and pixi",
+            reads: "name, version, dependencies, extras, groups and build requirements; tables of Poetry, uv, PDM and pixi, with their indexes",
         }
     }
 

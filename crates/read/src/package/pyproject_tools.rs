@@ -17,7 +17,7 @@ use super::pyproject::{Groups, Manifest};
 use super::requirement::{self, Markers};
 use super::requirements::Line;
 use super::text::{printable, quoted};
-use super::{origin, pixi, poetry};
+use super::{origin, pip_settings, pixi, poetry};
 
 /// Reads the tables of all tools.
 pub(super) fn read(manifest: &mut Manifest, piece: &Piece<'_>, notes: &mut Notes<'_>) {
@@ -25,12 +25,15 @@ pub(super) fn read(manifest: &mut Manifest, piece: &Piece<'_>, notes: &mut Notes
     if let Some(poetry) = piece.table(tool, "poetry", notes) {
         let span = tool.get("poetry").and_then(|item| piece.span(item.span()));
         read_poetry(manifest, poetry, span, piece, notes);
+        pip_settings::tell_poetry(poetry, piece, notes);
     }
     if let Some(uv) = piece.table(tool, "uv", notes) {
         read_uv(manifest, uv, piece, notes);
+        pip_settings::tell_uv(uv, piece, notes);
     }
     if let Some(pdm) = piece.table(tool, "pdm", notes) {
         read_pdm(manifest, pdm, piece, notes);
+        pip_settings::tell_pdm(pdm, piece, notes);
     }
     if let Some(pixi) = piece.table(tool, "pixi", notes) {
         pixi::tables(manifest, pixi, piece, notes);

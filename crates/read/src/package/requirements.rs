@@ -1,12 +1,12 @@
 //! `requirements.txt` and constraints files, line by line: one bad line never costs another.
 //!
 //! What a line yields: a package by name, URL, repository or path becomes [`What::Requires`]; `-r` and `-c` become a
-//! [`Follow`]; options about indexes and builds say nothing about packages and yield nothing. A folder
+//! [`Follow`]; options about indexes become [`What::Index`], those about builds yield nothing. A folder
 //! (`-e ../library`) yields a [`Follow`] to its `pyproject.toml`, which states what it needs, and a requirement where
 //! its name is known. A URL without a name yields the name that its last part suggests, as concluded and not declared.
 
 use weighbridge_core::coverage::Unread;
-use weighbridge_core::fact::{Origin, Requirement, Requires, Role, What};
+use weighbridge_core::fact::{Origin, PackageIndex, Requirement, Requires, Role, What};
 use weighbridge_core::input::Input;
 use weighbridge_core::place::Span;
 use weighbridge_core::reader::{About, Claim, Family, Hint, Reader};
@@ -15,6 +15,7 @@ use weighbridge_core::sink::{Follow, Sink};
 use weighbridge_advisory::pep508::Marker;
 use weighbridge_core::digest::Digest;
 
+use super::indexes::{self, Installer};
 use super::notes::Notes;
 use super::origin::{self, Located};
 use super::requirements_lines::{Choice, logical_lines, split_options, via};
@@ -88,6 +89,7 @@ fn read(input: &Input, sink: &mut Sink, role: &Role) -> Result<(), Unread> {
     if let Some((problem, line)) = decoded.problem {
         notes.malformed(problem, line_span(line));
     }
+    let (mut places, mut files) = (Vec::<(PackageIndex, Option<Span>)>::new(), Vec::new());
     for logical in logical_lines(&decoded.text) {
         if notes.sink.is_full() {
             break;
@@ -99,6 +101,8 @@ fn read(input: &Input, sink: &mut Sink, role: &Role) -> Result<(), Unread> {
         }
         let mut line = Line::of(&logical.text, role, span.clone(), &mut notes);
         let via = via(&logical.comments);
+        places.extend(line.indexes.drain(..).map(|index| (index, span.clone())));
+        files.append(&mut line.files);
         for (mut requirement, certain) in line.requirements.drain(..) {
             requirement.digests = requirement::sorted(requirement.digests);
             let what = What::Requires(Requires { requirement, role: role.clone(), via: via.clone() });
@@ -109,6 +113,11 @@ fn read(input: &Input, sink: &mut Sink, role: &Role) -> Result<(), Unread> {
             }
         }
     }
+    // Options of a file count for those that it names as well.
+    indexes::count_for(&files, places.iter_mut().map(|(index, _)| index));
+    for (index, span) in places {
+        notes.sink.declared(What::Index(index), span);
+    }
     Ok(())
 }
 
@@ -117,6 +126,10 @@ fn read(input: &Input, sink: &mut Sink, role: &Role) -> Result<(), Unread> {
 pub(super) struct Line {
     /// Requirements, and whether their names are stated rather than concluded from an address.
     pub(super) requirements: Vec<(Requirement, bool)>,
+    /// Where installers are told to look.
+    pub(super) indexes: Vec<PackageIndex>,
+    /// Other files of requirements, which are installed with this one.
+    files: Vec<String>,
 }
 
 impl Line {
@@ -134,9 +147,13 @@ impl Line {
                 Choice::Known("--editable", value) => line.requirement(&value, true, &span, notes),
                 Choice::Known("--requirement", path) => {
                     let reader = if *role == Role::Constraint { "constraints" } else { "requirements" };
-                    follow(&path, reader, &span, notes);
+                    if follow(&path, reader, &span, notes) {
+                        line.files.push(path);
+                    }
                 }
-                Choice::Known("--constraint", path) => follow(&path, "constraints", &span, notes),
+                Choice::Known("--constraint", path) => {
+                    follow(&path, "constraints", &span, notes);
+                }
                 Choice::Known("--hash", hash) => match digest(&hash) {
                     Ok(digest) => {
                         hashed = true;
@@ -144,7 +161,9 @@ impl Line {
                     }
                     Err(reason) => notes.malformed(reason, span.clone()),
                 },
-                Choice::Known(..) => {}
+                Choice::Known(option, value) => {
+                    line.indexes.extend(indexes::of_option(Installer::Pip, option, &value));
+                }
                 Choice::Unknown(word) => {
                     notes.malformed(format!("unknown option `{}`", quoted(&word)), span.clone())
                 }
@@ -159,6 +178,13 @@ impl Line {
                 *pinned = true;
             }
         }
+        line
+    }
+
+    /// Understands one word of a command line.
+    pub(super) fn of_word(text: &str, editable: bool, span: Option<Span>, notes: &mut Notes<'_>) -> Self {
+        let mut line = Self::default();
+        line.requirement(text, editable, &span, notes);
         line
     }
 
@@ -245,8 +271,9 @@ impl Line {
     }
 }
 
-/// Another requirements file. One that lies on another machine, or whose name the environment completes, is not read.
-fn follow(path: &str, reader: &'static str, span: &Option<Span>, notes: &mut Notes<'_>) {
+/// Another requirements file, and whether it is read: not where it lies on another machine, nor where the environment
+/// completes its name.
+fn follow(path: &str, reader: &'static str, span: &Option<Span>, notes: &mut Notes<'_>) -> bool {
     if path.is_empty() {
         notes.malformed("an option lacks its value", span.clone());
     } else if origin::is_url(path) || path.contains("${") {
@@ -254,7 +281,9 @@ fn follow(path: &str, reader: &'static str, span: &Option<Span>, notes: &mut Not
         notes.sink.unread(Unread::NotInTarget(shown), span.clone());
     } else {
         notes.sink.follow(Follow { path: path.to_owned(), reader, span: span.clone() });
+        return true;
     }
+    false
 }
 
 /// The manifest of a folder; files that an installer unpacks are read as what they are.

@@ -49,6 +49,18 @@ pub fn seeds(id: &str) -> &'static [Seed] {
             ("a.egg-info/PKG-INFO", METADATA),
             ("a.egg-info/requires.txt", b"six>=1\n\n[dev:python_version < '3']\npytest\n"),
         ],
+        "install-lines" => &[
+            ("Dockerfile", DOCKERFILE),
+            (
+                "a.ipynb",
+                br#"{"cells": [{"cell_type": "code", "source": ["%pip install -q 'a[b]==1' \\\n", "  c\n", "!cd x && uv pip install -r d.txt"]}]}"#,
+            ),
+            (
+                ".github/workflows/a.yml",
+                b"jobs:\n  a:\n    steps:\n      - run: |\n          pip install a\n          sh -c 'uvx --with b c@1'\n        working-directory: d\n",
+            ),
+            ("a.sh", SHELL),
+        ],
         "install-notes" => &[
             ("a-1.0.dist-info/INSTALLER", b"pip\n"),
             ("a-1.0.dist-info/REQUESTED", b""),
@@ -66,6 +78,10 @@ pub fn seeds(id: &str) -> &'static [Seed] {
         "known-manifests" => &[
             ("setup.py", b"from setuptools import setup\nsetup(install_requires=['numpy'])\n"),
         ],
+        "pip-settings" => &[(
+            "pip.conf",
+            b"[global]\nindex-url = https://u:p@h.example/simple\nextra_index_url =\n    https://a.example\n    https://b.example\n[install]\ntrusted-host: h.example\n",
+        )],
         "pixi" => &[("pixi.toml", PIXI)],
         "pixi-lock" => &[("pixi.lock", PIXI_LOCK_5), ("pixi.lock", PIXI_LOCK_6)],
         "poetry-lock" => &[("poetry.lock", POETRY_LOCK)],
@@ -82,6 +98,10 @@ pub fn seeds(id: &str) -> &'static [Seed] {
         ],
         "requirements" => &[("requirements.txt", REQUIREMENTS)],
         "uv-lock" => &[("uv.lock", UV_LOCK)],
+        "uv-settings" => &[(
+            "uv.toml",
+            b"index-strategy = \"unsafe-best-match\"\n[[index]]\nname = \"a\"\nurl = \"https://a.example/simple\"\nexplicit = true\n[pip]\nfind-links = [\"./wheels\"]\n",
+        )],
         _ => &[],
     }
 }
@@ -93,6 +113,14 @@ Description: a\n text\n\nPackage: old\nStatus: deinstall ok config-files\nVersio
 const APK: &[u8] =
     b"C:Q1abc=\nP:py3-a\nV:1.0-r0\no:a\nF:usr/lib/python3.12/site-packages/a-1.0.dist-info\nR:METADATA\n\n\
 P:musl\nV:1.2.4-r2\n";
+const DOCKERFILE: &[u8] = b"# syntax=docker/dockerfile:1\nFROM python:3.12 AS base\n\
+    ENV PIP_INDEX_URL=https://h.example/simple\nWORKDIR /app\nCOPY requirements.txt /tmp/\n\
+    RUN --mount=type=cache,target=/root/.cache pip install -r /tmp/requirements.txt \\\n  # why\n  a==1\n\
+    RUN [\"python\", \"-m\", \"pip\", \"install\", \"b\"]\nRUN <<E\npip install c\nE\nFROM base\nCOPY --from=base /x /y\n";
+
+const SHELL: &[u8] = b"#!/bin/sh\nif ! x; then\n  \
+    sudo -H pip3 install --extra-index-url https://h.example/simple a==1 b>2 # c\nfi\n\
+    conda install -y -c d e=1 <<E\nf\nE\n(cd g; pip install -r h.txt \"$(pip install i)\")\n";
 
 const CYCLONEDX: &[u8] = br#"{"bomFormat": "CycloneDX", "specVersion": "1.5",
 "metadata": {"component": {"type": "library", "bom-ref": "a", "name": "a", "version": "1.0", "purl": "pkg:pypi/a@1.0"}},

@@ -80,6 +80,7 @@ fn judge_installed(
         clear: &BTreeMap::new(),
         unassessed: &BTreeMap::new(),
         standings: &BTreeMap::new(),
+        indexed: &BTreeMap::new(),
         installed,
         context: &context,
     };

@@ -276,3 +276,43 @@ fn what_nothing_resolves_says_so() {
     assert_eq!(id.to_string(), "pkg:pypi/a");
     assert!(node.evidence.iter().all(|evidence| evidence.class == Class::Unresolved));
 }
+
+#[test]
+fn a_file_with_commands_is_a_project_of_its_own() {
+    check(
+        "
+        requirements.txt: needs a==1
+        Dockerfile: needs a, b==2, own @ .
+        sub/train.ipynb: needs c
+        ",
+        "
+        target -> a 1 (==1)
+        target >> Dockerfile
+        target >> train.ipynb
+        Dockerfile -> a ? unresolved
+        Dockerfile -> b 2 (==2)
+        Dockerfile -> target
+        train.ipynb -> c ? unresolved
+        ",
+    );
+}
+
+#[test]
+fn a_notebook_installs_into_the_environment_beside_it() {
+    check(
+        "
+        pyproject.toml: project app 1
+        venv/pyvenv.cfg: environment 3.12
+        venv/lib/python3.12/site-packages: dist a 1
+        sub/train.ipynb: needs a
+        sub/Dockerfile: needs a
+        ",
+        "
+        app >> env:venv
+        app >> train.ipynb
+        app >> Dockerfile
+        train.ipynb -> a 1
+        Dockerfile -> a ? unresolved
+        ",
+    );
+}

@@ -138,6 +138,7 @@ pub(super) fn facts(text: &str) -> Facts {
                     What::Bom(_) => "bom",
                     What::Format(_) => "model",
                     What::Unread(_) => "rpm-database",
+                    What::Requires(_) if is_commands(&place.path) => "install-lines",
                     _ => "test",
                 };
                 let class =
@@ -149,6 +150,11 @@ pub(super) fn facts(text: &str) -> Facts {
         }
     }
     facts
+}
+
+/// Files whose facts come from commands.
+fn is_commands(path: &str) -> bool {
+    path.ends_with("Dockerfile") || path.ends_with(".ipynb")
 }
 
 fn line_facts(line: &str) -> Vec<(String, What)> {
