@@ -40,10 +40,11 @@ mod package_corpus;
 mod package_facts;
 mod package_hostile;
 mod package_installed;
-mod package_known;
 mod package_locks;
+mod package_pipenv;
 mod package_pyproject;
 mod package_requirements;
+mod package_setup;
 mod pickle_assembler;
 mod pickle_claims;
 mod pickle_differential;
@@ -89,10 +90,11 @@ fn main() {
         package_corpus::trials(),
         package_hostile::trials(),
         package_installed::trials(),
-        package_known::trials(),
         package_locks::trials(),
+        package_pipenv::trials(),
         package_pyproject::trials(),
         package_requirements::trials(),
+        package_setup::trials(),
         pickle_claims::trials(),
         pickle_differential::trials(),
         pickle_effects::trials(),

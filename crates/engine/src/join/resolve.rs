@@ -46,8 +46,8 @@ impl<'a> Resolver<'a> {
         scopes: &Scopes<'_>,
     ) -> Self {
         let mut resolver = Self {
-            locks: scopes.locks_for(folder, &project.id),
-            environment: scopes.environment_for(folder, layout),
+            locks: scopes.locks_for(folder, project),
+            environment: scopes.environment_for(folder, layout).filter(|_| !project.is_alone),
             in_file: BTreeMap::new(),
             constrained: BTreeMap::new(),
             anywhere: BTreeMap::new(),
@@ -61,7 +61,8 @@ impl<'a> Resolver<'a> {
             }
         }
         // A file of constraints often lies above the files that name it; the nearest one counts.
-        for project in ancestors(folder).filter_map(|folder| layout.project_at(folder)) {
+        let reach = if project.is_alone { 1 } else { usize::MAX };
+        for project in ancestors(folder).take(reach).filter_map(|folder| layout.project_at(folder)) {
             let mut here: BTreeMap<(Ecosystem, &PackageName), BTreeSet<String>> = BTreeMap::new();
             for (_, requires) in pinning(project, collected).filter(|(_, it)| it.role == Role::Constraint) {
                 let versions = pins::pinned(&requires.requirement);

@@ -13,7 +13,7 @@ use weighbridge_core::purl::Purl;
 
 use super::collect::Collected;
 use super::installed::{Distribution, ancestors, carriers};
-use super::layout::{Layout, member_folder};
+use super::layout::{Layout, Project, member_folder};
 use super::markers::Markers;
 use super::pins;
 
@@ -204,8 +204,9 @@ fn locks<'a>(collected: &Collected<'a>, layout: &Layout<'a>) -> Vec<Lock<'a>> {
                 packages.iter_mut().for_each(|package| package.applies = true);
             }
             let mut scope = Scope::new(packages, &BTreeSet::new(), Rc::clone(&project.markers));
-            // Poetry copies what the requirer states; the others name the version that they chose.
-            scope.exact_is_choice = place.name() != "poetry.lock";
+            // Poetry and PDM copy what the requirer states; the others name the version that they chose.
+            let copies = place.name() == "poetry.lock" || place.name().starts_with("pdm.");
+            scope.exact_is_choice = !copies;
             locks.push(Lock {
                 folder: folder.clone(),
                 project: project.id.clone(),
@@ -295,8 +296,9 @@ fn installed_package<'a>(distribution: &'a Distribution<'a>) -> Package<'a> {
 impl<'a> Scopes<'a> {
     /// The lock files that say which versions a project means: those in its folder, else those in the nearest folder
     /// above that lock it too or do not say whom they lock.
-    pub(super) fn locks_for(&self, folder: &str, project: &NodeId) -> Vec<usize> {
-        for above in ancestors(folder) {
+    pub(super) fn locks_for(&self, folder: &str, project: &Project<'_>) -> Vec<usize> {
+        let (alone, project) = (project.is_alone, &project.id);
+        for above in ancestors(folder).take(if alone { 1 } else { usize::MAX }) {
             let locks = self.locks.iter().enumerate().filter(|(_, lock)| {
                 let locks_it = || lock.scope.packages.iter().any(|package| package.id == *project);
                 lock.folder == above && (above == folder || !lock.has_roots || locks_it())
