@@ -25,6 +25,7 @@ pub static CHECKS: &[&dyn Check] = &[
     &rules::d005_start_up_code::StartUpCode,
     &rules::d006_mutable_origin::MutableOrigin,
     &rules::d007_unassessable_requirement::UnassessableRequirement,
+    &rules::d008_disagreeing_versions::DisagreeingVersions,
     &rules::d010_look_alike_name::LookAlikeName,
     &rules::d012_unknown_name::UnknownName,
     &rules::d013_withdrawn_package::WithdrawnPackage,

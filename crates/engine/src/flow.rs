@@ -128,7 +128,7 @@ pub fn scan_with(
     let notes = targets.iter().flat_map(|target| target.notes.iter().cloned()).collect();
     let options = Options { readers: request.readers, exclude: request.exclude, jobs: request.jobs };
     let mut readings = read(targets, &options, context, progress)?;
-    let Joined { graph, installed } = (steps.join)(&name, &readings, context);
+    let Joined { graph, installed, disagreements } = (steps.join)(&name, &readings, context);
     let Known { matches, clear, unassessed, advisories, standings, unasked } = (steps.enrich)(&graph);
     readings.coverage.unread.extend(unasked);
     let artifacts = (steps.judge)(&readings);
@@ -139,6 +139,7 @@ pub fn scan_with(
         readings,
         graph,
         installed,
+        disagreements,
         matches,
         clear,
         unassessed,

@@ -80,6 +80,7 @@ fn findings(path: &Path) -> Vec<String> {
         clear: &Default::default(),
         standings: &Default::default(),
         installed: &joined.installed,
+        disagreements: &joined.disagreements,
         context: &context,
     };
     let mut findings = Vec::new();

@@ -91,6 +91,15 @@ const FIXTURES: &[Fixture] = &[
         |folder| folder.file("requirements.txt", "six==1.17.0\n"),
     ),
     (
+        "WB-D008",
+        |folder| {
+            installed(folder, "shop/__init__.py", b"print('shop')\n").file("requirements.txt", "shop==9\n")
+        },
+        |folder| {
+            installed(folder, "shop/__init__.py", b"print('shop')\n").file("requirements.txt", "shop>=1\n")
+        },
+    ),
+    (
         "WB-D010",
         |folder| folder.file("requirements.txt", "reqeusts==2.0\n"),
         |folder| folder.file("requirements.txt", "requests==2.32.5\n"),

@@ -38,7 +38,7 @@ fn scan(targets: &[String], jobs: usize) -> Result<Report, ScanError> {
             let kind = NodeKind::Project { name: name.to_owned(), version: None };
             let mut graph = Graph::default();
             graph.nodes.insert(NodeId::Project("".into()), Node { kind, evidence: BTreeSet::new() });
-            Joined { graph, installed: Vec::new() }
+            Joined { graph, installed: Vec::new(), disagreements: Vec::new() }
         },
         enrich: &|graph| Known {
             matches: Vec::new(),

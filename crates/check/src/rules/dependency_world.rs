@@ -19,7 +19,7 @@ use weighbridge_core::limits::{Cancel, Limits};
 use weighbridge_core::name::PackageName;
 use weighbridge_core::place::{Class, Evidence, Place, Span};
 use weighbridge_core::purl::Purl;
-use weighbridge_core::world::{Check, File, Installed, RecordedFile, World};
+use weighbridge_core::world::{Check, Disagreement, File, Installed, RecordedFile, World};
 
 use crate::safety::{find_owners, judge_artifacts};
 
@@ -35,6 +35,7 @@ pub(super) struct Built {
     clear: BTreeMap<NodeId, String>,
     standings: BTreeMap<NodeId, Standing>,
     installed: Vec<Installed>,
+    disagreements: Vec<Disagreement>,
 }
 
 /// Runs a check and compares its findings, told as text.
@@ -215,6 +216,11 @@ impl Built {
         self
     }
 
+    pub(super) fn disagreement(mut self, disagreement: Disagreement) -> Self {
+        self.disagreements.push(disagreement);
+        self
+    }
+
     /// A distribution whose installer left no record.
     pub(super) fn unrecorded(mut self, package: &str) -> Self {
         let metadata = format!("{SITE}/{}.egg-info", package.replace(' ', "-")).into();
@@ -287,6 +293,7 @@ impl Built {
             clear: &self.clear,
             standings: &self.standings,
             installed: &self.installed,
+            disagreements: &self.disagreements,
             context: &context,
         };
         let mut findings = Vec::new();

@@ -4,7 +4,7 @@
 //! Read it in this order: [`collect`] sorts facts by what they are about, [`installed`] puts the files of one
 //! `*.dist-info` folder together, [`layout`] says which folder belongs to which project, [`scope`] holds the packages
 //! among which a requirement can be answered (one lock file, one environment), [`resolve`] answers requirements,
-//! [`manifest`], [`lock`] and [`environment`] draw what they find, [`spread`] follows requirements of requirements.
+//! [`manifest`], [`lock`] and [`environment`] draw what they find, [`disagree`] holds these against each other, [`spread`] follows requirements of requirements.
 //!
 //! What the graph says, and what it leaves out on purpose:
 //!
@@ -25,6 +25,7 @@
 
 mod bom;
 mod collect;
+mod disagree;
 mod draw;
 mod environment;
 mod installed;
@@ -53,7 +54,7 @@ use weighbridge_core::fact::Fact;
 use weighbridge_core::graph::Graph;
 use weighbridge_core::place::Place;
 use weighbridge_core::reader::Family;
-use weighbridge_core::world::{File, Installed};
+use weighbridge_core::world::{Disagreement, File, Installed};
 
 /// What the graph is joined from.
 pub struct Input<'a> {
@@ -75,6 +76,8 @@ pub struct Joined {
     /// Installed distributions, sorted by the path of their metadata. Those that a distribution carries inside
     /// itself (`setuptools/_vendor`) are left out: their files stand in the record of the outer one.
     pub installed: Vec<Installed>,
+    /// Where lock files, manifests and environments of one project speak of different versions, sorted.
+    pub disagreements: Vec<Disagreement>,
 }
 
 /// Joins the facts of a target into one graph.
@@ -98,9 +101,10 @@ fn join_with(input: &Input<'_>, reads_models: impl Fn(&str) -> bool) -> Joined {
     let asked = manifest::draw(&collected, &layout, &mut scopes, &mut drawing);
     let locked = lock::draw(&scopes, &asked, &mut drawing);
     environment::draw(&scopes, &asked, &locked, &mut drawing);
+    let disagreements = disagree::disagreements(&collected, &layout, &scopes, &locked);
     let installed = installed::records(&distributions);
     models::draw(input.files, &collected, &layout, &installed, &mut drawing);
     native::draw(input.files, &collected, &layout, &installed, &mut drawing);
     bom::draw(input.files, &collected, &layout, &distributions, &mut drawing);
-    Joined { graph: drawing.finish(), installed }
+    Joined { graph: drawing.finish(), installed, disagreements }
 }

@@ -8,7 +8,7 @@ use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::{Locked, Origin, Requirement, Role};
 use weighbridge_core::graph::{Component, NodeId};
 use weighbridge_core::name::PackageName;
-use weighbridge_core::place::Evidence;
+use weighbridge_core::place::{Evidence, Place};
 use weighbridge_core::purl::Purl;
 
 use super::collect::Collected;
@@ -29,6 +29,8 @@ pub(super) struct Lock<'a> {
     pub(super) folder: String,
     /// The project of that folder.
     pub(super) project: NodeId,
+    /// The file itself.
+    pub(super) place: &'a Place,
     /// Whether it says what the projects ask for that it locks.
     pub(super) has_roots: bool,
     pub(super) scope: Scope<'a>,
@@ -164,6 +166,16 @@ impl Package<'_> {
         matches!(self.id, NodeId::Project(_))
     }
 
+    /// It lies installed for itself, and not inside another package.
+    pub(super) fn is_installed(&self) -> bool {
+        self.installed
+    }
+
+    /// It comes from an index, so that its version says what it is.
+    pub(super) fn is_from_index(&self) -> bool {
+        self.origin.is_none_or(|origin| *origin == Origin::Index)
+    }
+
     /// What the graph says about it.
     pub(super) fn component(&self) -> Component {
         Component {
@@ -210,6 +222,7 @@ fn locks<'a>(collected: &Collected<'a>, layout: &Layout<'a>) -> Vec<Lock<'a>> {
             locks.push(Lock {
                 folder: folder.clone(),
                 project: project.id.clone(),
+                place,
                 has_roots: scope.packages.iter().any(Package::is_project),
                 scope,
             });

@@ -80,6 +80,7 @@ fn judge_installed(
         clear: &BTreeMap::new(),
         standings: &BTreeMap::new(),
         installed,
+        disagreements: &[],
         context: &context,
     };
     let mut findings = Vec::new();
