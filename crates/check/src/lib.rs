@@ -25,6 +25,7 @@ pub static CHECKS: &[&dyn Check] = &[
     &rules::d005_start_up_code::StartUpCode,
     &rules::d006_mutable_origin::MutableOrigin,
     &rules::d007_unassessable_requirement::UnassessableRequirement,
+    &rules::d008_disagreeing_versions::DisagreeingVersions,
     &rules::d009_install_time_code::InstallTimeCode,
     &rules::d010_look_alike_name::LookAlikeName,
     &rules::d011_dependency_confusion::DependencyConfusion,

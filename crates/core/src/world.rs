@@ -11,7 +11,7 @@ use crate::finding::Finding;
 use crate::graph::{Graph, NodeId, Routes};
 use crate::knowledge::{Match, Standing, Unassessed};
 use crate::name::PackageName;
-use crate::place::Place;
+use crate::place::{Place, Span};
 use crate::report::Artifact;
 use crate::rule::Rule;
 
@@ -48,6 +48,8 @@ pub struct World<'a> {
     pub indexed: &'a BTreeMap<PackageName, Vec<String>>,
     /// Installed distributions, each with the files that its installer recorded.
     pub installed: &'a [Installed],
+    /// Where a lock file, a manifest and an environment of one project speak of different versions.
+    pub disagreements: &'a [Disagreement],
     /// What came in from outside.
     pub context: &'a Context,
 }
@@ -74,6 +76,36 @@ pub struct Installed {
     /// The recorded files, if there is a record: the path of each below the target (none if it leads out of the
     /// target), and what was recorded.
     pub record: Option<Vec<RecordedFile>>,
+}
+
+/// Two of a project's lock file, manifest and environment that speak of different versions of one package.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Disagreement {
+    /// Which two.
+    pub sides: Sides,
+    /// The file that says what is wanted.
+    pub stated: Place,
+    /// The line of it.
+    pub span: Option<Span>,
+    /// What has something else: the folder of the environment, or the lock file.
+    pub other: Place,
+    /// The package.
+    pub name: PackageName,
+    /// What is wanted: the versions that a lock file names, or the specifier of a manifest; empty for any version.
+    pub wanted: String,
+    /// The version that is there; none where the package is missing in the lock file.
+    pub found: Option<String>,
+}
+
+/// Which two sides disagree, the one that says what is wanted first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Sides {
+    /// A lock file, and what lies installed.
+    LockAndEnvironment,
+    /// A manifest, and the lock file made from it.
+    ManifestAndLock,
+    /// A manifest, and what lies installed.
+    ManifestAndEnvironment,
 }
 
 /// A file that an installer recorded.

@@ -14,7 +14,7 @@ use weighbridge_core::knowledge::{AdvisoryData, Match, Standing, Unassessed};
 use weighbridge_core::name::PackageName;
 use weighbridge_core::reader::Family;
 use weighbridge_core::report::{Artifact, Note, Report, Totals};
-use weighbridge_core::world::{Check, File, Installed, World};
+use weighbridge_core::world::{Check, Disagreement, File, Installed, World};
 
 use crate::join::{disagreements, unidentified, unknown};
 use crate::read::Readings;
@@ -31,6 +31,8 @@ pub struct Evidence {
     pub graph: Graph,
     /// Installed distributions with their records.
     pub installed: Vec<Installed>,
+    /// Where lock files, manifests and environments speak of different versions.
+    pub disagreements: Vec<Disagreement>,
     /// Vulnerabilities that match.
     pub matches: Vec<Match>,
     /// For each component with a match, the smallest higher version that no known advisory affects.
@@ -59,6 +61,7 @@ fn conclude_with(checks: &[&dyn Check], evidence: Evidence, policy: &Policy, con
         readings,
         graph,
         installed,
+        disagreements,
         matches,
         clear,
         unassessed,
@@ -81,6 +84,7 @@ fn conclude_with(checks: &[&dyn Check], evidence: Evidence, policy: &Policy, con
         standings: &standings,
         indexed: &indexed,
         installed: &installed,
+        disagreements: &disagreements,
         context,
     };
     let mut findings = Vec::new();
@@ -375,6 +379,7 @@ mod tests {
             },
             graph,
             installed: Vec::new(),
+            disagreements: Vec::new(),
             matches: Vec::new(),
             clear: BTreeMap::new(),
             unassessed: BTreeMap::new(),

@@ -88,6 +88,7 @@ fn findings(path: &Path) -> Vec<String> {
         standings: &Default::default(),
         indexed: &Default::default(),
         installed: &joined.installed,
+        disagreements: &joined.disagreements,
         context: &context,
     };
     let mut findings = Vec::new();

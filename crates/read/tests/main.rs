@@ -41,12 +41,13 @@ mod package_facts;
 mod package_hostile;
 mod package_install;
 mod package_installed;
-mod package_known;
 mod package_locks;
+mod package_pipenv;
 mod package_pyproject;
 mod package_requirements;
 mod package_system;
 mod package_settings;
+mod package_setup;
 mod pickle_assembler;
 mod pickle_claims;
 mod pickle_differential;
@@ -93,12 +94,13 @@ fn main() {
         package_hostile::trials(),
         package_install::trials(),
         package_installed::trials(),
-        package_known::trials(),
         package_locks::trials(),
+        package_pipenv::trials(),
         package_pyproject::trials(),
         package_requirements::trials(),
         package_system::trials(),
         package_settings::trials(),
+        package_setup::trials(),
         pickle_claims::trials(),
         pickle_differential::trials(),
         pickle_effects::trials(),

@@ -47,9 +47,8 @@ fn claimed(corpus: &Path) -> Vec<(PathBuf, &'static str)> {
                 continue;
             }
             let name = path.strip_prefix(corpus).unwrap().to_str().unwrap().to_owned();
-            let ids = READERS.iter().map(|reader| reader.about().id).filter(|id| {
-                !weighbridge_read::package::seeds::seeds(id).is_empty() && *id != "known-manifests"
-            });
+            let ids = READERS.iter().map(|reader| reader.about().id);
+            let ids = ids.filter(|id| !weighbridge_read::package::seeds::seeds(id).is_empty());
             found.extend(ids.filter(|id| claim(id, &name, b"a") != Claim::No).map(|id| (path.clone(), id)));
         }
     }
@@ -74,6 +73,9 @@ fn every_file_is_understood(files: &[(PathBuf, &'static str)]) {
         ("conda-environment", 9),
         ("conda-lock", 3),
         ("constraints", 1),
+        ("pdm-lock", 1),
+        ("pipfile", 1),
+        ("pipfile-lock", 2),
         ("pixi", 4),
         ("pixi-lock", 4),
         ("poetry-lock", 4),
@@ -138,6 +140,11 @@ elif kind in ("requirements", "constraints"):
         sum(bool(re.match(r"(-e|--editable)\b.*#egg=", line)) for line in lines),
         sum(bool(re.match(r"-(r|c|-req|-con)|(-e|--editable) +[./]", line)) for line in lines),
         len(re.findall(r"--hash=sha256:", text)))]
+elif kind == "pipfile-lock":
+    import json
+    for category, packages in json.load(open(path, encoding="utf-8")).items():
+        for key, p in packages.items() if category != "_meta" else ():
+            out.append(f"{name(key)} {p.get('version', '-').removeprefix('==')} 0 {len(set(p['hashes']))}")
 else:
     with open(path, "rb") as file:
         data = tomllib.load(file)
@@ -157,6 +164,14 @@ else:
                     lists = [[name(re.match(r"[\w.-]+", item)[0]) for item in items] for items in p.get("extras", {}).values()]
                     edges += max(1, sum(name(dep) in names for names in lists)) if optional else 1
             out.append(f"{name(p['name'])} {p['version']} {edges} {len(hashes)}")
+    if kind == "pdm-lock":
+        for p in data["package"]:
+            edges = [dep for dep in p.get("dependencies", []) if "extras" not in p or dep != f"{p['name']}=={p['version']}"]
+            edges = len(edges) * len(p.get("extras", [""]))
+            out.append(f"{name(p['name'])} {p['version']} {edges} {len({f['hash'] for f in p['files']})}")
+    if kind == "pipfile":
+        groups = sum(len(t) for key, t in data.items() if key not in ("source", "packages", "requires", "scripts", "pipenv"))
+        out = [str(n) for n in (len(data["packages"]), 0, groups, 0)]
     if kind == "pylock":
         for p in data["packages"]:
             files = p.get("wheels", []) + [p[k] for k in ("sdist", "archive") if k in p]
@@ -224,7 +239,7 @@ fn ours(reading: &Reading, id: &str) -> Vec<String> {
             };
             numbers(&[of(Ecosystem::Conda), of(Ecosystem::PyPi)])
         }
-        "pyproject" => numbers(&[
+        "pyproject" | "pipfile" => numbers(&[
             count(&|role| matches!(role, Role::Runtime | Role::Constraint)),
             count(&|role| matches!(role, Role::Extra(_))),
             count(&|role| matches!(role, Role::Group(_))),

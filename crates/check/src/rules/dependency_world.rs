@@ -21,7 +21,7 @@ use weighbridge_core::limits::{Cancel, Limits};
 use weighbridge_core::name::PackageName;
 use weighbridge_core::place::{Class, Evidence, Place, Span};
 use weighbridge_core::purl::Purl;
-use weighbridge_core::world::{Check, File, Installed, RecordedFile, World};
+use weighbridge_core::world::{Check, Disagreement, File, Installed, RecordedFile, World};
 
 use crate::safety::{find_owners, judge_artifacts};
 
@@ -39,6 +39,7 @@ pub(super) struct Built {
     standings: BTreeMap<NodeId, Standing>,
     indexed: BTreeMap<PackageName, Vec<String>>,
     installed: Vec<Installed>,
+    disagreements: Vec<Disagreement>,
 }
 
 /// Runs a check and compares its findings, told as text.
@@ -232,6 +233,11 @@ impl Built {
         self
     }
 
+    pub(super) fn disagreement(mut self, disagreement: Disagreement) -> Self {
+        self.disagreements.push(disagreement);
+        self
+    }
+
     /// A distribution whose installer left no record.
     pub(super) fn unrecorded(mut self, package: &str) -> Self {
         let metadata = format!("{SITE}/{}.egg-info", package.replace(' ', "-")).into();
@@ -318,6 +324,7 @@ impl Built {
             standings: &self.standings,
             indexed: &self.indexed,
             installed: &self.installed,
+            disagreements: &self.disagreements,
             context: &context,
         };
         let mut findings = Vec::new();

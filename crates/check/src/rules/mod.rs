@@ -14,6 +14,7 @@ pub mod d004_unrecorded_installed_file;
 pub mod d005_start_up_code;
 pub mod d006_mutable_origin;
 pub mod d007_unassessable_requirement;
+pub mod d008_disagreeing_versions;
 pub mod d009_install_time_code;
 pub mod d010_look_alike_name;
 pub mod d011_dependency_confusion;

@@ -37,6 +37,8 @@ pub(super) struct Project<'a> {
     /// what they install.
     pub(super) is_apart: bool,
     name: String,
+    /// It runs in an environment made for it: what lies installed or is locked around it is nothing to it.
+    pub(super) is_alone: bool,
     version: Option<&'a str>,
     requires_python: Option<&'a str>,
     evidence: BTreeSet<Evidence>,
@@ -89,6 +91,9 @@ impl<'a> Layout<'a> {
         let stated = collected.projects.keys().chain(collected.locks.keys());
         let stated: BTreeSet<&str> = stated.map(|place| place.folder()).collect();
         let folder_for = |place: &'a Place| {
+            if let Some(file) = by_itself(place) {
+                return file;
+            }
             let folder = place.folder();
             // `requirements/*.txt` are the requirements of the project that has the folder.
             let split = folder.rsplit('/').next() == Some("requirements") && !stated.contains(folder);
@@ -145,6 +150,7 @@ impl<'a> Layout<'a> {
         pythons: &mut Pythons<'_>,
     ) -> &mut Project<'a> {
         let project = self.projects.entry(folder.to_owned()).or_insert_with(|| Project::at(folder, pythons));
+        project.is_alone |= by_itself(&evidence.place) == Some(folder);
         project.evidence.insert(Evidence { span: None, ..evidence.clone() });
         project
     }
@@ -291,11 +297,19 @@ impl Project<'_> {
             markers: pythons.of(None, None),
             is_apart: false,
             name: folder.rsplit('/').next().unwrap_or(folder).to_owned(),
+            is_alone: false,
             version: None,
             requires_python: None,
             evidence: BTreeSet::new(),
         }
     }
+}
+
+/// The path under which a file is a project of its own: a script that says what it needs (PEP 723), also for the lock
+/// file beside it. `setup.py` speaks for its folder.
+fn by_itself(place: &Place) -> Option<&str> {
+    let file = place.path.strip_suffix(".lock").unwrap_or(&place.path);
+    (file.ends_with(".py") && file.rsplit('/').next() != Some("setup.py")).then_some(file)
 }
 
 /// The folder of the project that a lock file means by one of its roots; none where that lies outside the target.

@@ -4,8 +4,8 @@
 //! Read it in this order: [`collect`] sorts facts by what they are about, [`installed`] puts the files of one
 //! `*.dist-info` folder together, [`layout`] says which folder belongs to which project, [`scope`] holds the packages
 //! among which a requirement can be answered (one lock file, one environment), [`resolve`] answers requirements,
-//! [`manifest`], [`lock`] and [`environment`] draw what they find, [`spread`] follows requirements of requirements.
-//! [`ground`] says what each project stands on, and for which nobody has chosen versions.
+//! [`manifest`], [`lock`] and [`environment`] draw what they find, [`disagree`] holds these against each other, [`spread`]
+//! follows requirements of requirements. [`ground`] says what each project stands on, and for which nobody has chosen versions.
 //!
 //! What the graph says, and what it leaves out on purpose:
 //!
@@ -31,6 +31,7 @@
 mod bom;
 mod builds;
 mod collect;
+mod disagree;
 mod draw;
 mod environment;
 mod ground;
@@ -65,7 +66,7 @@ use weighbridge_core::fact::Fact;
 use weighbridge_core::graph::Graph;
 use weighbridge_core::place::Place;
 use weighbridge_core::reader::Family;
-use weighbridge_core::world::{File, Installed};
+use weighbridge_core::world::{Disagreement, File, Installed};
 
 /// What the graph is joined from.
 pub struct Input<'a> {
@@ -94,6 +95,8 @@ pub struct Joined {
     pub unread: Vec<Gap>,
     /// What the reader of the report should know about the choice of versions.
     pub notes: Vec<String>,
+    /// Where lock files, manifests and environments of one project speak of different versions, sorted.
+    pub disagreements: Vec<Disagreement>,
 }
 
 /// The reader of facts that were chosen and not read.
@@ -125,6 +128,7 @@ fn join_with(input: &Input<'_>, reads_models: impl Fn(&str) -> bool) -> Joined {
     let asked = manifest::draw(&collected, &layout, &mut scopes, &mut drawing);
     let locked = lock::draw(&scopes, &asked, &mut drawing);
     environment::draw(&scopes, &asked, &locked, &mut drawing);
+    let disagreements = disagree::disagreements(&collected, &layout, &scopes, &locked);
     let installed = installed::records(&distributions);
     models::draw(input.files, &collected, &layout, &installed, &mut drawing);
     packed::draw(input.files, &collected, &layout, &mut drawing);
@@ -132,5 +136,5 @@ fn join_with(input: &Input<'_>, reads_models: impl Fn(&str) -> bool) -> Joined {
     let shows = native::draw(input.files, &collected, &layout, &installed, &claims, &mut drawing);
     bom::draw(input.files, &collected, &layout, &distributions, &shows, &mut drawing);
     system::draw(&systems, &distributions, &layout, &mut drawing);
-    Joined { graph: drawing.finish(), installed, unread: Vec::new(), notes: Vec::new() }
+    Joined { graph: drawing.finish(), installed, disagreements, unread: Vec::new(), notes: Vec::new() }
 }

@@ -46,8 +46,10 @@ impl<'a> Resolver<'a> {
         scopes: &Scopes<'_>,
     ) -> Self {
         let mut resolver = Self {
-            locks: if project.is_apart { Vec::new() } else { scopes.locks_for(folder, &project.id) },
-            environment: if project.is_apart { None } else { scopes.environment_for(folder, layout) },
+            locks: if project.is_apart { Vec::new() } else { scopes.locks_for(folder, project) },
+            environment: scopes
+                .environment_for(folder, layout)
+                .filter(|_| !project.is_alone && !project.is_apart),
             in_file: BTreeMap::new(),
             constrained: BTreeMap::new(),
             anywhere: BTreeMap::new(),
@@ -61,7 +63,8 @@ impl<'a> Resolver<'a> {
             }
         }
         // A file of constraints often lies above the files that name it; the nearest one counts.
-        for project in ancestors(folder).filter_map(|folder| layout.project_at(folder)) {
+        let reach = if project.is_alone { 1 } else { usize::MAX };
+        for project in ancestors(folder).take(reach).filter_map(|folder| layout.project_at(folder)) {
             let mut here: BTreeMap<(Ecosystem, &PackageName), BTreeSet<String>> = BTreeMap::new();
             for (_, requires) in pinning(project, collected).filter(|(_, it)| it.role == Role::Constraint) {
                 let versions = pins::pinned(&requires.requirement);

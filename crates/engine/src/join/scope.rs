@@ -15,7 +15,7 @@ use weighbridge_core::purl::Purl;
 use super::CHOSEN;
 use super::collect::Collected;
 use super::installed::{Distribution, ancestors, carriers};
-use super::layout::{Layout, member_folder};
+use super::layout::{Layout, Project, member_folder};
 use super::markers::Markers;
 use super::pins;
 
@@ -31,6 +31,8 @@ pub(super) struct Lock<'a> {
     pub(super) folder: String,
     /// The project of that folder.
     pub(super) project: NodeId,
+    /// The file itself.
+    pub(super) place: &'a Place,
     /// Whether it says what the projects ask for that it locks.
     pub(super) has_roots: bool,
     /// The manifest for which it was chosen, where the manifests of the project cannot be installed together.
@@ -178,6 +180,16 @@ impl Package<'_> {
         matches!(self.id, NodeId::Project(_))
     }
 
+    /// It lies installed for itself, and not inside another package.
+    pub(super) fn is_installed(&self) -> bool {
+        self.installed
+    }
+
+    /// It comes from an index, so that its version says what it is.
+    pub(super) fn is_from_index(&self) -> bool {
+        self.origin.is_none_or(|origin| *origin == Origin::Index)
+    }
+
     /// What the graph says about it.
     pub(super) fn component(&self) -> Component {
         Component {
@@ -219,11 +231,13 @@ fn locks<'a>(collected: &Collected<'a>, layout: &Layout<'a>) -> Vec<Lock<'a>> {
             }
             let mut scope = Scope::new(packages, &BTreeSet::new(), Rc::clone(&project.markers));
             let is_chosen = scope.packages.iter().any(|package| package.evidence.reader == CHOSEN);
-            // Poetry copies what the requirer states, as indexes do; the others name the version that they chose.
-            scope.exact_is_choice = place.name() != "poetry.lock" && !is_chosen;
+            // Poetry and PDM copy what the requirer states, as indexes do; the others name the version that they chose.
+            let copies = place.name() == "poetry.lock" || place.name().starts_with("pdm.") || is_chosen;
+            scope.exact_is_choice = !copies;
             locks.push(Lock {
                 folder: folder.clone(),
                 project: project.id.clone(),
+                place,
                 has_roots: scope.packages.iter().any(Package::is_project),
                 only_for: (is_chosen && project.locks.len() > 1).then_some(*place),
                 scope,
@@ -311,8 +325,9 @@ fn installed_package<'a>(distribution: &'a Distribution<'a>) -> Package<'a> {
 impl<'a> Scopes<'a> {
     /// The lock files that say which versions a project means: those in its folder, else those in the nearest folder
     /// above that lock it too or do not say whom they lock.
-    pub(super) fn locks_for(&self, folder: &str, project: &NodeId) -> Vec<usize> {
-        for above in ancestors(folder) {
+    pub(super) fn locks_for(&self, folder: &str, project: &Project<'_>) -> Vec<usize> {
+        let (alone, project) = (project.is_alone, &project.id);
+        for above in ancestors(folder).take(if alone { 1 } else { usize::MAX }) {
             let locks = self.locks.iter().enumerate().filter(|(_, lock)| {
                 let locks_it = || lock.scope.packages.iter().any(|package| package.id == *project);
                 lock.folder == above && (above == folder || !lock.has_roots || locks_it())

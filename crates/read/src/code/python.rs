@@ -1,4 +1,4 @@
-//! Python source files and notebooks: which modules their code imports.
+//! Python source files and notebooks: which modules their code imports, and what a script says that it needs (PEP 723).
 //!
 //! Only files of the target itself: code of installed packages imports much that nobody asked for. What is imported only
 //! helps to rank findings, so that a file that is too large is left alone and bytes that are no text are passed over.
@@ -13,6 +13,7 @@ use weighbridge_core::reader::{About, Claim, Family, Hint, Reader};
 use weighbridge_core::sink::Sink;
 
 use super::imports::imports;
+use crate::package::script_block;
 
 /// Largest file that is looked at, in bytes: people write smaller ones, and outputs make notebooks large.
 const LARGEST: u64 = 16 << 20;
@@ -29,7 +30,7 @@ impl Reader for Python {
             title: "Python source code",
             family: Family::Code,
             names: &["*.py", "*.ipynb"],
-            reads: "which modules it imports, to tell which findings your own code reaches",
+            reads: "which modules it imports, to tell which findings your own code reaches; the requirements of a script (PEP 723)",
         }
     }
 
@@ -63,7 +64,10 @@ impl Reader for Python {
                     }
                 }
             }
-            _ => imports(&text, |module, line| keep(&mut found, module, line)),
+            _ => {
+                script_block(&text, sink);
+                imports(&text, |module, line| keep(&mut found, module, line));
+            }
         }
         if !found.is_empty() {
             let found = found.into_iter().map(|(module, at)| Import { module, at }).collect();

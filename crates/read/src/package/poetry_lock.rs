@@ -316,7 +316,7 @@ fn source(
 }
 
 /// The digests at `key`: tables with `hash = "sha256:…"`, or texts that are the digest alone.
-fn files(table: &Table<'_>, key: &str, piece: &Piece<'_>, notes: &mut Notes<'_>) -> Vec<Digest> {
+pub(super) fn files(table: &Table<'_>, key: &str, piece: &Piece<'_>, notes: &mut Notes<'_>) -> Vec<Digest> {
     let mut digests = Vec::new();
     for item in piece.array(table, key, notes) {
         let hash = match item.get_ref() {

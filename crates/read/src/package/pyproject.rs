@@ -127,6 +127,14 @@ impl Manifest {
         }
     }
 
+    /// The top of the block in a script: that it stands by itself, and which Python it needs.
+    pub(super) fn script(&mut self, piece: &Piece<'_>, span: Option<Span>, notes: &mut Notes<'_>) {
+        let python = piece.text(&piece.table, "requires-python", notes);
+        let line = line_of(&piece.table, "requires-python", piece);
+        let python = python.map(|text| requirement::specifier(text, line, notes));
+        self.declare(span).requires_python = python.filter(|text| !text.is_empty());
+    }
+
     /// `[dependency-groups]`.
     fn groups(&mut self, piece: &Piece<'_>, notes: &mut Notes<'_>) {
         let Some(table) = piece.table(&piece.table, "dependency-groups", notes) else { return };

@@ -75,13 +75,13 @@ pub fn seeds(id: &str) -> &'static [Seed] {
             ("env/bin/.a-post-link.sh", b"#!/bin/sh\nfc-cache -f\n"),
             ("etc/conda/activate.d/a.sh", b"export A=1\n"),
         ],
-        "known-manifests" => &[
-            ("setup.py", b"from setuptools import setup\nsetup(install_requires=['numpy'])\n"),
-        ],
+        "pdm-lock" => &[("pdm.lock", PDM_LOCK)],
         "pip-settings" => &[(
             "pip.conf",
             b"[global]\nindex-url = https://u:p@h.example/simple\nextra_index_url =\n    https://a.example\n    https://b.example\n[install]\ntrusted-host: h.example\n",
         )],
+        "pipfile" => &[("Pipfile", PIPFILE)],
+        "pipfile-lock" => &[("Pipfile.lock", PIPFILE_LOCK)],
         "pixi" => &[("pixi.toml", PIXI)],
         "pixi-lock" => &[("pixi.lock", PIXI_LOCK_5), ("pixi.lock", PIXI_LOCK_6)],
         "poetry-lock" => &[("poetry.lock", POETRY_LOCK)],
@@ -97,7 +97,9 @@ pub fn seeds(id: &str) -> &'static [Seed] {
             ("a.egg-info/installed-files.txt", b"../a.py\nPKG-INFO\n"),
         ],
         "requirements" => &[("requirements.txt", REQUIREMENTS)],
-        "uv-lock" => &[("uv.lock", UV_LOCK)],
+        "setup-cfg" => &[("setup.cfg", SETUP_CFG)],
+        "setup-py" => &[("setup.py", SETUP_PY)],
+        "uv-lock" => &[("uv.lock", UV_LOCK), ("script.py.lock", SCRIPT_LOCK)],
         "uv-settings" => &[(
             "uv.toml",
             b"index-strategy = \"unsafe-best-match\"\n[[index]]\nname = \"a\"\nurl = \"https://a.example/simple\"\nexplicit = true\n[pip]\nfind-links = [\"./wheels\"]\n",
@@ -289,6 +291,38 @@ version = "2"
 source = { git = "https://host.example/g?rev=main#0123456789abcdef0123456789abcdef01234567" }
 "#;
 
+const SCRIPT_LOCK: &[u8] = br#"version = 1
+
+[manifest]
+requirements = [{ name = "a", specifier = ">=1" }]
+
+[[package]]
+name = "a"
+version = "1.0"
+source = { registry = "https://host.example/simple" }
+"#;
+
+const SETUP_CFG: &[u8] =
+    b"[metadata]\nname = a\nversion = attr: a.__version__\n\n[options]\npython_requires = >=3.8\n\
+    install_requires =\n    # why\n    b>=1 ; python_version < '3.12'\n    c @ https://host.example/c.whl\n\
+    setup_requires = wheel; cython\n\n[options.extras_require]\ndev = file: dev.txt\nx = d\n";
+
+const SETUP_PY: &[u8] = br#"from setuptools import find_packages, setup
+
+REQUIRED = ["a>=1", "b" "==2"]
+EXTRAS = {"x": ["c"], **dict(y=["d"])}
+EXTRAS["all"] = EXTRAS["x"] + ["e"]
+REQUIRED += ("f",)
+
+setup(
+    name="p", version="1.0", packages=find_packages(), python_requires=">=3.8",
+    install_requires=REQUIRED,
+    extras_require=EXTRAS,
+    setup_requires="""g
+h""".splitlines(),
+)
+"#;
+
 const POETRY_LOCK: &[u8] = br#"[[package]]
 name = "a"
 version = "1.0"
@@ -315,6 +349,65 @@ lock-version = "2.0"
 [metadata.files]
 b = [{file = "b.whl", hash = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}]
 "#;
+
+const PDM_LOCK: &[u8] = br#"[metadata]
+groups = ["default", "dev"]
+lock_version = "4.5.0"
+
+[[metadata.targets]]
+requires_python = ">=3.9"
+
+[[package]]
+name = "a"
+version = "1.0"
+groups = ["default"]
+marker = "python_version < \"3.12\""
+dependencies = ["b<2,>=1", "c; sys_platform == \"win32\""]
+files = [{file = "a.whl", hash = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}]
+
+[[package]]
+name = "a"
+version = "1.0"
+extras = ["x"]
+dependencies = ["a==1.0", "d"]
+
+[[package]]
+name = "b"
+version = "1.5"
+git = "https://host.example/b"
+ref = "main"
+revision = "0123456789abcdef0123456789abcdef01234567"
+
+[metadata.files]
+"c 2" = [{url = "https://host.example/c.whl", hash = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}]
+"#;
+
+const PIPFILE: &[u8] = br#"[[source]]
+url = "https://host.example/simple"
+verify_ssl = true
+name = "i"
+
+[packages]
+a = "*"
+b = {version = "~=1.0", extras = ["x"], markers = "python_version < '3.12'", index = "i"}
+c = {git = "https://u:p@host.example/c", ref = "main", editable = true}
+d = {path = "./d", editable = true}
+
+[dev-packages]
+e = {file = "https://host.example/e.whl"}
+f = {version = "1.0", sys_platform = "== 'win32'"}
+
+[requires]
+python_version = "3.11"
+"#;
+
+const PIPFILE_LOCK: &[u8] = br#"{"_meta": {"hash": {"sha256": "00"}, "pipfile-spec": 6,
+ "requires": {"python_version": "3.11"}, "sources": [{"name": "i", "url": "https://host.example/simple", "verify_ssl": true}]},
+"default": {
+ "a": {"hashes": ["sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"], "index": "i",
+  "extras": ["x"], "markers": "python_version >= '3.6'", "version": "==1.0"},
+ "c": {"git": "https://host.example/c", "ref": "0123456789abcdef0123456789abcdef01234567"}},
+"develop": {"e": {"editable": true, "path": "./e"}, "f": {"version": "==2"}}}"#;
 
 const PYLOCK: &[u8] = br#"lock-version = "1.0"
 

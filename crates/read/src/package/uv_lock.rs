@@ -32,13 +32,17 @@ impl Reader for UvLockReader {
             id: "uv-lock",
             title: "uv lock file",
             family: Family::Package,
-            names: &["uv.lock"],
+            names: &["uv.lock", "*.py.lock"],
             reads: "packages with versions, sources, digests and edges; the specifiers of the roots",
         }
     }
 
     fn claims(&self, hint: &Hint<'_>) -> Claim {
-        if hint.name() == "uv.lock" && !is_installed(hint) { Claim::ByName } else { Claim::No }
+        if (hint.name() == "uv.lock" || hint.name().ends_with(".py.lock")) && !is_installed(hint) {
+            Claim::ByName
+        } else {
+            Claim::No
+        }
     }
 
     fn read(&self, input: &Input, sink: &mut Sink) -> Result<(), Unread> {

@@ -82,6 +82,7 @@ fn judge_installed(
         standings: &BTreeMap::new(),
         indexed: &BTreeMap::new(),
         installed,
+        disagreements: &[],
         context: &context,
     };
     let mut findings = Vec::new();

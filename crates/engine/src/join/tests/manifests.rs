@@ -35,6 +35,37 @@ fn a_constraint_pins_and_asks_for_nothing() {
 }
 
 #[test]
+fn a_script_stands_by_itself() {
+    check(
+        "
+        pyproject.toml: project app 1
+        pyproject.toml: needs a
+        uv.lock: root app .: a
+        uv.lock: lock a 1
+        constraints.txt: constraint c==1
+        venv/pyvenv.cfg: environment 3.12
+        venv/lib/d-1.dist-info: dist d 1:
+        tools/run.py: needs a, b==2, c, d
+        tools/run.py.lock: lock a 2: e
+        tools/run.py.lock: lock e 3
+        setup.py: needs f==4
+        ",
+        "
+        app -> a 1
+        app -> f 4 (==4)
+        app >> env:venv
+        env:venv >> d 1
+        app >> run.py
+        run.py -> a 2
+        a 2 -> e 3
+        run.py -> b 2 (==2)
+        run.py -> c ? unresolved
+        run.py -> d ? unresolved
+        ",
+    );
+}
+
+#[test]
 fn the_nearest_constraints_count() {
     check(
         "

@@ -1,6 +1,7 @@
 //! Facts in, edges out. See [`text`] for how both are written.
 
 mod bom;
+mod disagree;
 mod locks;
 mod manifests;
 mod native;
