@@ -1,20 +1,31 @@
-//! The picture in the README is what the program prints.
+//! The pictures in the README are what the program prints: each block of text, for the command that stands above it.
 
 use std::path::Path;
 use std::process::Command;
 
-pub(crate) const TESTS: &[crate::Test] = &[("the_readme_shows_the_report_of_the_example", readme)];
+pub(crate) const TESTS: &[crate::Test] = &[("the_readme_shows_what_the_program_prints", readme)];
 
 fn readme() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let output = Command::new(env!("CARGO_BIN_EXE_weighbridge"))
-        .args(["scan", "examples/fraud-vision"])
-        .current_dir(&root)
-        .env_clear()
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(1));
     let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
-    let picture = readme.split("```text\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), picture);
+    let mut shown = Vec::new();
+    for (above, rest) in readme.match_indices("```text\n").map(|(at, _)| readme.split_at(at)) {
+        let command = above.trim_end().lines().last().unwrap().trim();
+        let arguments = command.strip_prefix("cargo run --release -- ");
+        let arguments = arguments.or_else(|| command.strip_prefix("weighbridge ")).expect(command);
+        let picture = rest.split("```text\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_weighbridge"))
+            .args(arguments.split(' '))
+            .current_dir(&root)
+            .env_clear()
+            .output()
+            .unwrap();
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), picture, "{command}");
+        let stated = picture.trim_end().rsplit_once(" exit ").map_or("0", |(_, code)| code);
+        assert_eq!(output.status.code().unwrap().to_string(), stated, "{command}");
+        shown.push(arguments.split(' ').next().unwrap().to_owned());
+    }
+    for verb in ["scan", "why"] {
+        assert!(shown.iter().any(|it| it == verb), "no picture of `{verb}`");
+    }
 }

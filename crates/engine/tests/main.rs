@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
+mod bombs;
 mod child;
 mod codecs;
 mod corpus;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
     // Readers here panic on purpose; what fails a test is told by the test runner.
     std::panic::set_hook(Box::new(|_| {}));
     let tests: Vec<Trial> = [
+        bombs::tests(),
         codecs::tests(),
         corpus::tests(),
         environment::tests(),
