@@ -1,14 +1,11 @@
-//! The pictures in the README are what the program prints.
+//! The pictures in the README are what the program prints: each block of text, for the command that stands above it.
 
 use std::path::Path;
 use std::process::Command;
 
 use crate::shelf::{Manner, Shelf};
 
-pub(crate) const TESTS: &[crate::Test] = &[
-    ("the_readme_shows_the_report_of_the_example", report),
-    ("the_readme_shows_why_and_the_plan_of_the_example", why_and_plan),
-];
+pub(crate) const TESTS: &[crate::Test] = &[("the_readme_shows_what_the_program_prints", readme)];
 
 /// What indexes have of the packages of the example that are to be mended, as far as the choice depends on it.
 const TABLE: &str = "
@@ -25,36 +22,29 @@ const TABLE: &str = "
     setuptools 84.2.1 python>=3.10
 ";
 
-/// The pictures of the README, in order.
-fn picture(number: usize) -> String {
-    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
-    let picture = readme.split("```text\n").nth(number).and_then(|rest| rest.split("```").next());
-    picture.unwrap().to_owned()
-}
-
-fn root() -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-#[track_caller]
-fn check(arguments: &[&str], code: i32, number: usize) {
-    let output = Command::new(env!("CARGO_BIN_EXE_weighbridge"))
-        .args(arguments)
-        .current_dir(root())
-        .env_clear()
-        .output()
-        .unwrap();
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), picture(number));
-    assert_eq!(output.status.code(), Some(code));
-}
-
-fn report() {
-    check(&["scan", "examples/fraud-vision"], 1, 1);
-}
-
-fn why_and_plan() {
-    check(&["why", "pillow", "examples/fraud-vision"], 0, 2);
+fn readme() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
     let server = Shelf::new(TABLE).serve(Manner::default());
     let url = format!("{}/simple/", server.url());
-    check(&["fix", "examples/fraud-vision", "--plan", "--index-url", &url], 0, 3);
+    let mut shown = Vec::new();
+    for (above, rest) in readme.match_indices("```text\n").map(|(at, _)| readme.split_at(at)) {
+        let command = above.trim_end().lines().last().unwrap().trim();
+        let arguments = command.strip_prefix("cargo run --release -- ");
+        let arguments = arguments.or_else(|| command.strip_prefix("weighbridge ")).expect(command);
+        let picture = rest.split("```text\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_weighbridge"))
+            .args(arguments.replace("URL", &url).split(' '))
+            .current_dir(&root)
+            .env_clear()
+            .output()
+            .unwrap();
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), picture, "{command}");
+        let stated = picture.trim_end().rsplit_once(" exit ").map_or("0", |(_, code)| code);
+        assert_eq!(output.status.code().unwrap().to_string(), stated, "{command}");
+        shown.push(arguments.split(' ').next().unwrap().to_owned());
+    }
+    for verb in ["scan", "why", "fix"] {
+        assert!(shown.iter().any(|it| it == verb), "no picture of `{verb}`");
+    }
 }

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
+mod bombs;
 mod child;
 mod choose;
 mod codecs;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
     // Readers here panic on purpose; what fails a test is told by the test runner.
     std::panic::set_hook(Box::new(|_| {}));
     let tests: Vec<Trial> = [
+        bombs::tests(),
         choose::tests(),
         codecs::tests(),
         conda::tests(),

@@ -35,6 +35,7 @@ mod npy;
 mod onnx;
 mod onnx_builder;
 mod package_bom;
+mod package_bombs;
 mod package_conda;
 mod package_corpus;
 mod package_facts;
@@ -89,6 +90,7 @@ fn main() {
         npy::trials(),
         onnx::trials(),
         package_bom::trials(),
+        package_bombs::trials(),
         package_conda::trials(),
         package_corpus::trials(),
         package_hostile::trials(),

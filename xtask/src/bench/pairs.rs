@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{Bench, Row, input, seconds};
 
-const ENVIRONMENTS: [&str; 2] = ["llm-application", "serving"];
+const ENVIRONMENTS: [&str; 1] = ["llm-application"];
 
 pub(super) const TITLE: &str = "Pairs of package and advisory";
 
@@ -31,7 +31,7 @@ pub(super) fn section(bench: &Bench, root: &Path) -> anyhow::Result<Option<Strin
         return Ok(None);
     }
     let mut text = format!(
-        "## {TITLE}\n\nTwo of the environments of [equality with the advisory data](equality-osv.md), installed; each tool \
+        "## {TITLE}\n\nOne of the environments of [equality with the advisory data](equality-osv.md), installed; each tool \
          asked for the advisories of every package. pip-audit and `uv audit` ask an OSV service on loopback over the \
          records that Weighbridge holds; it answers them as OSV does, so what they show is transport, not matching of \
          their own. `uv audit` reads no environment: it gets a `uv.lock` of the same pins, with an index on loopback, \

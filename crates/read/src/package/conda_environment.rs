@@ -67,7 +67,14 @@ fn environment(document: &Node, notes: &mut Notes<'_>) {
     // An object of some service may have `dependencies` that are no list of packages.
     let lists: Vec<&Node> =
         document.get("dependencies").filter(|node| matches!(node.tree, Tree::List(_))).collect();
-    if lists.is_empty() || document.get("apiVersion").next().is_some() {
+    if document.get("apiVersion").next().is_some() {
+        return;
+    }
+    // An alias of a list is not copied to where it stands; conda would install what it means.
+    for node in document.get("dependencies").filter(|node| matches!(node.tree, Tree::Alias)) {
+        notes.lost("dependencies that stand elsewhere in the file", node.span());
+    }
+    if lists.is_empty() {
         return;
     }
     for channel in document.get("channels").flat_map(Node::list) {
