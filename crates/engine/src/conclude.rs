@@ -16,7 +16,7 @@ use weighbridge_core::reader::Family;
 use weighbridge_core::report::{Artifact, Note, Report, Totals};
 use weighbridge_core::world::{Check, Disagreement, File, Installed, World};
 
-use crate::join::{disagreements, unidentified, unknown};
+use crate::join::{unequal_claims, unidentified, unknown};
 use crate::read::Readings;
 
 /// Everything that is known when the judging begins.
@@ -100,7 +100,7 @@ fn conclude_with(checks: &[&dyn Check], evidence: Evidence, policy: &Policy, con
         .chain(not_assessed(&graph, &unassessed))
         .chain(not_identified(&unidentified(&readings.facts)))
         .chain(not_known(&unknown))
-        .chain(not_agreed(&disagreements(&graph)))
+        .chain(not_agreed(&unequal_claims(&graph)))
         .chain(not_fetched(&readings.files))
         .chain(not_hashed(&readings.files));
     let origins = origins.map(|message| Note { message, location: None });
@@ -134,10 +134,9 @@ fn not_assessed(graph: &Graph, unassessed: &BTreeMap<NodeId, Unassessed>) -> Vec
     // What would help.
     let mut imports: BTreeSet<Unassessed> = BTreeSet::new();
     for (id, reason) in unassessed {
-        if let Some(component) =
-            graph.component(id).filter(|it| {
-                !matches!(it.ecosystem, Ecosystem::PyPi | Ecosystem::Conda) || it.is_of_system()
-            })
+        if let Some(component) = graph
+            .component(id)
+            .filter(|it| !matches!(it.ecosystem, Ecosystem::PyPi | Ecosystem::Conda) || it.is_of_system())
         {
             names.entry(*reason).or_default().insert(component.name.as_str());
             if *reason == Unassessed::NoData && component.is_of_system() {

@@ -103,13 +103,12 @@ pub fn enrich(graph: &Graph, knowledge: &Knowledge<'_>) -> Known {
     known.advisories.imported.sort();
     let covered = conda::Covered::new(graph);
     let of_system = of_system(graph);
-    let itself = |found: Vec<Vulnerability>| found.into_iter().map(|it| (it, None)).collect();
     for (id, component) in graph.components() {
-        let found: Result<Vec<(Vulnerability, Option<String>)>, Unassessed> = match component.ecosystem {
+        let found: Result<Vec<Vulnerability>, Unassessed> = match component.ecosystem {
             Ecosystem::PyPi => match of_system.get(id) {
                 Some(true) => continue,
                 Some(false) => Err(Unassessed::NoData),
-                None => python(index, id, component, &mut known.clear).map(itself),
+                None => python(index, id, component, &mut known.clear),
             },
             Ecosystem::Conda => {
                 conda::assess(index, libraries.as_ref(), &covered, id, component).map(|found| {
@@ -117,7 +116,7 @@ pub fn enrich(graph: &Graph, knowledge: &Knowledge<'_>) -> Known {
                     found.vulnerabilities
                 })
             }
-            _ => library(libraries.as_ref(), id, component, &mut known.clear).map(itself),
+            _ => library(libraries.as_ref(), id, component, &mut known.clear),
         };
         match found {
             Ok(found) => known.matches.extend(found.into_iter().map(|vulnerability| Match {

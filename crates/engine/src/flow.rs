@@ -144,7 +144,8 @@ pub fn scan_with(
     let mut notes: Vec<String> = targets.iter().flat_map(|target| target.notes.iter().cloned()).collect();
     let options = Options { readers: request.readers, exclude: request.exclude, jobs: request.jobs };
     let mut readings = read(targets, &options, context, progress)?;
-    let Joined { graph, installed, disagreements, unread, notes: chosen } = (steps.join)(&name, &readings, context);
+    let Joined { graph, installed, disagreements, unread, notes: chosen } =
+        (steps.join)(&name, &readings, context);
     readings.coverage.unread.extend(unread);
     let Known { matches, clear, unassessed, advisories, standings, indexed, unasked } =
         (steps.enrich)(&graph, &readings);

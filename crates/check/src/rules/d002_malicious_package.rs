@@ -37,9 +37,17 @@ impl Check for MaliciousPackage {
                 details.push("it lies installed: its code may have run already".to_owned());
             }
             // Whoever builds for conda mostly takes what lies on the index, and not always.
-            let sure = if found.vulnerability.inferred_from.is_some() { Confidence::Medium } else { Confidence::High };
+            let sure = if found.vulnerability.inferred_from.is_some() {
+                Confidence::Medium
+            } else {
+                Confidence::High
+            };
             details.extend(
-                found.vulnerability.inferred_from.as_ref().map(|other| format!("inferred: the report is about {other}")),
+                found
+                    .vulnerability
+                    .inferred_from
+                    .as_ref()
+                    .map(|other| format!("inferred: the report is about {other}")),
             );
             findings.push(Finding {
                 confidence: confidence(world, &found.component, component).min(sure),

@@ -101,7 +101,8 @@ fn judge(world: &World<'_>, place: &Place, code: &InstallCode) -> Option<Finding
     let owner = owner(world, place);
     let (hiding, fetching) = (lines(&code.code, HIDING), lines(&code.code, FETCHING));
     let harmless = hiding.is_empty() && fetching.is_empty() && code.rest == 0;
-    let telling: BTreeMap<u32, String> = fetching.iter().chain(&hiding).map(|(number, text)| (*number, text.clone())).collect();
+    let telling: BTreeMap<u32, String> =
+        fetching.iter().chain(&hiding).map(|(number, text)| (*number, text.clone())).collect();
     let at_activation = matches!(code.when, Moment::Activate | Moment::Deactivate);
     let severity = match (&owner, code.when) {
         (Owner::Elsewhere, _) if harmless => return None,

@@ -207,7 +207,7 @@ pub(crate) fn as_requirement(requirement: &fact::Requirement) -> Option<Requirem
     let extras: Vec<&str> = requirement.extras.iter().map(PackageName::as_str).collect();
     let extras = if extras.is_empty() { String::new() } else { format!("[{}]", extras.join(",")) };
     let what = match &requirement.origin {
-        Origin::Index => requirement.specifier.clone(),
+        Origin::Index | Origin::System => requirement.specifier.clone(),
         Origin::Url { url, .. } | Origin::Vcs { url, .. } => format!(" @ {url}"),
         Origin::Path { path, .. } => format!(" @ {}", told(path)),
     };

@@ -324,7 +324,7 @@ fn agree(one: &str, other: &str) -> bool {
 
 /// Where a bill of materials and every file that says a version say different ones, a line for each: nobody knows here
 /// which of them is wrong.
-pub(crate) fn disagreements(graph: &Graph) -> BTreeSet<String> {
+pub(crate) fn unequal_claims(graph: &Graph) -> BTreeSet<String> {
     let library = |id: &NodeId| {
         let component: &Component = graph.component(id)?;
         let name = library_of(component.ecosystem, &component.name)?;

@@ -73,7 +73,7 @@ pub(crate) fn grounds<'a>(input: &Input<'a>) -> Vec<Ground<'a>> {
             constraints,
             locks: project.locks.clone(),
             environments: layout.environments_of(folder).into_iter().map(|it| it.id.clone()).collect(),
-            is_open: scopes.locks_for(folder, &project.id).is_empty()
+            is_open: scopes.locks_for(folder, project).is_empty()
                 && scopes.environment_for(folder, &layout).is_none(),
         });
     }

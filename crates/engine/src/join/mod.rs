@@ -53,7 +53,7 @@ mod tests;
 mod unknown;
 
 pub(crate) use bom::unidentified;
-pub(crate) use builds::{disagreements, without_mark};
+pub(crate) use builds::{unequal_claims, without_mark};
 pub(crate) use ground::{Ground, grounds};
 pub(crate) use unknown::unknown;
 

@@ -133,7 +133,7 @@ fn accepted(
     if policy.ignores.is_empty() && policy.vex.is_empty() {
         return BTreeSet::new();
     }
-    let Known { matches, clear, unassessed, advisories, standings, .. } =
+    let Known { matches, clear, unassessed, advisories, standings, indexed, .. } =
         enrich::enrich(&joined.graph, order.knowledge);
     let evidence = Evidence {
         subject: order.request.targets.to_vec(),
@@ -145,6 +145,8 @@ fn accepted(
         clear,
         unassessed,
         standings,
+        indexed,
+        disagreements: joined.disagreements.clone(),
         advisories,
         artifacts: Vec::new(),
     };

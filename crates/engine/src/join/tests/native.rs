@@ -1,6 +1,6 @@
 //! Native libraries below the packages that bring them.
 
-use super::super::{disagreements, unknown};
+use super::super::{unequal_claims, unknown};
 use super::text::{check, facts, joined};
 
 #[test]
@@ -233,7 +233,7 @@ fn bills_and_files_that_disagree_are_told() {
         lib/cv.libs/libz-0123abcd.so.1: binary : zlib 1.3.1
         lib/cv.libs/libhdf5-0123abcd.so: binary : hdf5 1.14.6
         ";
-    let found = disagreements(&joined(text).graph);
+    let found = unequal_claims(&joined(text).graph);
     let expected = "cv 1: its bill of materials says openssl 1:1.1.1k-15.el8_6, its files say 1.1.1w";
     assert_eq!(found.into_iter().collect::<Vec<_>>(), [expected]);
 }
