@@ -124,10 +124,9 @@ fn not_assessed(graph: &Graph, unassessed: &BTreeMap<NodeId, Unassessed>) -> Vec
     // What would help.
     let mut imports: BTreeSet<Unassessed> = BTreeSet::new();
     for (id, reason) in unassessed {
-        if let Some(component) =
-            graph.component(id).filter(|it| {
-                !matches!(it.ecosystem, Ecosystem::PyPi | Ecosystem::Conda) || it.is_of_system()
-            })
+        if let Some(component) = graph
+            .component(id)
+            .filter(|it| !matches!(it.ecosystem, Ecosystem::PyPi | Ecosystem::Conda) || it.is_of_system())
         {
             names.entry(*reason).or_default().insert(component.name.as_str());
             if *reason == Unassessed::NoData && component.is_of_system() {
