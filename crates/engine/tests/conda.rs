@@ -1,5 +1,7 @@
 //! Environments of conda, made here as conda makes them: a folder with a note for each package and its files.
 
+use std::collections::BTreeMap;
+
 use std::io::Write as _;
 
 use flate2::Compression;
@@ -107,8 +109,9 @@ fn pillow() -> Package<'static> {
 fn joined(folder: &Folder) -> (Joined, Readings) {
     let readings = weigh_all(folder);
     let context = context();
-    let input = Input { name: "target", facts: &readings.facts, files: &readings.files, context: &context };
-    (join(&input), readings)
+    let (facts, files, chosen) = (&readings.facts, &readings.files, BTreeMap::new());
+    let joined = join(&Input { name: "target", facts, chosen: &chosen, files, context: &context });
+    (joined, readings)
 }
 
 fn weigh_all(folder: &Folder) -> Readings {
@@ -150,6 +153,7 @@ fn findings_of(folder: &Folder, rules: &[&str]) -> Vec<String> {
         standings: &Default::default(),
         indexed: &Default::default(),
         installed: &joined.installed,
+        disagreements: &joined.disagreements,
         context: &context,
     };
     let mut findings = Vec::new();

@@ -228,7 +228,8 @@ fn confused() {
         let advisories = weighbridge_advisory::Index::embedded().unwrap();
         let packages = client(&[&urls[0], &urls[1]], None, true);
         let knowledge = Knowledge::of(&advisories, "embedded");
-        let report = flow::scan_knowing(&request, &knowledge, Some(&packages), &context(), &()).unwrap();
+        let asking = flow::Asking { standings: Some(&packages), versions: None };
+        let report = flow::scan_knowing(&request, &knowledge, &asking, &context(), &()).unwrap();
         assert!(report.coverage.unread.is_empty(), "{:?}", report.coverage.unread);
         let found = report.findings.iter().filter(|finding| finding.rule.id == "WB-D011");
         found.map(|finding| (finding.severity, finding.details[0].clone())).collect::<Vec<_>>()

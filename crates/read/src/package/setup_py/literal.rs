@@ -392,11 +392,10 @@ impl<'text> Machine<'_, 'text> {
                 break;
             }
         }
-        let ended = match self.kind(0) {
-            None | Some(Kind::End | Kind::Sign(',' | ')' | ']' | '}' | ':' | '=' | ';')) => true,
-            Some(Kind::Name("for")) => true,
-            _ => false,
-        };
+        let ended = matches!(
+            self.kind(0),
+            None | Some(Kind::End | Kind::Sign(',' | ')' | ']' | '}' | ':' | '=' | ';') | Kind::Name("for"))
+        );
         if !ended {
             self.skip();
             // `a if x else b`, `a % b`: what came before may be only a part.
@@ -593,10 +592,10 @@ impl<'text> Machine<'_, 'text> {
                 let (mut items, commas) = self.items(')', depth);
                 match items.items.pop() {
                     None if !items.open => Value::List(items),
-                    Some(value) if !commas && !items.open && items.items.is_empty() => match value {
-                        Value::List(list) => Value::List(list),
-                        _ => Value::Unknown,
-                    },
+                    Some(Value::List(list)) if !commas && !items.open && items.items.is_empty() => {
+                        Value::List(list)
+                    }
+                    Some(_) if !commas && !items.open && items.items.is_empty() => Value::Unknown,
                     _ => Value::Unknown,
                 }
             }
