@@ -1,4 +1,4 @@
-//! Work on the project itself: `cargo xtask docs|example|advisories|bench|fuzz|names|score`.
+//! Work on the project itself: `cargo xtask docs|example|advisories|bench|fuzz|names|resolver|score`.
 
 mod advisories;
 mod bench;
@@ -6,6 +6,7 @@ mod docs;
 mod example;
 mod fuzz;
 mod names;
+mod resolver;
 mod score;
 
 use std::path::Path;
@@ -22,10 +23,11 @@ fn main() -> anyhow::Result<()> {
         Some("bench") => bench::run(&root, std::env::args().nth(2).as_deref()),
         Some("names") => names::run(&root),
         Some("fuzz") => fuzz::run(&root, std::env::args().nth(2).as_deref()),
+        Some("resolver") => resolver::run(&root, std::env::args().nth(2).as_deref()),
         Some("score") if std::env::args().nth(2).as_deref() == Some("--peers") => score::peers(&root),
         Some("score") => score::write(&root),
         other => bail!(
-            "unknown task {other:?}: `cargo xtask advisories|bench [pairs]|docs [--check]|example|fuzz [MINUTES]|names|score [--peers]`"
+            "unknown task {other:?}: `cargo xtask advisories|bench [pairs]|docs [--check]|example|fuzz [MINUTES]|names|resolver PIP|score [--peers]`"
         ),
     }
 }
