@@ -120,6 +120,7 @@ pub(crate) fn run(root: &Path, only: Option<&str>) -> anyhow::Result<()> {
         bench.pinned(root)?,
         bench.environment()?,
         bench.lock()?,
+        bench.components()?,
         bench.pickle()?,
         bench.small_models()?,
         bench.large_checkpoint()?,
@@ -284,6 +285,16 @@ impl Bench {
         let rows = vec![self.measure("weighbridge", 5, &[self.own(), "scan", "lock10000"])?];
         let about = "A `uv.lock` with 10,000 packages and 40,000 dependencies.".to_owned();
         Ok(Table { title: "A lock of 10,000 packages", about, rows })
+    }
+
+    fn components(&self) -> anyhow::Result<Table> {
+        input::bill(&self.folder.join("bill100000"), 100_000)?;
+        let rows =
+            vec![self.measure("weighbridge", 5, &[self.own(), "scan", "--format", "short", "bill100000"])?];
+        let about = "A bill of materials (CycloneDX) with 100,000 components, each fiftieth a package that advisories are about, \
+                     matched against all of them: reading, joining, checking and the report included."
+            .to_owned();
+        Ok(Table { title: "A bill of 100,000 components", about, rows })
     }
 
     fn pickle(&self) -> anyhow::Result<Table> {

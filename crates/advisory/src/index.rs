@@ -203,14 +203,22 @@ impl Index {
         self.by_package.keys().map(String::as_str)
     }
 
+    /// What is known of a Python package (by normalised name), read once for questions about many versions of it.
+    pub fn package(&self, name: &str) -> Package<'_> {
+        let read = |(advisory, place): (&'_ Advisory, usize)| advisory.affected.get(place).map(Span::new);
+        let entries = self.entries(name).filter_map(|entry| Some((entry.0, read(entry)?))).collect();
+        Package { entries }
+    }
+
     /// The records that match a version of a package (by normalised name), ordered by id.
     pub fn records(&self, package: &str, version: &Version) -> Vec<(&Advisory, Matched)> {
-        self.hits(package, version).into_iter().map(|(advisory, hit)| (advisory, hit.matched)).collect()
+        let hits = self.package(package).hits(version);
+        hits.into_iter().map(|(advisory, hit)| (advisory, hit.matched)).collect()
     }
 
     /// The vulnerabilities of a version of a package: records that are aliases of each other are one. Ordered by name.
     pub fn vulnerabilities(&self, package: &str, version: &Version) -> Vec<Vulnerability> {
-        group::vulnerabilities(self.hits(package, version), Order::Pep440)
+        self.package(package).vulnerabilities(version)
     }
 
     /// The vulnerabilities of a package that is none of Python, or why there is nothing to say. `release` is that of a
@@ -239,17 +247,9 @@ impl Index {
         Ok(group::vulnerabilities(hits.collect(), order))
     }
 
-    /// The smallest version above `version` that no advisory is about, among those that an advisory names as a fix.
-    /// A pre-release only if `version` is one, or no release will do. Whether it was ever published is not known here.
+    /// See [`Package::smallest_clear_version`].
     pub fn smallest_clear_version(&self, package: &str, version: &Version) -> Option<Version> {
-        let affected = self.entries(package).filter_map(|(advisory, place)| advisory.affected.get(place));
-        let spans: Vec<Span> = affected.map(Span::new).collect();
-        let above = spans.iter().flat_map(Span::fixes).filter(|fix| version.cmp_public(fix).is_lt());
-        let candidates: BTreeSet<&Version> = above.collect();
-        let is_clear = |candidate: &&Version| spans.iter().all(|span| span.hit(candidate).is_none());
-        let (early, releases): (Vec<&Version>, Vec<&Version>) =
-            candidates.into_iter().partition(|fix| fix.is_prerelease() && !version.is_prerelease());
-        releases.into_iter().find(is_clear).or_else(|| early.into_iter().find(is_clear)).cloned()
+        self.package(package).smallest_clear_version(version)
     }
 
     fn entries<'index>(
@@ -259,16 +259,37 @@ impl Index {
         let entries = self.by_package.get(package).map(Vec::as_slice).unwrap_or_default();
         entries.iter().filter_map(|entry| Some((self.advisories.get(entry.advisory)?, entry.affected)))
     }
+}
+
+/// What the advisories say of one Python package.
+pub struct Package<'index> {
+    /// In the order of the ids.
+    entries: Vec<(&'index Advisory, Span)>,
+}
+
+impl<'index> Package<'index> {
+    /// The vulnerabilities of a version: records that are aliases of each other are one. Ordered by name.
+    pub fn vulnerabilities(&self, version: &Version) -> Vec<Vulnerability> {
+        group::vulnerabilities(self.hits(version), Order::Pep440)
+    }
+
+    /// The smallest version above `version` that no advisory is about, among those that an advisory names as a fix.
+    /// A pre-release only if `version` is one, or no release will do. Whether it was ever published is not known here.
+    pub fn smallest_clear_version(&self, version: &Version) -> Option<Version> {
+        let spans = || self.entries.iter().map(|(_, span)| span);
+        let above = spans().flat_map(Span::fixes).filter(|fix| version.cmp_public(fix).is_lt());
+        let candidates: BTreeSet<&Version> = above.collect();
+        let is_clear = |candidate: &&Version| spans().all(|span| span.hit(candidate).is_none());
+        let (early, releases): (Vec<&Version>, Vec<&Version>) =
+            candidates.into_iter().partition(|fix| fix.is_prerelease() && !version.is_prerelease());
+        releases.into_iter().find(is_clear).or_else(|| early.into_iter().find(is_clear)).cloned()
+    }
 
     /// Matching records, each once, in the order of their ids.
-    fn hits(&self, package: &str, version: &Version) -> Vec<(&Advisory, Hit)> {
+    fn hits(&self, version: &Version) -> Vec<(&'index Advisory, Hit)> {
         let mut hits: Vec<(&Advisory, Hit)> = Vec::new();
-        for (advisory, place) in self.entries(package) {
-            let Some(hit) =
-                advisory.affected.get(place).and_then(|affected| range::affects(affected, version))
-            else {
-                continue;
-            };
+        for (advisory, span) in &self.entries {
+            let Some(hit) = span.hit(version) else { continue };
             match hits.last_mut() {
                 // A record may speak of a package twice; the surer way to match counts.
                 Some((last, known)) if last.id == advisory.id => {

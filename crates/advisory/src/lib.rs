@@ -23,6 +23,6 @@ pub mod severity;
 mod snapshot;
 
 pub use builder::Builder;
-pub use index::{About, Index};
+pub use index::{About, Index, Package};
 pub use osv::Gap;
 pub use snapshot::SnapshotError;

@@ -127,7 +127,8 @@ struct Events {
 }
 
 /// Whether a version of the package is affected.
-pub(crate) fn affects(affected: &Affected, version: &Version) -> Option<Hit> {
+#[cfg(test)]
+fn affects(affected: &Affected, version: &Version) -> Option<Hit> {
     Span::new(affected).hit(version)
 }
 

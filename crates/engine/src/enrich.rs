@@ -7,10 +7,10 @@ mod tests;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use weighbridge_advisory::Index;
 use weighbridge_advisory::epss::Scores;
 use weighbridge_advisory::order::Order;
 use weighbridge_advisory::pep440::Version;
+use weighbridge_advisory::{Index, Package};
 use weighbridge_core::coverage::Gap;
 use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::graph::{Component, Graph, NodeId, Relation};
@@ -103,12 +103,22 @@ pub fn enrich(graph: &Graph, knowledge: &Knowledge<'_>) -> Known {
     known.advisories.imported.sort();
     let covered = conda::Covered::new(graph);
     let of_system = of_system(graph);
+    // Versions of one package follow each other in the order of components.
+    let mut last: Option<(&PackageName, Package<'_>)> = None;
     for (id, component) in graph.components() {
         let found: Result<Vec<Vulnerability>, Unassessed> = match component.ecosystem {
             Ecosystem::PyPi => match of_system.get(id) {
                 Some(true) => continue,
                 Some(false) => Err(Unassessed::NoData),
-                None => python(index, id, component, &mut known.clear),
+                None => {
+                    let package = match last.take() {
+                        Some((name, package)) if *name == component.name => package,
+                        _ => index.package(component.name.as_str()),
+                    };
+                    let found = python(&package, id, component, &mut known.clear);
+                    last = Some((&component.name, package));
+                    found
+                }
             },
             Ecosystem::Conda => {
                 conda::assess(index, libraries.as_ref(), &covered, id, component).map(|found| {
@@ -149,17 +159,16 @@ fn rated(vulnerability: Vulnerability, knowledge: &Knowledge<'_>) -> Vulnerabili
 }
 
 fn python(
-    index: &Index,
+    package: &Package<'_>,
     id: &NodeId,
     component: &Component,
     clear: &mut BTreeMap<NodeId, String>,
 ) -> Result<Vec<Vulnerability>, Unassessed> {
-    let name = component.name.as_str();
     let version = component.version.as_deref().ok_or(Unassessed::NoVersion)?;
     let version = Version::parse(version).map_err(|_| Unassessed::UnreadableVersion)?;
-    let vulnerabilities = index.vulnerabilities(name, &version);
+    let vulnerabilities = package.vulnerabilities(&version);
     if !vulnerabilities.is_empty()
-        && let Some(version) = index.smallest_clear_version(name, &version)
+        && let Some(version) = package.smallest_clear_version(&version)
     {
         clear.insert(id.clone(), version.to_string());
     }
