@@ -94,12 +94,16 @@ pub(super) fn draw(
     layout: &Layout<'_>,
     distributions: &[Distribution<'_>],
     shows: &BTreeMap<NodeId, BTreeSet<PackageName>>,
+    wheels: &BTreeMap<String, NodeId>,
     drawing: &mut Drawing,
 ) {
     let packages = packages(distributions);
     for (place, said) in &collected.boms {
         let package = package_of(place, &packages);
         let installed = package.is_some();
+        // A bill inside a wheel that lies there as a file.
+        let inside = || wheels.get(&*place.path).filter(|_| !place.inner.is_empty()).cloned();
+        let package = package.or_else(inside);
         for (bom, evidence) in said {
             let holder = match &package {
                 Some(package) => package.clone(),

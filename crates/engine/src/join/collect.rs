@@ -10,6 +10,7 @@ use weighbridge_core::fact::{
 use weighbridge_core::place::{Evidence, Place};
 
 use super::native::Shown;
+use super::wheels;
 
 /// Something that a fact says, and the evidence for it.
 pub(super) type Said<'a, T> = (&'a T, &'a Evidence);
@@ -33,6 +34,10 @@ pub(super) struct Collected<'a> {
     pub(super) models: BTreeMap<&'a str, Model<'a>>,
     /// Programs and libraries for a machine, also those inside archives.
     pub(super) binaries: BTreeMap<&'a Place, Shown<'a>>,
+    /// Metadata of wheels and source distributions that lie there as files, by path of the file.
+    pub(super) wheels: BTreeMap<&'a str, Said<'a, Distribution>>,
+    /// What source distributions ask for, where their metadata are of the older form that does not say it.
+    pub(super) source_requires: BTreeMap<&'a str, Vec<Said<'a, Requires>>>,
     /// Bills of materials of others, also those inside archives.
     pub(super) boms: BTreeMap<&'a Place, Vec<Said<'a, Bom>>>,
     /// By place of the database.
@@ -74,7 +79,8 @@ const NATIVE: &str = "native";
 /// The reader of RPM's database, which it only recognises.
 const RPM: &str = "rpm-database";
 
-/// Sorts the facts. Entries inside archives count for models and for what a file brings: a wheel in a folder is not installed.
+/// Sorts the facts. Entries inside archives count for models, for what a file brings, and for the metadata of wheels: a wheel in
+/// a folder is not installed.
 pub(super) fn collect<'a>(
     facts: &'a BTreeMap<Place, Vec<Fact>>,
     chosen: &'a BTreeMap<Place, Vec<Fact>>,
@@ -97,6 +103,16 @@ pub(super) fn collect<'a>(
                 && said.ecosystem == Ecosystem::Conda
             {
                 collected.packed.entry(place).or_default().push((said, &fact.evidence));
+            } else if let What::Requires(said) = &fact.what
+                && wheels::is_requires(place)
+            {
+                collected.source_requires.entry(&place.path).or_default().push((said, &fact.evidence));
+            } else if let What::Distribution(said) = &fact.what
+                && wheels::is_metadata(place)
+            {
+                keep_least(collected.wheels.entry(&place.path).or_insert((said, &fact.evidence)), {
+                    (said, &fact.evidence)
+                });
             }
         }
     }
@@ -105,6 +121,7 @@ pub(super) fn collect<'a>(
     collected.requires.values_mut().for_each(|said| said.sort());
     collected.locks.values_mut().for_each(|said| said.sort());
     collected.metadata.values_mut().for_each(|metadata| metadata.requires.sort());
+    collected.source_requires.values_mut().for_each(|said| said.sort());
     collected.boms.values_mut().for_each(|said| said.sort());
     collected.system_packages.values_mut().for_each(|said| said.sort());
     collected.system_owned.values_mut().for_each(|said| said.sort());

@@ -4,6 +4,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::graph::{Component, Condition, Edge, Graph, Node, NodeId, NodeKind, Relation};
 use weighbridge_core::place::{Class, Evidence, Place};
 
@@ -43,6 +44,23 @@ impl Drawing {
                 }
             }
         }
+    }
+
+    /// The Python packages drawn so far that have a version, by name.
+    pub(super) fn packages(&self) -> BTreeMap<String, Vec<(NodeId, String)>> {
+        let mut found: BTreeMap<String, Vec<(NodeId, String)>> = BTreeMap::new();
+        for (id, node) in &self.nodes {
+            if let NodeKind::Component(Component {
+                ecosystem: Ecosystem::PyPi,
+                name,
+                version: Some(version),
+                ..
+            }) = &node.kind
+            {
+                found.entry(name.to_string()).or_default().push((id.clone(), version.clone()));
+            }
+        }
+        found
     }
 
     /// A file. The same bytes in two places are one node with two places.

@@ -19,6 +19,7 @@
 //!   say what the project asks for, packages that nobody else in it asks for are contained by the project.
 //! - An environment contains what its project does not ask for: what the user asked for by hand, and what nobody
 //!   asks for. What is asked for hangs below its requirers, so that ways through the graph tell how it came in.
+//! - A wheel or source distribution that lies there as a file is a package; nothing of it is installed.
 //! - A native library is a component of its own below the file that is it or holds a copy, and that file below the
 //!   package that brought it.
 //! - A package of conda that lies there as a file hangs below that file, and asks for nothing.
@@ -51,6 +52,7 @@ mod system;
 #[cfg(test)]
 mod tests;
 mod unknown;
+mod wheels;
 
 pub(crate) use bom::unidentified;
 pub(crate) use builds::{unequal_claims, without_mark};
@@ -132,9 +134,10 @@ fn join_with(input: &Input<'_>, reads_models: impl Fn(&str) -> bool) -> Joined {
     let installed = installed::records(&distributions);
     models::draw(input.files, &collected, &layout, &installed, &mut drawing);
     packed::draw(input.files, &collected, &layout, &mut drawing);
+    let wheels = wheels::draw(input.files, &collected, &layout, &installed, &mut drawing);
     let claims = bom::claims(input.files, &collected, &distributions);
-    let shows = native::draw(input.files, &collected, &layout, &installed, &claims, &mut drawing);
-    bom::draw(input.files, &collected, &layout, &distributions, &shows, &mut drawing);
+    let shows = native::draw(input.files, &collected, &layout, &installed, &claims, &wheels, &mut drawing);
+    bom::draw(input.files, &collected, &layout, &distributions, &shows, &wheels, &mut drawing);
     system::draw(&systems, &distributions, &layout, &mut drawing);
     Joined { graph: drawing.finish(), installed, disagreements, unread: Vec::new(), notes: Vec::new() }
 }

@@ -48,6 +48,7 @@ pub(super) fn draw(
     layout: &Layout<'_>,
     installed: &[Installed],
     claims: &Claims,
+    wheels: &BTreeMap<String, NodeId>,
     drawing: &mut Drawing,
 ) -> BTreeMap<NodeId, BTreeSet<PackageName>> {
     if collected.binaries.is_empty() {
@@ -64,7 +65,9 @@ pub(super) fn draw(
         let known = collected.models.get(path).map(|model| model.format);
         let format = if is_inside { known.unwrap_or("archive") } else { format };
         drawing.file(id.clone(), format, *size, Place::file(path), [evidence.clone()]);
-        let brought: Vec<&NodeId> = packages.get(path).into_iter().flatten().copied().collect();
+        let inside_wheel = wheels.get(path).filter(|_| is_inside);
+        let brought = packages.get(path).into_iter().flatten().copied().chain(inside_wheel);
+        let brought: Vec<&NodeId> = brought.collect();
         for holder in &brought {
             drawing.vendors(holder, &id, evidence.clone());
         }

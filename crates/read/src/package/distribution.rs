@@ -41,6 +41,7 @@ impl Reader for DistributionReader {
                 "EGG-INFO/PKG-INFO",
                 "EGG-INFO/requires.txt",
                 "*.egg-info",
+                "NAME-VERSION/PKG-INFO",
             ],
             reads: "name, version, requirements with extras and markers, supported Python versions, licence",
         }
@@ -51,6 +52,7 @@ impl Reader for DistributionReader {
         let egg = folder.ends_with(".egg-info") || folder == "EGG-INFO";
         let claimed = match hint.name() {
             "METADATA" => folder.ends_with(".dist-info"),
+            "PKG-INFO" if is_source(hint.path) => true,
             "PKG-INFO" | "requires.txt" => egg,
             name => name.ends_with(".egg-info"),
         };
@@ -71,6 +73,13 @@ impl Reader for DistributionReader {
         let end = each_header(input, &mut notes, |header, notes| found.take(header, notes));
         found.tell(&folder, &mut notes).and(end)
     }
+}
+
+/// Whether the file lies at the top of a source distribution: in the outermost folder, which is called `NAME-VERSION`.
+fn is_source(path: &str) -> bool {
+    let folder = path.strip_suffix("/PKG-INFO").filter(|folder| !folder.contains('/'));
+    let version = folder.and_then(|folder| folder.rsplit_once('-')).map(|(_, version)| version);
+    version.is_some_and(|version| version.starts_with(|first: char| first.is_ascii_digit()))
 }
 
 /// One header with its folded lines joined.

@@ -8,3 +8,4 @@ mod native;
 mod places;
 mod system;
 mod text;
+mod wheels;

@@ -5,14 +5,14 @@
 //!     project NAME VERSION PYTHON?      needs REQUIREMENTS        extra NAME: REQUIREMENTS
 //!     group NAME: REQUIREMENTS          build REQUIREMENTS        constraint REQUIREMENTS
 //!     root NAME FOLDER: ASKS            lock NAME VERSION: ASKS   lock NAME VERSION when MARKER: ASKS
-//!     dist NAME VERSION (FLAGS)?: REQUIREMENTS                    says NAME VERSION (metadata alone)
+//!     dist NAME VERSION (FLAGS)?: REQUIREMENTS                    says NAME VERSION: REQUIREMENTS (metadata alone)
 //!     environment PYTHON                model
 //!     bom SUBJECT: PURLS or `NAME VERSION`, separated by `, `
 //!     system NAME VERSION SOURCE SOURCE_VERSION (of dpkg)         owns NAME PATHS          os ID VERSION
 //!     installer NAME                    unread (the database of RPM)
 //!     binary needs=NAME search=FOLDER module=NAME debug=NAME id=HEX: LIBRARY VERSION, … (a `?` for no version, by file name)
 //!
-//! where requirements are separated by `, ` and may end in `# via NAMES`, asks are requirements and then
+//! where a `!` in `FILE` leads into an archive, requirements are separated by `, ` and may end in `# via NAMES`, asks are requirements and then
 //! `| extra NAME: REQUIREMENTS` or `| group NAME: REQUIREMENTS`, and `FILE` of a `dist` is the folder that holds its
 //! metadata. An edge reads `FROM -> TO (CONDITION) CLASS`, `FROM >> TO` for one that contains,
 //! `FROM => TO` for one that carries a copy, and `FROM ~> TO` for one that is linked.
@@ -132,7 +132,9 @@ pub(super) fn facts(text: &str) -> Facts {
     for (number, line) in (1u32..).zip(text.lines()) {
         if !line.trim().is_empty() {
             for (path, what) in line_facts(line.trim()) {
-                let place = Place::file(path);
+                let mut steps = path.split('!').map(str::to_owned);
+                let place = Place::file(steps.next().unwrap());
+                let place = steps.fold(place, |place, step| place.step(step));
                 let reader = match what {
                     What::Format("elf") | What::Binary(_) | What::Library(_) => "native",
                     What::Bom(_) => "bom",
@@ -192,7 +194,10 @@ fn line_facts(line: &str) -> Vec<(String, What)> {
             implementation: None,
             system_packages: false,
         })),
-        "says" => at_file(What::Distribution(metadata(&word(0).unwrap(), &word(1).unwrap(), vec![], vec![]))),
+        "says" => {
+            let asks = requires(tail, &Role::Runtime).into_iter().map(|it| it.requirement).collect();
+            at_file(What::Distribution(metadata(&word(0).unwrap(), &word(1).unwrap(), asks, vec![])))
+        }
         "model" => at_file(What::Format("pickle")),
         "bom" => at_file(What::Bom(Box::new(bom(
             &word(0).unwrap(),
