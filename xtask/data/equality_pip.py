@@ -13,7 +13,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.parse
 from pathlib import Path
 
@@ -68,11 +67,8 @@ def same(one, other):
 
 def main(program, pip, files):
     for file in map(Path, files):
-        started = time.monotonic()
         expected, refused = by_pip(pip, file.resolve())
-        middle = time.monotonic()
         chosen, unread = by_weighbridge(program, file.resolve())
-        ended = time.monotonic()
         names = sorted(set(expected or {}) | set(chosen))
         differ = [
             [name, (expected or {}).get(name), chosen.get(name)]
@@ -85,7 +81,6 @@ def main(program, pip, files):
             "differ": differ,
             "refused": refused,
             "unread": unread,
-            "seconds": [round(middle - started, 1), round(ended - middle, 1)],
         }
         print(json.dumps(line), flush=True)
 

@@ -36,8 +36,7 @@ both answers change from day to day, and must change together.
 The files are requirements of real projects: those in `xtask/data/requirements`, each with its source in its first line, and those of
 the shared corpus that pip can still resolve. Two versions are equal if they are equal by PEP 440 (of thop the name of the file
 says `0.1.1-2209072238`, which is `0.1.1.post2209072238`). *Not known*: source distributions whose needs only a build would tell;
-pip builds them, Weighbridge does not and says so. Seconds are those of one run with an empty cache of Weighbridge's and pip's own
-cache as it was, on a machine that was busy otherwise; `docs/benchmarks.md` compares times.
+pip builds them, Weighbridge does not and says so.
 
 ";
 
@@ -79,7 +78,7 @@ pub(crate) fn run(root: &Path, pip: Option<&str>) -> anyhow::Result<()> {
 
 fn page(rows: &[(String, Value)]) -> String {
     let mut text = HEAD.to_owned();
-    text.push_str("| requirements | packages | differ | not known | pip, s | Weighbridge, s |\n|---|--:|---|---|--:|--:|\n");
+    text.push_str("| requirements | packages | differ | not known |\n|---|--:|---|--:|\n");
     for (name, row) in rows {
         let differ: Vec<String> = list(&row["differ"])
             .map(|it| {
@@ -95,13 +94,8 @@ fn page(rows: &[(String, Value)]) -> String {
             row["packages"].as_u64().map_or_else(|| "pip refuses".to_owned(), |count| count.to_string());
         let differ = if differ.is_empty() { "0".to_owned() } else { differ.join("; ") };
         let unknown = list(&row["unread"]).count();
-        let seconds = &row["seconds"];
         // Writing to a string cannot fail.
-        let _ = writeln!(
-            text,
-            "| {name} | {packages} | {differ} | {unknown} | {} | {} |",
-            seconds[0], seconds[1]
-        );
+        let _ = writeln!(text, "| {name} | {packages} | {differ} | {unknown} |");
     }
     let resolved = rows.iter().filter(|(_, row)| row["packages"].is_u64());
     let (files, equal) = resolved.fold((0, 0), |(files, equal), (_, row)| {
