@@ -58,7 +58,10 @@ pub(super) fn run(
         let Some(tool) = Tool::of(lock.name(), &versions) else { continue };
         match tool.run(&folder, setup)? {
             Some(command) => {
-                let _ = writeln!(done, "  ran {command}");
+                printer.detail(&format!("ran {command}"));
+                let count = versions.len();
+                let _ =
+                    writeln!(done, "  {} brought {} up to date: {count} versions", tool.name, lock.name());
                 held.extend(versions.keys());
             }
             None => {
