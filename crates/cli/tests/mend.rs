@@ -14,6 +14,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("what_somebody_accepted_is_left_alone", what_somebody_accepted_is_left_alone),
     ("an_environment_is_not_written_to", an_environment_is_not_written_to),
     ("an_index_that_does_not_answer_is_no_plan", an_index_that_does_not_answer_is_no_plan),
+    ("what_was_not_read_is_told_and_never_clean", what_was_not_read_is_told_and_never_clean),
     ("options_of_the_other_kind_are_refused", options_of_the_other_kind_are_refused),
     ("the_tool_of_the_project_writes_its_lock", the_tool_of_the_project_writes_its_lock),
     ("a_plan_that_fails_its_trial_changes_nothing", a_plan_that_fails_its_trial_changes_nothing),
@@ -156,6 +157,17 @@ fn an_index_that_does_not_answer_is_no_plan() {
     let world = project("jinja2==3.1.5\n");
     let server = Server::start(|_| crate::server::Answer::status(500));
     fix(&world, &server, &[]).ends(4).shows(&["no plan: what there is of jinja2 could not be asked"]);
+}
+
+fn what_was_not_read_is_told_and_never_clean() {
+    // Nothing fits, so that nothing is known of what there would be.
+    let world = project("markupsafe>=99\n");
+    fix(&world, &index(), &[])
+        .ends(4)
+        .shows(&["nothing to mend", "not known: requirements.txt:1: cannot be"]);
+    // A line that nobody understands could name anything.
+    let world = project("markupsafe==2.1.5\n???\n");
+    fix(&world, &index(), &[]).ends(4).shows(&["not known: requirements.txt:2"]);
 }
 
 fn options_of_the_other_kind_are_refused() {

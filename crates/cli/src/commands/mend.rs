@@ -10,7 +10,7 @@ use weighbridge_core::finding::Severity;
 use weighbridge_core::knowledge::Vulnerability;
 use weighbridge_core::name::PackageName;
 use weighbridge_engine::flow::Request;
-use weighbridge_engine::mend::{Change, Order, mend, severity};
+use weighbridge_engine::mend::{Change, Mended, Order, mend, severity};
 use weighbridge_read::READERS;
 use weighbridge_resolve::plan::{Flawed, Move, Why};
 use weighbridge_resolve::{Failure as Unsolved, Plan};
@@ -47,7 +47,7 @@ pub(super) fn run(global: &Global, fix: &Fix, setup: &Setup, printer: &Printer) 
     };
     let order = Order { request: &request, knowledge: &knowledge, client: &client, from: fix.from };
     let bar = Bar::new(printer.progress);
-    let changes = mend(&order, &weigh.context, &bar)?;
+    let Mended { changes, unread } = mend(&order, &weigh.context, &bar)?;
     drop(bar);
     let mut text = String::new();
     for (number, change) in changes.iter().enumerate() {
@@ -64,8 +64,21 @@ pub(super) fn run(global: &Global, fix: &Fix, setup: &Setup, printer: &Printer) 
         };
         text = format!("nothing to mend: no vulnerability{from} is known of what is there\n");
     }
+    for gap in unread.iter().take(MOST_TOLD) {
+        wrapped(&mut text, "not known: ", &gap.to_string(), settings::width(setup));
+    }
+    if let more @ 1.. = unread.len().saturating_sub(MOST_TOLD) {
+        let _ = writeln!(text, "not known: {more} more places; `weighbridge scan --resolve` names them");
+    }
     printer.out(|out| out.write_all(printable(&text).as_bytes()))?;
-    let exit = changes.iter().map(exit).max_by_key(|exit| exit.code()).unwrap_or(Exit::Pass);
+    let unknown = if unread.is_empty() { Exit::Pass } else { Exit::Incomplete };
+    // What stays counts before what is not known, as in a scan.
+    let exit = changes.iter().map(exit).chain([unknown]).min_by_key(|exit| match exit {
+        Exit::Fail => 0,
+        Exit::Incomplete => 1,
+        _ => 2,
+    });
+    let exit = exit.unwrap_or(Exit::Pass);
     act(fix, &weigh, &changes, setup, printer)?;
     Ok(exit)
 }

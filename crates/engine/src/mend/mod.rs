@@ -14,6 +14,7 @@ use weighbridge_advisory::pep440::Version;
 use weighbridge_advisory::pep508::Requirement;
 use weighbridge_check::policy::Policy;
 use weighbridge_core::context::Context;
+use weighbridge_core::coverage::Gap;
 use weighbridge_core::finding::{Severity, Subject};
 use weighbridge_core::graph::{Graph, NodeId};
 use weighbridge_core::knowledge::Vulnerability;
@@ -44,6 +45,14 @@ pub struct Order<'a> {
     pub client: &'a Client,
     /// Milder vulnerabilities are left alone.
     pub from: Severity,
+}
+
+/// The changes, and what they do not know.
+pub struct Mended {
+    /// One for each project that has something to be mended.
+    pub changes: Vec<Change>,
+    /// What could not be read or resolved: more may be wrong there.
+    pub unread: BTreeSet<Gap>,
 }
 
 /// The change of one project or environment.
@@ -94,7 +103,7 @@ pub struct Line {
 ///
 /// # Errors
 /// [`ScanError`], as for a scan.
-pub fn mend(order: &Order<'_>, context: &Context, progress: &dyn Progress) -> Result<Vec<Change>, ScanError> {
+pub fn mend(order: &Order<'_>, context: &Context, progress: &dyn Progress) -> Result<Mended, ScanError> {
     let Request { targets, exclude, jobs, readers, policy } = *order.request;
     let opened: Result<Vec<_>, _> =
         targets.iter().map(|target| weighbridge_net::open(target, context)).collect();
@@ -109,17 +118,17 @@ pub fn mend(order: &Order<'_>, context: &Context, progress: &dyn Progress) -> Re
     let joined = join::join(&input);
     let grounds = join::grounds(&input);
     let accepted = accepted(order, &joined, &readings, policy, context);
-    let unknown: Vec<String> = unread.iter().map(ToString::to_string).collect();
     let mut changes = Vec::new();
     for ground in &grounds {
         let now = Now::of(&joined.graph, ground);
         let mender =
             Mender { order, ground, now: &now, accepted: &accepted, flaws: RefCell::default(), context };
-        if let Some(change) = mender.change(&joined.graph, &unknown) {
+        if let Some(change) = mender.change(&joined.graph) {
             changes.push(change);
         }
     }
-    Ok(changes)
+    let unread = readings.coverage.unread.iter().chain(&unread).cloned().collect();
+    Ok(Mended { changes, unread })
 }
 
 /// Vulnerabilities that somebody has decided to live with, or that do not matter here as somebody says: package and name.
@@ -174,7 +183,7 @@ struct Mender<'a> {
 
 impl Mender<'_> {
     /// The change of the project; none where nothing is to be mended.
-    fn change(&self, graph: &Graph, unknown: &[String]) -> Option<Change> {
+    fn change(&self, graph: &Graph) -> Option<Change> {
         let target = Target::of(self.ground.environment.clone())?;
         let mut flaws = Flaws::new();
         for (name, version) in &self.now.versions {
@@ -200,7 +209,7 @@ impl Mender<'_> {
             lines: self.lines(),
             locks: self.ground.locks.iter().map(|place| (*place).clone()).collect(),
             is_environment: matches!(self.ground.id, NodeId::Environment(_)),
-            unknown: unknown.iter().cloned().chain(kept).collect(),
+            unknown: kept,
         })
     }
 
