@@ -99,6 +99,16 @@ impl Component {
     pub fn is_of_system(&self) -> bool {
         !self.origins.is_empty() && self.origins.iter().all(|origin| *origin == Origin::System)
     }
+
+    /// Whether it comes inside a package, so that nobody asked for it: a library, a crate, a package of a distribution that no
+    /// package manager has installed here.
+    pub fn is_carried(&self) -> bool {
+        match self.ecosystem {
+            Ecosystem::PyPi | Ecosystem::Conda => false,
+            Ecosystem::Cargo | Ecosystem::Native => true,
+            Ecosystem::Deb | Ecosystem::Rpm | Ecosystem::Apk => !self.is_of_system(),
+        }
+    }
 }
 
 /// How two nodes hang together.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use weighbridge_advisory::pep440::{Specifiers, Version};
 
-use crate::target::Target;
+use crate::target::{Preference, Target};
 
 /// A file that an index lists, as far as a choice depends on it.
 #[derive(Clone, Copy, Debug)]
@@ -49,8 +49,8 @@ pub enum Unusable {
 }
 
 impl Listing {
-    /// Sorts files by release. Of the files of one release a wheel goes before a source distribution, and what was
-    /// not yanked before what was; among equals the first counts, for they differ only in how fast they are.
+    /// Sorts files by release. Of the files of one release what was not yanked goes before what was, a wheel before a source
+    /// distribution, and of wheels the one that pip would take: others may carry other libraries. Among equals the first counts.
     ///
     /// A file whose `requires_python` cannot be read may be used, as with pip; so may none whose version cannot.
     pub fn of<'a>(files: impl IntoIterator<Item = Listed<'a>>, target: &Target) -> Self {
@@ -58,14 +58,15 @@ impl Listing {
         for (number, file) in files.into_iter().enumerate() {
             let Ok(version) = Version::parse(file.version) else { continue };
             let is_wheel = file.name.ends_with(".whl");
-            let state = if is_wheel && !target.takes(file.name) {
+            let preference = if is_wheel { target.preference(file.name) } else { None };
+            let state = if is_wheel && preference.is_none() {
                 Err(Unusable::Platform)
             } else {
                 match file.requires_python.map(|text| (text, Specifiers::parse_lenient(text))) {
                     Some((text, Ok(pythons))) if !pythons.allows(&target.python) => {
                         Err(Unusable::Python(text.trim().to_owned()))
                     }
-                    _ => Ok((Rank { yanked: file.yanked, is_source: !is_wheel }, number)),
+                    _ => Ok((Rank { yanked: file.yanked, is_source: !is_wheel, preference }, number)),
                 }
             };
             match found.get_mut(&version) {
@@ -103,6 +104,7 @@ impl Listing {
 struct Rank {
     yanked: bool,
     is_source: bool,
+    preference: Option<Preference>,
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 //!
 //! Source: the "Platform compatibility tags" specification of the Python packaging guide (PEP 425, 600, 656).
 
+use std::cmp::Reverse;
+
 use weighbridge_advisory::pep440::Version;
 use weighbridge_advisory::pep508::MarkerEnvironment;
 
@@ -78,32 +80,54 @@ impl Target {
     /// Whether a wheel of this name can be installed; the name is `NAME-VERSION[-BUILD]-PYTHON-ABI-PLATFORM.whl`, and
     /// each of the three tags may be several joined by dots.
     pub fn takes(&self, wheel: &str) -> bool {
-        let Some(stem) = wheel.strip_suffix(".whl") else { return false };
-        let mut tags = stem.rsplit('-');
-        let (Some(platforms), Some(abis), Some(pythons)) = (tags.next(), tags.next(), tags.next()) else {
-            return false;
-        };
-        let fits = |python: &str, abi: &str| self.takes_python(python, abi);
-        platforms.split('.').any(|platform| self.platform.takes(platform))
-            && pythons.split('.').any(|python| abis.split('.').any(|abi| fits(python, abi)))
+        self.preference(wheel).is_some()
     }
 
-    fn takes_python(&self, python: &str, abi: &str) -> bool {
+    /// How good a wheel of this name is, the smaller the better, in the order in which pip tries tags (`packaging.tags.sys_tags`):
+    /// what is for a platform before what is for any, what is for this very Python before what is for others too, and the newest
+    /// platform that there is here. Of equal tags the higher build counts.
+    pub(crate) fn preference(&self, wheel: &str) -> Option<Preference> {
+        let mut tags = wheel.strip_suffix(".whl")?.rsplit('-');
+        let (platforms, abis, pythons) = (tags.next()?, tags.next()?, tags.next()?);
+        let digits = |text: &str| text.chars().take_while(char::is_ascii_digit).collect::<String>();
+        // Name and version follow, or a build and these.
+        let build = tags.next().filter(|_| tags.clone().nth(1).is_some());
+        let build: u64 = build.and_then(|build| digits(build).parse().ok()).unwrap_or(0);
+        let platform = platforms.split('.').filter_map(|platform| self.platform.distance(platform)).min()?;
+        let python = pythons.split('.').flat_map(|python| abis.split('.').map(move |abi| (python, abi)));
+        let python = python.filter_map(|(python, abi)| self.python_distance(python, abi)).min()?;
+        Some(Preference { is_any: platform == ANY, python, platform, build: Reverse(build) })
+    }
+
+    /// How far the tags of Python and its ABI are from the own ones; none if they do not fit.
+    fn python_distance(&self, python: &str, abi: &str) -> Option<(u8, u64)> {
         let (major, minor) = self.series();
-        if let Some(version) = python.strip_prefix("cp").and_then(series) {
+        if let Some((its_major, its)) = python.strip_prefix("cp").and_then(series) {
+            if its_major != major {
+                return None;
+            }
+            let is_own = its == Some(minor);
             return match abi {
-                "none" => version == (major, Some(minor)),
-                "abi3" => version.0 == major && version.1.is_some_and(|its| its <= minor),
+                "none" => is_own.then_some((2, 0)),
+                "abi3" if is_own => Some((1, 0)),
+                "abi3" => Some((3, minor.checked_sub(its?)?)),
                 // A debug or free-threaded build has another ABI (`cp313t`), and before 3.8 there was `cp37m`.
                 abi => {
                     let own = format!("cp{major}{minor}");
-                    version == (major, Some(minor))
-                        && (abi == own || (minor < 8 && abi.strip_suffix('m') == Some(own.as_str())))
+                    let fits = abi == own || (minor < 8 && abi.strip_suffix('m') == Some(own.as_str()));
+                    (is_own && fits).then_some((0, 0))
                 }
             };
         }
-        let Some(version) = python.strip_prefix("py").and_then(series) else { return false };
-        abi == "none" && version.0 == major && version.1.is_none_or(|its| its <= minor)
+        let (its_major, its) = python.strip_prefix("py").and_then(series)?;
+        if abi != "none" || its_major != major {
+            return None;
+        }
+        match its {
+            None => Some((5, 0)),
+            Some(its) if its == minor => Some((4, 0)),
+            Some(its) => Some((6, minor.checked_sub(its)?)),
+        }
     }
 
     /// Major and minor version of Python.
@@ -120,11 +144,31 @@ fn series(digits: &str) -> Option<(u64, Option<u64>)> {
     Some((major.parse().ok()?, minor))
 }
 
+/// How good a wheel is, the smaller the better.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Preference {
+    is_any: bool,
+    python: (u8, u64),
+    platform: u64,
+    build: Reverse<u64>,
+}
+
+/// The distance of what is for any platform.
+const ANY: u64 = u64::MAX;
+/// The distance of what names a system without a version.
+const UNVERSIONED: u64 = u64::MAX - 1;
+
 impl Platform {
-    fn takes(&self, tag: &str) -> bool {
+    /// How much older the platform of a tag is; none if it does not fit.
+    fn distance(&self, tag: &str) -> Option<u64> {
         if tag == "any" {
-            return true;
+            return Some(ANY);
         }
+        // Major versions are years apart, and minor ones below a thousand.
+        let age = |here: (u64, u64), its: (u64, u64)| {
+            let number = |(major, minor): (u64, u64)| major.saturating_mul(1000).saturating_add(minor);
+            number(here).checked_sub(number(its)).map(|age| age.saturating_mul(2))
+        };
         match self {
             Self::Glibc { version, machine } => {
                 // The three tags of before PEP 600 stand for a version of glibc each.
@@ -132,23 +176,28 @@ impl Platform {
                 let old =
                     old.into_iter().find_map(|(prefix, needs)| Some((needs, tag.strip_prefix(prefix)?)));
                 match old.or_else(|| versioned(tag, "manylinux_")) {
-                    Some((needs, its)) => needs.0 == version.0 && needs.1 <= version.1 && its == machine,
-                    None => tag.strip_prefix("linux_") == Some(machine),
+                    Some((needs, its)) if needs.0 == version.0 && its == machine => age(*version, needs),
+                    Some(_) => None,
+                    None => (tag.strip_prefix("linux_") == Some(machine)).then_some(UNVERSIONED),
                 }
             }
             Self::Musl { version, machine } => match versioned(tag, "musllinux_") {
-                Some((needs, its)) => needs.0 == version.0 && needs.1 <= version.1 && its == machine,
-                None => tag.strip_prefix("linux_") == Some(machine),
+                Some((needs, its)) if needs.0 == version.0 && its == machine => age(*version, needs),
+                Some(_) => None,
+                None => (tag.strip_prefix("linux_") == Some(machine)).then_some(UNVERSIONED),
             },
-            Self::MacOs { version, machine } => versioned(tag, "macosx_").is_some_and(|(needs, its)| {
+            Self::MacOs { version, machine } => {
+                let (needs, its) = versioned(tag, "macosx_")?;
                 let fat = match machine.as_str() {
                     "arm64" => its == "universal2",
                     _ => matches!(its, "universal2" | "intel" | "fat3" | "fat64" | "universal"),
                 };
-                needs <= *version && (its == machine || fat)
-            }),
-            Self::Windows { tag: own } => tag == *own,
-            Self::Other => false,
+                let is_own = its == machine;
+                let age = age(*version, needs).filter(|_| is_own || fat)?;
+                Some(age.saturating_add(u64::from(!is_own)))
+            }
+            Self::Windows { tag: own } => (tag == *own).then_some(0),
+            Self::Other => None,
         }
     }
 }
@@ -170,6 +219,49 @@ mod tests {
         let values: BTreeMap<String, String> =
             platform.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
         Target::of(MarkerEnvironment::new(python, &values)).unwrap()
+    }
+
+    /// The order of `packaging.tags.sys_tags`.
+    #[test]
+    fn of_several_wheels_the_one_is_best_that_pip_takes() {
+        let linux = target("3.11.7", &[("sys_platform", "linux"), ("platform_machine", "x86_64")]);
+        let mac = target("3.12.1", &[("sys_platform", "darwin"), ("platform_machine", "arm64")]);
+        for (target, best_first) in [
+            (
+                &linux,
+                &[
+                    "2-cp311-cp311-manylinux_2_28_x86_64",
+                    "1-cp311-cp311-manylinux_2_28_x86_64",
+                    "cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64",
+                    "cp311-cp311-manylinux1_x86_64",
+                    "cp311-cp311-linux_x86_64",
+                    "cp311-abi3-manylinux2014_x86_64",
+                    "cp311-none-manylinux2014_x86_64",
+                    "cp310-abi3-manylinux2014_x86_64",
+                    "cp37-abi3-manylinux_2_28_x86_64",
+                    "cp36-abi3-manylinux_2_28_x86_64.manylinux2014_x86_64",
+                    "py311-none-manylinux2014_x86_64",
+                    "py2.py3-none-manylinux2014_x86_64",
+                    "py310-none-manylinux2014_x86_64",
+                    "cp311-none-any",
+                    "py311-none-any",
+                    "py3-none-any",
+                    "py39-none-any",
+                ][..],
+            ),
+            (
+                &mac,
+                &[
+                    "cp312-cp312-macosx_11_0_arm64",
+                    "cp312-cp312-macosx_11_0_universal2",
+                    "cp312-cp312-macosx_10_9_universal2",
+                    "cp39-abi3-macosx_11_0_arm64",
+                ],
+            ),
+        ] {
+            let preference = |tags: &&str| target.preference(&format!("a-1.0-{tags}.whl")).unwrap();
+            assert!(best_first.is_sorted_by(|a, b| preference(a) < preference(b)));
+        }
     }
 
     #[test]

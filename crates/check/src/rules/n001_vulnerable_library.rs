@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::finding::{Confidence, Finding, Fingerprint, Remedy, Severity};
 use weighbridge_core::graph::{Component, Graph, NodeId, Relation};
 use weighbridge_core::knowledge::{Grade, Match, Vulnerability};
@@ -34,7 +33,7 @@ impl Check for VulnerableLibrary {
 
     fn check(&self, world: &World<'_>, findings: &mut Vec<Finding>) {
         let of = |found: &&Match| {
-            world.graph.component(&found.component).is_some_and(is_carried) && !found.vulnerability.malicious
+            world.graph.component(&found.component).is_some_and(Component::is_carried) && !found.vulnerability.malicious
         };
         let mut by_library: BTreeMap<&NodeId, Vec<&Match>> = BTreeMap::new();
         for found in world.matches.iter().filter(of) {
@@ -76,15 +75,6 @@ impl Check for VulnerableLibrary {
     }
 }
 
-/// Whether it comes inside a package, so that nobody asked for it.
-pub(super) fn is_carried(component: &Component) -> bool {
-    match component.ecosystem {
-        Ecosystem::PyPi | Ecosystem::Conda => false,
-        Ecosystem::Cargo | Ecosystem::Native => true,
-        Ecosystem::Deb | Ecosystem::Rpm | Ecosystem::Apk => !component.is_of_system(),
-    }
-}
-
 /// Names of the vulnerabilities that match each component.
 fn known<'w>(world: &'w World<'_>) -> BTreeMap<&'w NodeId, BTreeSet<&'w str>> {
     let mut known: BTreeMap<&NodeId, BTreeSet<&str>> = BTreeMap::new();
@@ -106,7 +96,7 @@ fn carriers<'w>(graph: &'w Graph, incoming: &Incoming<'w>, id: &NodeId) -> BTree
             continue;
         }
         match graph.component(above) {
-            Some(component) if !is_carried(component) => {
+            Some(component) if !component.is_carried() => {
                 carriers.insert(above);
             }
             _ => open.extend(

@@ -176,7 +176,9 @@ fn tell_plan(change: &Change, plan: &Plan, from: Severity, width: usize, text: &
     }
     tell_stays(change, plan, width, text);
     for flawed in &plan.brings {
-        let _ = writeln!(text, "  brings {} in {}", rated(change, flawed), flawed.name);
+        let inside = inside(change, &flawed.name, &flawed.flaw.id);
+        let line = format!("{}{inside} with {}", rated(change, flawed), flawed.name);
+        wrapped(text, "  brings ", &line, width);
     }
     for gap in &plan.gaps {
         wrapped(text, "  not known: ", &gap.to_string(), width);
@@ -269,10 +271,17 @@ fn cleared(change: &Change, name: &PackageName, ids: &[String]) -> String {
         .max_by_key(|id| known(id).map(|it| (severity(it), it.score, std::cmp::Reverse((*id).clone()))));
     let Some(worst) = worst else { return String::new() };
     let rated = known(worst).map(|it| format!(" {}", word(it))).unwrap_or_default();
+    let rated = format!("{rated}{}", inside(change, name, worst));
     match ids.len().saturating_sub(1) {
         0 => format!("clears {worst}{rated}"),
         more => format!("clears {worst}{rated} + {more} more"),
     }
+}
+
+/// ` in openssl 1.1.1k`, where a vulnerability is not one of the package itself.
+fn inside(change: &Change, name: &PackageName, id: &str) -> String {
+    let library = change.libraries.get(&(name.clone(), id.to_owned()));
+    library.map(|library| format!(" in {library}")).unwrap_or_default()
 }
 
 /// `CVE-1 HIGH`.

@@ -76,7 +76,7 @@ fn package_of(place: &Place, packages: &BTreeMap<&str, &NodeId>) -> Option<NodeI
 }
 
 /// The native library that a component is, or that a package of a distribution holds.
-pub(super) fn library_of(ecosystem: Ecosystem, name: &PackageName) -> Option<PackageName> {
+pub(crate) fn library_of(ecosystem: Ecosystem, name: &PackageName) -> Option<PackageName> {
     match ecosystem {
         Ecosystem::Native => Some(name.clone()),
         Ecosystem::Rpm | Ecosystem::Deb | Ecosystem::Apk => {

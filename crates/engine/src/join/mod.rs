@@ -54,7 +54,7 @@ mod tests;
 mod unknown;
 mod wheels;
 
-pub(crate) use bom::unidentified;
+pub(crate) use bom::{library_of, unidentified};
 pub(crate) use builds::{unequal_claims, without_mark};
 pub(crate) use ground::{Ground, grounds};
 pub(crate) use unknown::unknown;

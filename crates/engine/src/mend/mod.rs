@@ -4,8 +4,11 @@
 //! [`weighbridge_resolve::plan()`] does the rest. Exact versions in a project's own manifests count as its present choice and
 //! may move; every other bound that somebody wrote is kept.
 
+mod carried;
 mod now;
 mod settled;
+mod shelf;
+mod wheels;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,8 +35,10 @@ use crate::flow::{Request, ScanError};
 use crate::join::{self, Ground, Joined};
 use crate::progress::Progress;
 use crate::read::{Options, Readings, read};
+use carried::Looking;
 use now::Now;
 use settled::Settled;
+use shelf::{Own, Shelf};
 
 /// What is to be mended, and by what it is known.
 pub struct Order<'a> {
@@ -69,6 +74,8 @@ pub struct Change {
     pub now: BTreeMap<PackageName, Version>,
     /// The vulnerabilities that there are now, by package and name.
     pub flaws: Flaws,
+    /// Of those that a package has by something inside it, now or after the plan: by what, such as `openssl 1.1.1k`.
+    pub libraries: BTreeMap<(PackageName, String), String>,
     /// The plan, or why there is none.
     pub plan: Result<Plan, Failure>,
     /// Where its own files name packages.
@@ -118,11 +125,20 @@ pub fn mend(order: &Order<'_>, context: &Context, progress: &dyn Progress) -> Re
     let joined = join::join(&input);
     let grounds = join::grounds(&input);
     let accepted = accepted(order, &joined, &readings, policy, context);
+    let looking = Looking::new(order, context, progress);
     let mut changes = Vec::new();
     for ground in &grounds {
         let now = Now::of(&joined.graph, ground);
-        let mender =
-            Mender { order, ground, now: &now, accepted: &accepted, flaws: RefCell::default(), context };
+        let mender = Mender {
+            order,
+            ground,
+            now: &now,
+            accepted: &accepted,
+            looking: &looking,
+            shelves: RefCell::default(),
+            flaws: RefCell::default(),
+            context,
+        };
         if let Some(change) = mender.change(&joined.graph) {
             changes.push(change);
         }
@@ -176,6 +192,9 @@ struct Mender<'a> {
     ground: &'a Ground<'a>,
     now: &'a Now,
     accepted: &'a BTreeSet<(PackageName, String)>,
+    looking: &'a Looking<'a>,
+    /// What is known of the wheels of those packages that carry something.
+    shelves: RefCell<BTreeMap<PackageName, Shelf>>,
     /// Those of each version that was asked for.
     flaws: RefCell<BTreeMap<(PackageName, Version), Vec<Flaw>>>,
     context: &'a Context,
@@ -191,10 +210,19 @@ impl Mender<'_> {
                 flaws.insert((name.clone(), vulnerability.name.clone()), vulnerability);
             }
         }
+        self.lay_out(graph);
+        let mut libraries = BTreeMap::new();
+        for (name, shelf) in &*self.shelves.borrow() {
+            for (id, carried) in &shelf.now {
+                let key = (name.clone(), id.clone());
+                libraries.insert(key.clone(), carried.library.clone());
+                flaws.insert(key, carried.vulnerability.clone());
+            }
+        }
         if !flaws.values().any(|it| severity(it) >= self.order.from) {
             return None;
         }
-        let (plan, kept) = self.plan(&target, &flaws);
+        let (plan, kept) = self.plan(&target, &flaws, &mut libraries);
         Some(Change {
             name: graph.label(&self.ground.id),
             folder: match &self.ground.id {
@@ -205,6 +233,7 @@ impl Mender<'_> {
             python: target.python.to_string(),
             now: self.now.versions.clone(),
             flaws,
+            libraries,
             plan,
             lines: self.lines(),
             locks: self.ground.locks.iter().map(|place| (*place).clone()).collect(),
@@ -214,7 +243,12 @@ impl Mender<'_> {
     }
 
     /// The plan, and what is not known of what there could be.
-    fn plan(&self, target: &Target, known: &Flaws) -> (Result<Plan, Failure>, Vec<String>) {
+    fn plan(
+        &self,
+        target: &Target,
+        known: &Flaws,
+        libraries: &mut BTreeMap<(PackageName, String), String>,
+    ) -> (Result<Plan, Failure>, Vec<String>) {
         let flawed = known.keys().map(|(name, _)| name.clone()).collect();
         let packages = Settled::new(OnIndex::new(self.order.client, target), self.now, &flawed);
         let constraints: Vec<Requirement> = (self.ground.constraints.iter())
@@ -232,8 +266,8 @@ impl Mender<'_> {
         let flaws = |name: &PackageName, version: &Version| self.flaws(name, version);
         let wish =
             Wish { problem: &problem, current: &self.now.versions, flaws: &flaws, from: self.order.from };
-        let plan = plan(&wish, &packages);
-        (plan, packages.kept())
+        let (plan, unseen) = self.with_wheels(&packages, libraries, || plan(&wish, &packages));
+        (plan, packages.kept().into_iter().chain(unseen).collect())
     }
 
     fn vulnerabilities(&self, name: &PackageName, version: &Version) -> Vec<Vulnerability> {
@@ -247,8 +281,14 @@ impl Mender<'_> {
         if let Some(known) = self.flaws.borrow().get(&key) {
             return known.clone();
         }
-        let found = self.vulnerabilities(name, version).into_iter();
-        let flaws: Vec<Flaw> = found.map(|it| Flaw { severity: severity(&it), id: it.name }).collect();
+        let own = self.vulnerabilities(name, version);
+        let mut flaws: Vec<Flaw> =
+            own.iter().map(|it| Flaw { severity: severity(it), id: it.name.clone() }).collect();
+        if let Some(shelf) = self.shelves.borrow().get(name) {
+            let now = self.now.versions.get(name).map(|now| self.vulnerabilities(name, now));
+            let now = now.unwrap_or_default();
+            flaws.extend(shelf.flaws(version, &Own { now: &now, then: &own, from: self.order.from }));
+        }
         self.flaws.borrow_mut().insert(key, flaws.clone());
         flaws
     }

@@ -18,6 +18,8 @@ pub(super) struct Now {
     pub(super) versions: BTreeMap<PackageName, Version>,
     /// What it asks for, without the exact versions.
     pub(super) roots: Vec<Requirement>,
+    /// The node of each package.
+    pub(super) nodes: BTreeMap<PackageName, NodeId>,
     /// What its packages say they need.
     pub(super) needs: BTreeMap<PackageName, Needs>,
     /// What comes from no index and therefore stays as it is.
@@ -33,6 +35,7 @@ impl Now {
         }
         let mut now = Self {
             versions: BTreeMap::new(),
+            nodes: BTreeMap::new(),
             roots: Vec::new(),
             needs: BTreeMap::new(),
             fixed: BTreeSet::new(),
@@ -90,6 +93,7 @@ impl Now {
                 continue;
             }
             self.versions.insert(component.name.clone(), version);
+            self.nodes.insert(component.name.clone(), id.clone());
             if !component.origins.is_empty() && !component.origins.contains(&Origin::Index) {
                 self.fixed.insert(component.name.clone());
             }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use weighbridge_advisory::pep440::Version;
 use weighbridge_core::name::PackageName;
+use weighbridge_net::index::File;
 use weighbridge_resolve::{Listing, Needs, Packages, Release, Unknown};
 
 use super::now::Now;
@@ -27,6 +28,11 @@ impl<'a> Settled<'a> {
         let names: Vec<&PackageName> = settled.now.versions.keys().collect();
         settled.index.ahead(&names);
         settled
+    }
+
+    /// The file of the index with this number.
+    pub(super) fn file(&self, name: &PackageName, number: usize) -> Option<File> {
+        self.index.file(name, number)
     }
 
     /// What is kept as it is because nobody says what else there is, and why.

@@ -81,8 +81,24 @@ impl Cache {
     }
 
     fn metadata_path(&self, file: Digest) -> Option<PathBuf> {
+        self.path_of("metadata", file)
+    }
+
+    /// What somebody learned of the wheel with this digest.
+    pub(super) fn learned(&self, file: Digest) -> Option<Vec<u8>> {
+        read(&self.path_of("wheels", file)?)
+    }
+
+    /// Keeps what somebody learned of the wheel with this digest.
+    pub(super) fn put_learned(&self, file: Digest, bytes: &[u8]) {
+        if let Some(path) = self.path_of("wheels", file) {
+            write(&path, bytes);
+        }
+    }
+
+    fn path_of(&self, kind: &str, file: Digest) -> Option<PathBuf> {
         let name = file.to_string();
-        Some(self.folder.as_ref()?.join("metadata").join(name.get(..2)?).join(name))
+        Some(self.folder.as_ref()?.join(kind).join(name.get(..2)?).join(name))
     }
 }
 

@@ -16,6 +16,7 @@ use super::cache::{Cache, Head};
 use super::contents::{self, MOST_METADATA};
 use super::metadata::{self, Metadata};
 use super::page::{self, File, Project, Sidecar, normalised};
+use super::wheel::Wheel;
 use super::which::{Index, Indexes, Order};
 use crate::online::Online;
 use crate::remote::RemoteError;
@@ -154,6 +155,30 @@ impl Client {
     /// [`IndexError`]; asking again gives the same answer.
     pub fn metadata(&self, project: &str, file: &File) -> Result<Arc<Metadata>, IndexError> {
         self.0.metadata(project, file)
+    }
+
+    /// A wheel, to look at what lies in it. Fetched is its directory, and then what somebody opens; never more than the client's
+    /// most bytes of a wheel. The digest that the index states is that of the whole file and so not checked.
+    ///
+    /// # Errors
+    /// [`IndexError`]; [`IndexError::Offline`] where nothing may be fetched, whatever is in the cache.
+    pub fn wheel(&self, file: &File) -> Result<Wheel, IndexError> {
+        let fetcher = self.0.fetcher.as_ref().ok_or_else(|| IndexError::Offline(file.name.clone()))?;
+        let source = self.0.ranges(fetcher, file)?;
+        Wheel::new(&file.name, Arc::new(source))
+            .map_err(|reason| IndexError::Content { url: file.url.to_string(), reason })
+    }
+
+    /// What somebody has learned of a file and given to [`Client::learn`], now or in another run.
+    pub fn learned(&self, file: &File) -> Option<Vec<u8>> {
+        self.0.cache.learned(file.sha256?)
+    }
+
+    /// Keeps what somebody has learned of a file, under the digest that the index states for it.
+    pub fn learn(&self, file: &File, bytes: &[u8]) {
+        if let Some(digest) = file.sha256 {
+            self.0.cache.put_learned(digest, bytes);
+        }
     }
 
     /// Begins to ask for projects of which somebody may want to know soon.
@@ -356,12 +381,7 @@ impl Inner {
             // Some servers answer everything with a page.
             Some(bytes) if file.sidecar != Sidecar::Unsaid || metadata::read(&bytes).is_ok() => bytes,
             _ if is_wheel => {
-                let source = match file.size {
-                    Some(size) => {
-                        RangeSource::new(Arc::clone(fetcher), file.url.clone(), size, self.most_bytes)
-                    }
-                    None => RangeSource::ask(Arc::clone(fetcher), file.url.clone(), self.most_bytes)?,
-                };
+                let source = self.ranges(fetcher, file)?;
                 contents::from_zip(&source, ".dist-info/METADATA").map_err(|reason| wrong(&reason))?
             }
             _ => {
@@ -383,6 +403,14 @@ impl Inner {
             self.cache.put_metadata(digest, &bytes);
         }
         metadata
+    }
+
+    fn ranges(&self, fetcher: &Arc<Fetcher>, file: &File) -> Result<RangeSource, RemoteError> {
+        let (fetcher, url) = (Arc::clone(fetcher), file.url.clone());
+        match file.size {
+            Some(size) => Ok(RangeSource::new(fetcher, url, size, self.most_bytes)),
+            None => RangeSource::ask(fetcher, url, self.most_bytes),
+        }
     }
 
     /// The metadata that lies beside a file, if it does.

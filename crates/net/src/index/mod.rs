@@ -2,7 +2,7 @@
 //!
 //! Weighbridge has no index of its own. [`which`] finds the one in use; [`client`] asks it by the simple repository API,
 //! read by [`page`] (JSON, else HTML); [`metadata`] reads what a distribution requires, and [`contents`] gets that out of
-//! a wheel or a source distribution; [`cache`] keeps what came on disk.
+//! a wheel or a source distribution; [`wheel`] opens what lies in a wheel, by its [`directory`]; [`cache`] keeps what came on disk.
 //!
 //! Sources: the *Simple repository API*, *Core metadata* and *Project status markers* specifications of the Python
 //! packaging guide (PEP 503, 592, 629, 643, 658, 691, 700, 714, 792).
@@ -10,14 +10,17 @@
 mod cache;
 mod client;
 mod contents;
+mod directory;
 mod html;
 mod metadata;
 mod page;
+mod wheel;
 pub mod which;
 
 pub use client::{Client, Options, Scout};
 pub use metadata::Metadata;
 pub use page::{File, Project, Sidecar, State};
+pub use wheel::Wheel;
 
 use crate::remote::RemoteError;
 
