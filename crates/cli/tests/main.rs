@@ -3,6 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 mod arguments;
+#[allow(dead_code, reason = "the tests of the readers need more of it")]
+#[path = "../../read/tests/binary_builder.rs"]
+mod binary_builder;
+mod carried;
 mod database;
 mod fix;
 mod hostile;
@@ -30,6 +34,7 @@ fn main() {
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = [
         arguments::TESTS,
+        carried::TESTS,
         database::TESTS,
         fix::TESTS,
         hostile::TESTS,

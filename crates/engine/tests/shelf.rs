@@ -107,6 +107,25 @@ impl Shelf {
         shelf
     }
 
+    /// Puts files into the wheel of a version, and a RECORD of them if none is among them.
+    #[allow(dead_code, reason = "the tests of the program need it")]
+    pub(crate) fn holding(mut self, project: &str, version: &str, more: &[(&str, Vec<u8>)]) -> Self {
+        let folder = format!("{}-{version}", project.replace('-', "_"));
+        let file = self.projects.get_mut(project).unwrap().iter_mut();
+        let file = file.into_iter().find(|file| file.name.starts_with(&format!("{folder}-"))).unwrap();
+        let inside = format!("{folder}.dist-info/METADATA");
+        let metadata = file.metadata.as_bytes().to_vec();
+        let record = format!("{folder}.dist-info/RECORD");
+        let mut files: Vec<(&str, Vec<u8>)> = vec![(&inside, metadata)];
+        files.extend(more.iter().cloned());
+        if !files.iter().any(|(name, _)| *name == record) {
+            let names: String = files.iter().map(|(name, _)| format!("{name},,\n")).collect();
+            files.push((&record, format!("{names}{record},,\n").into_bytes()));
+        }
+        file.content = wheel(&files);
+        self
+    }
+
     /// Answers a request below `/simple/` and `/files/`.
     pub(crate) fn answer(&self, request: &Request, manner: Manner) -> Answer {
         if let Some(name) = request.path.strip_prefix("/simple/").and_then(|rest| rest.strip_suffix('/')) {
@@ -199,12 +218,13 @@ impl Shelf {
 }
 
 /// A zip archive of these files, packed.
-pub(crate) fn wheel(files: &[(&str, &str)]) -> Vec<u8> {
+pub(crate) fn wheel<T: AsRef<[u8]>>(files: &[(&str, T)]) -> Vec<u8> {
     let (mut bytes, mut directory) = (Vec::new(), Vec::new());
     for (name, content) in files {
-        let packed = deflate(content.as_bytes());
+        let content = content.as_ref();
+        let packed = deflate(content);
         let mut crc = flate2::Crc::new();
-        crc.update(content.as_bytes());
+        crc.update(content);
         let start = bytes.len() as u32;
         let mut common = Vec::new();
         // Version, flags, method, time and date; checksum and sizes; lengths of name and extra field.

@@ -33,7 +33,8 @@ impl Check for VulnerableLibrary {
 
     fn check(&self, world: &World<'_>, findings: &mut Vec<Finding>) {
         let of = |found: &&Match| {
-            world.graph.component(&found.component).is_some_and(Component::is_carried) && !found.vulnerability.malicious
+            world.graph.component(&found.component).is_some_and(Component::is_carried)
+                && !found.vulnerability.malicious
         };
         let mut by_library: BTreeMap<&NodeId, Vec<&Match>> = BTreeMap::new();
         for found in world.matches.iter().filter(of) {

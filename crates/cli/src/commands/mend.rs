@@ -172,7 +172,12 @@ fn tell_plan(change: &Change, plan: &Plan, from: Severity, width: usize, text: &
         let cleared =
             clears.get(&moved.name).map(|ids| cleared(change, &moved.name, ids)).unwrap_or_default();
         let line = format!("  {:name$}  {:versions$}  {cleared}", step.0, step.1);
-        let _ = writeln!(text, "{}", line.trim_end());
+        if line.chars().count() <= width {
+            let _ = writeln!(text, "{}", line.trim_end());
+        } else {
+            let _ = writeln!(text, "  {:name$}  {}", step.0, step.1);
+            wrapped(text, "    ", &cleared, width);
+        }
     }
     tell_stays(change, plan, width, text);
     for flawed in &plan.brings {

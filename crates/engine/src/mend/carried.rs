@@ -142,7 +142,12 @@ impl<'a> Looking<'a> {
 
     /// What is known of these parts. What only may be affected is left out. Of a library that cannot be assessed everything
     /// stays that was known of it in `before`.
-    pub(super) fn load(&self, parts: &BTreeSet<Purl>, before: &Load, skip: &dyn Fn(&PackageName, &str) -> bool) -> Load {
+    pub(super) fn load(
+        &self,
+        parts: &BTreeSet<Purl>,
+        before: &Load,
+        skip: &dyn Fn(&PackageName, &str) -> bool,
+    ) -> Load {
         self.assess(parts);
         let known = self.known.borrow();
         let mut load = Load::new();
@@ -155,7 +160,8 @@ impl<'a> Looking<'a> {
                 continue;
             };
             for it in vulnerabilities.iter().filter(|it| !skip(&name, &it.name)) {
-                let carried = || Carried { vulnerability: it.clone(), library: library.trim_end().to_owned() };
+                let carried =
+                    || Carried { vulnerability: it.clone(), library: library.trim_end().to_owned() };
                 load.entry(it.name.clone()).or_insert_with(carried);
             }
         }
@@ -267,11 +273,12 @@ impl<'a> Looking<'a> {
         wheel: &Wheel,
         wanted: &dyn Fn(&str) -> bool,
     ) -> Result<BTreeSet<Purl>, String> {
-        let options = Options { readers: self.order.request.readers, exclude: &[], jobs: self.order.request.jobs };
+        let options =
+            Options { readers: self.order.request.readers, exclude: &[], jobs: self.order.request.jobs };
         let opened = vec![wheel.unpacked(SITE, wanted)];
         let readings =
             read(opened, &options, self.context, self.progress).map_err(|error| error.to_string())?;
-        if let Some(gap) = readings.coverage.unread.iter().next() {
+        if let Some(gap) = readings.coverage.unread.first() {
             return Err(gap_in(gap));
         }
         let nothing = BTreeMap::new();
@@ -282,9 +289,17 @@ impl<'a> Looking<'a> {
             files: &readings.files,
             context: self.context,
         });
-        let package = joined.graph.components().find(|(_, component)| component.name == *name);
-        let (package, _) = package.ok_or_else(|| format!("it is no wheel of {name}"))?;
-        Ok(Held::of(&joined.graph, package).parts)
+        let components = || joined.graph.components();
+        if !components().any(|(_, component)| component.name == *name) {
+            return Err(format!("it is no wheel of {name}"));
+        }
+        // All that is in it comes with it, whatever its RECORD says.
+        let carried = components().filter(|(_, component)| component.is_carried());
+        let parts = carried.filter_map(|(id, _)| match id {
+            NodeId::Component(purl) => Some(purl.clone()),
+            _ => None,
+        });
+        Ok(parts.collect())
     }
 }
 

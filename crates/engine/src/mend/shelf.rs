@@ -39,12 +39,14 @@ impl Shelf {
         self.looked.get(version).is_some_and(|(_, is_whole)| *is_whole)
     }
 
-    /// What a version carries: as it was seen, else as the nearest one below it that was; what is older than all of them as the
-    /// oldest of them.
+    /// What a version carries: as it was seen, else as the nearest one below it that was ; what is older than all of
+    /// them, and everything where nothing better was looked for, as the version at hand.
     pub(super) fn load(&self, version: &Version) -> &Load {
-        static NOTHING: Load = Load::new();
-        let below = self.looked.range(..=version.clone()).next_back();
-        below.or_else(|| self.looked.iter().next()).map_or(&NOTHING, |(_, (load, _))| load)
+        let mut below = self.looked.range(..=version.clone()).rev();
+        match below.next() {
+            Some((seen, (load, _))) if self.best.is_some() || seen == version => load,
+            _ => &self.now,
+        }
     }
 
     /// Why something that is carried now is there still in the best of the versions; none if it is not.
@@ -61,7 +63,9 @@ impl Shelf {
         let is_better = own.trade(&self.now, load).is_fair();
         let counts = load.iter().filter(|(id, _)| {
             let is_new = !self.now.contains_key(*id);
-            own.then.iter().all(|it| !names(it, id)) && !(is_new && is_better) && (is_new || self.why(id).is_none())
+            own.then.iter().all(|it| !names(it, id))
+                && !(is_new && is_better)
+                && (is_new || self.why(id).is_none())
         });
         counts.map(|(id, it)| Flaw { id: id.clone(), severity: severity(&it.vulnerability) }).collect()
     }
@@ -111,6 +115,8 @@ pub(super) fn names(vulnerability: &Vulnerability, id: &str) -> bool {
 }
 
 /// The worst of these.
-pub(super) fn worst<'l>(load: impl Iterator<Item = (&'l String, &'l Carried)>) -> Option<(&'l String, &'l Carried)> {
+pub(super) fn worst<'l>(
+    load: impl Iterator<Item = (&'l String, &'l Carried)>,
+) -> Option<(&'l String, &'l Carried)> {
     load.max_by_key(|(id, it)| (severity(&it.vulnerability), it.vulnerability.score, std::cmp::Reverse(*id)))
 }

@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use weighbridge_advisory::pep440::Version;
+use weighbridge_core::graph::Graph;
 use weighbridge_core::name::PackageName;
 use weighbridge_core::purl::Purl;
-use weighbridge_core::graph::Graph;
 use weighbridge_resolve::plan::{Flawed, Why};
 use weighbridge_resolve::{Failure, Flaw, Packages, Plan};
 
@@ -28,7 +28,9 @@ impl Mender<'_> {
         let mut shelves = self.shelves.borrow_mut();
         for (name, node) in &self.now.nodes {
             let held = Held::of(graph, node);
-            let Some(version) = self.now.versions.get(name).filter(|_| !held.parts.is_empty()) else { continue };
+            let Some(version) = self.now.versions.get(name).filter(|_| !held.parts.is_empty()) else {
+                continue;
+            };
             let mut load = self.load(name, &held.parts, &Load::new());
             // What the package's own advisories say is theirs.
             let own = self.vulnerabilities(name, version);
@@ -72,7 +74,8 @@ impl Mender<'_> {
                 .filter(|(name, to)| self.shelves.borrow().get(name).is_some_and(|shelf| !shelf.is_seen(to)))
                 .collect();
             if open.is_empty() || rounds > MOST_ROUNDS {
-                let unchecked = open.iter().map(|(name, to)| format!("what the wheel of {name} {to} carries"));
+                let unchecked =
+                    open.iter().map(|(name, to)| format!("what the wheel of {name} {to} carries"));
                 unseen.extend(unchecked);
                 break planned;
             }
