@@ -1,12 +1,12 @@
 //! Nodes and edges as they are drawn. Drawing a thing twice merges what is said of it.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::graph::{Component, Condition, Edge, Graph, Node, NodeId, NodeKind, Relation};
-use weighbridge_core::place::{Class, Evidence, Place};
+use weighbridge_core::place::{Class, Evidence, EvidenceSet, Place};
 
 use super::installed::is_below;
 
@@ -30,7 +30,7 @@ impl Drawing {
     pub(super) fn component(&mut self, id: NodeId, component: Component, evidence: Evidence) {
         match self.nodes.entry(id) {
             Entry::Vacant(entry) => {
-                let evidence = [evidence].into();
+                let evidence = evidence.into();
                 entry.insert(Node { kind: NodeKind::Component(component), evidence });
             }
             Entry::Occupied(mut entry) => {
@@ -116,17 +116,36 @@ impl Drawing {
         asking.any(|asking| **asking == *folder || is_below(asking, folder))
     }
 
+    /// One sort of a list is much cheaper than as many insertions into a tree, and places of nodes compare at once, where
+    /// identities would compare by their texts.
+    fn sort_edges(&mut self) {
+        let places: HashMap<&NodeId, usize> =
+            self.nodes.keys().enumerate().map(|(place, id)| (id, place)).collect();
+        let mut strangers = false;
+        self.edges.sort_by_cached_key(|(edge, _)| {
+            let ends = places.get(&edge.from).zip(places.get(&edge.to)).map(|(from, to)| (*from, *to));
+            strangers |= ends.is_none();
+            ends
+        });
+        if strangers {
+            return self.edges.sort();
+        }
+        let is_same = |one: &(Edge, Evidence), other: &(Edge, Evidence)| {
+            one.0.from == other.0.from && one.0.to == other.0.to
+        };
+        self.edges.chunk_by_mut(is_same).for_each(<[_]>::sort);
+    }
+
     /// The graph.
     pub(super) fn finish(mut self) -> Graph {
-        // One sort of a list is much cheaper than as many insertions into a tree.
-        self.edges.sort();
-        let mut edges: Vec<(Edge, BTreeSet<Evidence>)> = Vec::with_capacity(self.edges.len());
+        self.sort_edges();
+        let mut edges: Vec<(Edge, EvidenceSet)> = Vec::with_capacity(self.edges.len());
         for (edge, evidence) in self.edges {
             match edges.last_mut() {
                 Some((last, merged)) if *last == edge => {
                     merged.insert(evidence);
                 }
-                _ => edges.push((edge, [evidence].into())),
+                _ => edges.push((edge, evidence.into())),
             }
         }
         Graph { nodes: self.nodes, edges: edges.into_iter().collect() }
