@@ -100,13 +100,13 @@ pub struct Evidence {
     pub class: Class,
 }
 
-/// Evidence for one thing, sorted and each once. Most things have a single one, which lies here itself: over a hundred
-/// thousand components a tree for each would be most of the memory.
+/// Evidence for one thing, sorted and each once. Most things have a single one, and a hundred thousand components of a bill
+/// of materials the same: a tree or a copy for each would be most of the memory.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct EvidenceSet {
     /// None only if `rest` is empty; comes before everything in it.
-    first: Option<Evidence>,
-    rest: BTreeSet<Evidence>,
+    first: Option<Arc<Evidence>>,
+    rest: BTreeSet<Arc<Evidence>>,
 }
 
 impl EvidenceSet {
@@ -116,7 +116,8 @@ impl EvidenceSet {
     }
 
     /// Adds one, unless it is there.
-    pub fn insert(&mut self, evidence: Evidence) {
+    pub fn insert(&mut self, evidence: impl Into<Arc<Evidence>>) {
+        let evidence = evidence.into();
         match &mut self.first {
             None => self.first = Some(evidence),
             Some(first) if evidence < *first => {
@@ -131,18 +132,18 @@ impl EvidenceSet {
 
     /// The first in order.
     pub fn first(&self) -> Option<&Evidence> {
-        self.first.as_ref()
+        self.first.as_deref()
     }
 
     /// All in order.
     pub fn iter(&self) -> impl Iterator<Item = &Evidence> + Clone {
-        self.first.iter().chain(&self.rest)
+        self.first.iter().chain(&self.rest).map(|evidence| &**evidence)
     }
 }
 
-impl From<Evidence> for EvidenceSet {
-    fn from(evidence: Evidence) -> Self {
-        Self { first: Some(evidence), rest: BTreeSet::new() }
+impl<E: Into<Arc<Evidence>>> From<E> for EvidenceSet {
+    fn from(evidence: E) -> Self {
+        Self { first: Some(evidence.into()), rest: BTreeSet::new() }
     }
 }
 

@@ -14,7 +14,9 @@ use super::installed::is_below;
 #[derive(Default)]
 pub(super) struct Drawing {
     nodes: BTreeMap<NodeId, Node>,
-    edges: Vec<(Edge, Evidence)>,
+    edges: Vec<(Edge, Arc<Evidence>)>,
+    /// The evidence that was met last: much is drawn on one.
+    last: Option<Arc<Evidence>>,
     /// Folders of the projects that ask for a node.
     asked_by: BTreeMap<NodeId, BTreeSet<Arc<str>>>,
 }
@@ -28,9 +30,10 @@ impl Drawing {
 
     /// A package.
     pub(super) fn component(&mut self, id: NodeId, component: Component, evidence: Evidence) {
+        let evidence = self.shared(evidence);
         match self.nodes.entry(id) {
             Entry::Vacant(entry) => {
-                let evidence = evidence.into();
+                let evidence = EvidenceSet::from(evidence);
                 entry.insert(Node { kind: NodeKind::Component(component), evidence });
             }
             Entry::Occupied(mut entry) => {
@@ -87,7 +90,15 @@ impl Drawing {
             self.asked_by.entry(to.clone()).or_default().insert(Arc::clone(folder));
         }
         let (from, to) = (from.clone(), to.clone());
+        let evidence = self.shared(evidence);
         self.edges.push((Edge { from, to, relation: Relation::DependsOn, condition }, evidence));
+    }
+
+    fn shared(&mut self, evidence: Evidence) -> Arc<Evidence> {
+        match &self.last {
+            Some(last) if **last == evidence => Arc::clone(last),
+            _ => Arc::clone(self.last.insert(Arc::new(evidence))),
+        }
     }
 
     /// `from` holds `to`.
@@ -107,6 +118,7 @@ impl Drawing {
 
     fn related(&mut self, from: &NodeId, to: &NodeId, relation: Relation, evidence: Evidence) {
         let (from, to, condition) = (from.clone(), to.clone(), Condition::default());
+        let evidence = self.shared(evidence);
         self.edges.push((Edge { from, to, relation, condition }, evidence));
     }
 
@@ -130,7 +142,7 @@ impl Drawing {
         if strangers {
             return self.edges.sort();
         }
-        let is_same = |one: &(Edge, Evidence), other: &(Edge, Evidence)| {
+        let is_same = |one: &(Edge, Arc<Evidence>), other: &(Edge, Arc<Evidence>)| {
             one.0.from == other.0.from && one.0.to == other.0.to
         };
         self.edges.chunk_by_mut(is_same).for_each(<[_]>::sort);
