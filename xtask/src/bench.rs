@@ -1,14 +1,17 @@
 //! Measures Weighbridge beside its peers in one run and writes `docs/benchmarks.md`.
 //!
 //! Ratios are what counts: both sides run on the same machine, on the same input, minutes apart. The peers live in a
-//! virtual environment of their own under `target/bench/`, with the versions in [`PEERS`]. `cargo xtask bench pairs`
-//! measures and replaces the section on pairs alone.
+//! virtual environment of their own under `target/bench/`, with the versions in [`PEERS`]. `cargo xtask bench PART`
+//! measures and replaces one section alone: `pairs`, `bill`, or `resolution`, which needs the network while it measures
+//! and is left as it is by everything else.
 
 mod input;
 mod pairs;
+mod resolution;
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -40,6 +43,9 @@ const WRITERS: &[&str] = &[
     "xgboost-cpu==3.2.0",
 ];
 
+/// The title of the section on a large bill of materials.
+const BILL: &str = "A bill of 100,000 components";
+
 /// How the page ends.
 const LAST: &str = "Run it yourself: ";
 
@@ -58,6 +64,30 @@ struct Table {
     title: &'static str,
     about: String,
     rows: Vec<Row>,
+}
+
+impl Table {
+    /// Writes it as a section of the page.
+    fn tell(&self, page: &mut String) -> anyhow::Result<()> {
+        writeln!(page, "## {}\n\n{}\n", self.title, self.about)?;
+        page.push_str("| tool | command | wall | CPU | memory | exit | wall, ours = 1 |\n|---|---|--:|--:|--:|--:|--:|\n");
+        let ours = self.rows.first().map_or(f64::NAN, |row| row.wall);
+        for row in &self.rows {
+            writeln!(
+                page,
+                "| {} | `{}` | {} | {} | {:.0} MB | {} | {:.1} |",
+                row.who,
+                row.command.replace('\n', "; ").replace('|', "\\|"),
+                seconds(row.wall),
+                seconds(row.cpu),
+                row.memory as f64 / 1e6,
+                row.exit,
+                row.wall / ours,
+            )?;
+        }
+        page.push('\n');
+        Ok(())
+    }
 }
 
 /// How a tool judged files of which the truth is known.
@@ -105,47 +135,67 @@ pub(crate) fn run(root: &Path, only: Option<&str>) -> anyhow::Result<()> {
         folder,
     };
     let path = root.join("docs/benchmarks.md");
-    let pairs = pairs::section(&bench, root)?;
-    match only {
-        None => {}
+    let before = std::fs::read_to_string(&path)?;
+    let (title, section) = match only {
+        None => return Ok(std::fs::write(path, bench.whole(root, &before)?)?),
         Some("pairs") => {
-            let pairs = pairs.context("the raw advisories are not there")?;
-            let page = std::fs::read_to_string(&path)?;
-            return Ok(std::fs::write(path, with_section(&page, pairs::TITLE, &pairs))?);
+            (pairs::TITLE, pairs::section(&bench, root)?.context("the raw advisories are not there")?)
         }
+        Some("bill") => {
+            let mut text = String::new();
+            bench.components()?.tell(&mut text)?;
+            (BILL, text)
+        }
+        Some("resolution") => (resolution::TITLE, resolution::section(&bench, root)?),
         Some(other) => bail!("no part of the benchmarks is called `{other}`"),
-    }
-    let tables = [
-        bench.start_up()?,
-        bench.pinned(root)?,
-        bench.environment()?,
-        bench.lock()?,
-        bench.components()?,
-        bench.pickle()?,
-        bench.small_models()?,
-        bench.large_checkpoint()?,
-        bench.large_safetensors()?,
-    ];
-    let verdicts = bench.verdicts()?;
-    let page = page(&tables, &verdicts, &bench)?;
-    let page = pairs.map_or(page.clone(), |pairs| with_section(&page, pairs::TITLE, &pairs));
-    std::fs::write(path, page)?;
+    };
+    std::fs::write(path, with_section(&before, title, &section))?;
     Ok(())
+}
+
+impl Bench {
+    /// The whole page, with the section on resolution from the one before.
+    fn whole(&self, root: &Path, before: &str) -> anyhow::Result<String> {
+        let pairs = pairs::section(self, root)?;
+        let tables = [
+            self.start_up()?,
+            self.pinned(root)?,
+            self.environment()?,
+            self.lock()?,
+            self.components()?,
+            self.pickle()?,
+            self.small_models()?,
+            self.large_checkpoint()?,
+            self.large_safetensors()?,
+        ];
+        let verdicts = self.verdicts()?;
+        let page = page(&tables, &verdicts, self)?;
+        let page = pairs.map_or(page.clone(), |pairs| with_section(&page, pairs::TITLE, &pairs));
+        Ok(match section_of(before, resolution::TITLE) {
+            Some(range) => {
+                let kept = before.get(range).unwrap_or_default();
+                with_section(&page, resolution::TITLE, kept)
+            }
+            None => page,
+        })
+    }
 }
 
 /// The page with one section replaced, or put before the line that ends the page.
 fn with_section(page: &str, title: &str, section: &str) -> String {
-    let heading = format!("## {title}\n");
     let last = page.rfind(LAST).unwrap_or(page.len());
-    let (begin, end) = match page.find(&heading) {
-        Some(begin) => {
-            let rest = page.get(begin + heading.len()..).unwrap_or_default();
-            (begin, rest.find("\n## ").map_or(last, |at| begin + heading.len() + at + 1))
-        }
-        None => (last, last),
-    };
-    let part = |range: std::ops::Range<usize>| page.get(range).unwrap_or_default();
-    format!("{}{section}{}", part(0..begin), part(end..page.len()))
+    let Range { start, end } = section_of(page, title).unwrap_or(last..last);
+    let part = |range: Range<usize>| page.get(range).unwrap_or_default();
+    format!("{}{section}{}", part(0..start), part(end..page.len()))
+}
+
+/// Where the section of this title stands.
+fn section_of(page: &str, title: &str) -> Option<Range<usize>> {
+    let heading = format!("## {title}\n");
+    let begin = page.find(&heading)?;
+    let inside = begin + heading.len();
+    let next = page.get(inside..)?.find("\n## ").map(|at| inside + at + 1);
+    Some(begin..next.or(page.rfind(LAST)).unwrap_or(page.len()))
 }
 
 /// Makes an environment with these packages on first use and returns its Python.
@@ -289,12 +339,21 @@ impl Bench {
 
     fn components(&self) -> anyhow::Result<Table> {
         input::bill(&self.folder.join("bill100000"), 100_000)?;
-        let rows =
-            vec![self.measure("weighbridge", 5, &[self.own(), "scan", "--format", "short", "bill100000"])?];
+        let file = "bill100000/sbom.json";
+        let python = self.python.display().to_string();
+        let load = "import json,sys\njson.load(open(sys.argv[1]))";
+        let read = "import json,sys\nfrom cyclonedx.model.bom import Bom\nBom.from_json(json.load(open(sys.argv[1])))";
+        let rows = vec![
+            self.measure("weighbridge", 5, &[self.own(), "scan", "--format", "short", "bill100000"])?,
+            self.measure("weighbridge, as JSON", 5, &[self.own(), "scan", "--format", "json", "bill100000"])?,
+            self.measure("CPython, json.load (yardstick)", 3, &[&python, "-c", load, file])?,
+            self.measure("cyclonedx-python-lib, reading alone (yardstick)", 1, &[&python, "-c", read, file])?,
+        ];
         let about = "A bill of materials (CycloneDX) with 100,000 components, each fiftieth a package that advisories are about, \
-                     matched against all of them: reading, joining, checking and the report included."
+                     matched against all of them: reading, joining, checking and the report included. No peer that pip \
+                     installs matches a bill without a database of its own, so the others only read it."
             .to_owned();
-        Ok(Table { title: "A bill of 100,000 components", about, rows })
+        Ok(Table { title: BILL, about, rows })
     }
 
     fn pickle(&self) -> anyhow::Result<Table> {
@@ -436,23 +495,7 @@ fn page(
         .collect();
     writeln!(page, "Versions: weighbridge {}; {}\n", env!("CARGO_PKG_VERSION"), named.join(", "))?;
     for table in tables {
-        writeln!(page, "## {}\n\n{}\n", table.title, table.about)?;
-        page.push_str("| tool | command | wall | CPU | memory | exit | wall, ours = 1 |\n|---|---|--:|--:|--:|--:|--:|\n");
-        let ours = table.rows.first().map_or(f64::NAN, |row| row.wall);
-        for row in &table.rows {
-            writeln!(
-                page,
-                "| {} | `{}` | {} | {} | {:.0} MB | {} | {:.1} |",
-                row.who,
-                row.command.replace('\n', "; ").replace('|', "\\|"),
-                seconds(row.wall),
-                seconds(row.cpu),
-                row.memory as f64 / 1e6,
-                row.exit,
-                row.wall / ours,
-            )?;
-        }
-        page.push('\n');
+        table.tell(&mut page)?;
     }
     writeln!(
         page,

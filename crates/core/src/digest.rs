@@ -1,6 +1,6 @@
 //! SHA-256 digests, by which a file is known.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::str::FromStr;
 
 use sha1::Sha1;
@@ -130,8 +130,8 @@ impl fmt::Display for Digest {
         // A precision shortens it, as for texts: `{digest:.16}`.
         let digits = out.precision().unwrap_or(64);
         let mut text = String::with_capacity(64);
-        for byte in self.0 {
-            write!(text, "{byte:02x}")?;
+        for nibble in self.0.iter().flat_map(|byte| [byte >> 4, byte & 15]) {
+            text.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
         }
         out.write_str(text.get(..digits).unwrap_or(&text))
     }
@@ -152,15 +152,22 @@ impl FromStr for Digest {
         if text.len() != 64 {
             return Err(wrong());
         }
-        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-            let pair = std::str::from_utf8(pair).map_err(|_| wrong())?;
-            // `from_str_radix` takes a sign; a digest has none.
-            if !pair.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-                return Err(wrong());
-            }
-            *byte = u8::from_str_radix(pair, 16).map_err(|_| wrong())?;
+        let (pairs, _) = text.as_bytes().as_chunks::<2>();
+        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+            let (Some(high), Some(low)) = (nibble(*high), nibble(*low)) else { return Err(wrong()) };
+            *byte = high << 4 | low;
         }
         Ok(Self(bytes))
+    }
+}
+
+/// The value of a hexadecimal digit.
+fn nibble(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
     }
 }
 

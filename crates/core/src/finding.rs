@@ -1,6 +1,7 @@
 //! What is wrong, where, by which path it came in and what to do about it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::date::Date;
 use crate::digest::Hasher;
@@ -103,7 +104,7 @@ pub struct Finding {
     /// Where exactly it shows.
     pub location: Option<(Place, Option<Span>)>,
     /// The vulnerability, if it is one.
-    pub vulnerability: Option<Box<Vulnerability>>,
+    pub vulnerability: Option<Arc<Vulnerability>>,
     /// By which ways it came in.
     pub paths: Paths,
     /// What to do.

@@ -1,7 +1,7 @@
 //! The supply-chain graph: what there is, and how one thing came in through another.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::digest::Digest;
 use crate::ecosystem::Ecosystem;
 use crate::fact::Origin;
 use crate::name::PackageName;
-use crate::place::{Evidence, Place};
+use crate::place::{EvidenceSet, Place};
 use crate::purl::Purl;
 
 /// The identity of a node: derived from content or name, never a counter.
@@ -42,7 +42,7 @@ pub struct Node {
     /// What it is.
     pub kind: NodeKind,
     /// Where it was met, sorted.
-    pub evidence: BTreeSet<Evidence>,
+    pub evidence: EvidenceSet,
 }
 
 /// What a node is.
@@ -156,7 +156,7 @@ pub struct Graph {
     /// The nodes.
     pub nodes: BTreeMap<NodeId, Node>,
     /// The edges and why we believe them.
-    pub edges: BTreeMap<Edge, BTreeSet<Evidence>>,
+    pub edges: BTreeMap<Edge, EvidenceSet>,
 }
 
 /// Ways from a root to one node, shortest first.
@@ -221,23 +221,48 @@ impl Graph {
 
 /// Answers by which ways a node came in. Built once per report: two passes over the edges.
 pub struct Routes<'graph> {
-    /// For each node, those that bring it in, without repetition, sorted.
-    requirers: BTreeMap<&'graph NodeId, Vec<&'graph NodeId>>,
-    /// For each node that a root reaches, the number of steps from the nearest root.
-    distance: BTreeMap<&'graph NodeId, usize>,
-    /// The nodes that a root reaches, in order. The search for ways names them by their places in it, which order as
+    /// Every node and every end of an edge, in order. All else names them by their places in this list, which order as
     /// they do and compare at once, where identities would compare by their texts.
-    reached: Vec<Reached<'graph>>,
+    nodes: Vec<&'graph NodeId>,
+    places: HashMap<&'graph NodeId, usize>,
+    /// For each node that a root reaches, the number of steps from the nearest root.
+    distance: Vec<Option<usize>>,
+    /// The edges in order.
+    edges: Vec<&'graph Edge>,
+    /// For each node, the edges that lead to it, by their places in that list.
+    incoming: Lists,
+    /// For each node, those that bring it in.
+    requirers: Lists,
+    /// For each node, those that it brings in.
+    brings: Lists,
 }
 
-/// A node that a root reaches.
-struct Reached<'graph> {
-    id: &'graph NodeId,
-    distance: usize,
-    /// The nodes that bring it in and that a root reaches, sorted.
-    requirers: Vec<usize>,
-    /// The nodes that it brings in, sorted.
-    brings: Vec<usize>,
+/// A list for each of many places, in one piece.
+struct Lists {
+    /// Where the list of each place ends; it begins where the one before ends.
+    ends: Vec<usize>,
+    items: Vec<usize>,
+}
+
+impl Lists {
+    /// For each of so many places what is paired with it, sorted and without repetition.
+    fn of_pairs(count: usize, mut pairs: Vec<(usize, usize)>) -> Self {
+        pairs.sort_unstable();
+        pairs.dedup();
+        let mut ends = Vec::with_capacity(count);
+        let mut end = 0usize;
+        for place in 0..count {
+            let rest = pairs.get(end..).unwrap_or_default();
+            end = end.saturating_add(rest.iter().take_while(|(of, _)| *of == place).count());
+            ends.push(end);
+        }
+        Self { ends, items: pairs.into_iter().map(|(_, item)| item).collect() }
+    }
+
+    fn of(&self, place: usize) -> &[usize] {
+        let begin = place.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+        self.ends.get(place).and_then(|end| self.items.get(begin..*end)).unwrap_or_default()
+    }
 }
 
 /// One step of the graph, and what no root reaches any more without it.
@@ -253,56 +278,72 @@ pub struct Cut<'graph> {
 
 impl<'graph> Routes<'graph> {
     fn new(graph: &'graph Graph) -> Self {
-        let mut requirers: BTreeMap<&NodeId, BTreeSet<&NodeId>> = BTreeMap::new();
-        let mut required: BTreeMap<&NodeId, BTreeSet<&NodeId>> = BTreeMap::new();
-        for edge in graph.edges.keys().filter(|edge| edge.from != edge.to) {
-            requirers.entry(&edge.to).or_default().insert(&edge.from);
-            required.entry(&edge.from).or_default().insert(&edge.to);
+        let mut nodes: Vec<&NodeId> = graph.nodes.keys().collect();
+        let edges: Vec<&Edge> = graph.edges.keys().collect();
+        let mut places = numbered(&nodes);
+        let mut ends = ends(&edges, &places);
+        if ends.len() < edges.len() {
+            let all = edges.iter().flat_map(|edge| [&edge.from, &edge.to]);
+            let strangers: BTreeSet<&NodeId> = all.filter(|id| !places.contains_key(id)).collect();
+            nodes.extend(strangers);
+            nodes.sort_unstable();
+            places = numbered(&nodes);
+            ends = self::ends(&edges, &places);
         }
-        let roots: Vec<&NodeId> = graph
-            .nodes
-            .keys()
-            .filter(|id| matches!(id, NodeId::Project(_) | NodeId::Environment(_)))
-            .collect();
+        let incoming = ends.iter().enumerate().map(|(number, (_, to))| (*to, number)).collect();
+        let incoming = Lists::of_pairs(nodes.len(), incoming);
+        ends.retain(|(from, to)| from != to);
+        let requirers = Lists::of_pairs(nodes.len(), ends.iter().map(|(from, to)| (*to, *from)).collect());
+        let brings = Lists::of_pairs(nodes.len(), ends);
+        let is_root = |id: &NodeId| matches!(id, NodeId::Project(_) | NodeId::Environment(_));
         // A project inside another one is a root all the same: people know it by its own name.
-        let mut distance: BTreeMap<&NodeId, usize> = roots.iter().map(|root| (*root, 0)).collect();
-        let mut border = roots;
+        let known =
+            |(place, id): (usize, &&NodeId)| (is_root(id) && graph.nodes.contains_key(*id)).then_some(place);
+        let mut border: Vec<usize> = nodes.iter().enumerate().filter_map(known).collect();
+        let mut distance: Vec<Option<usize>> = vec![None; nodes.len()];
         let mut steps = 0usize;
         while !border.is_empty() {
-            steps = steps.saturating_add(1);
             let mut next = Vec::new();
-            for from in border {
-                for to in required.get(from).into_iter().flatten() {
-                    if !distance.contains_key(to) {
-                        distance.insert(to, steps);
-                        next.push(*to);
-                    }
+            for place in border {
+                if let Some(distance @ None) = distance.get_mut(place) {
+                    *distance = Some(steps);
+                    next.extend_from_slice(brings.of(place));
                 }
             }
             border = next;
+            steps = steps.saturating_add(1);
         }
-        let places: BTreeMap<&NodeId, usize> =
-            distance.keys().enumerate().map(|(place, id)| (*id, place)).collect();
-        let reached = |(id, distance): (&&'graph NodeId, &usize)| {
-            let from = requirers.get(id).into_iter().flatten();
-            let requirers = from.filter_map(|from| places.get(from).copied()).collect();
-            let to = required.get(id).into_iter().flatten();
-            let brings = to.filter_map(|to| places.get(to).copied()).collect();
-            Reached { id, distance: *distance, requirers, brings }
-        };
-        let reached = distance.iter().map(reached).collect();
-        let requirers = requirers.into_iter().map(|(to, from)| (to, from.into_iter().collect())).collect();
-        Self { requirers, distance, reached }
+        Self { nodes, places, distance, edges, incoming, requirers, brings }
+    }
+
+    fn place(&self, id: &NodeId) -> Option<usize> {
+        self.places.get(id).copied()
+    }
+
+    fn distance_of(&self, place: usize) -> Option<usize> {
+        self.distance.get(place).copied().flatten()
+    }
+
+    /// The place of a node, if a root reaches it.
+    fn reached(&self, id: &NodeId) -> Option<usize> {
+        self.place(id).filter(|place| self.distance_of(*place).is_some())
     }
 
     /// Steps from the nearest root, if any root reaches the node. A direct requirement has 1.
     pub fn distance(&self, id: &NodeId) -> Option<usize> {
-        self.distance.get(id).copied()
+        self.distance_of(self.place(id)?)
     }
 
-    /// The nodes that bring `id` in, sorted.
-    pub fn requirers(&self, id: &NodeId) -> &[&'graph NodeId] {
-        self.requirers.get(id).map(Vec::as_slice).unwrap_or_default()
+    /// The edges that lead to `id`, in order.
+    pub fn incoming(&self, id: &NodeId) -> impl Iterator<Item = &'graph Edge> {
+        let numbers = self.place(id).map(|place| self.incoming.of(place)).unwrap_or_default();
+        numbers.iter().filter_map(|number| self.edges.get(*number).copied())
+    }
+
+    /// The nodes that bring `id` in, without repetition, sorted.
+    pub fn requirers(&self, id: &NodeId) -> impl DoubleEndedIterator<Item = &'graph NodeId> {
+        let requirers = self.place(id).map(|place| self.requirers.of(place)).unwrap_or_default();
+        requirers.iter().filter_map(|place| self.nodes.get(*place).copied())
     }
 
     /// The one step whose cut takes most of `targets` away: no root reaches them without it. Of equal ones the nearest
@@ -313,8 +354,7 @@ impl<'graph> Routes<'graph> {
     pub fn cut(&self, targets: &BTreeSet<NodeId>) -> Option<Cut<'graph>> {
         /// Steps that are tried; those shared by most shortest ways first.
         const MOST_TRIED: usize = 256;
-        let place = |id: &NodeId| self.reached.binary_search_by(|reached| reached.id.cmp(id)).ok();
-        let targets: Vec<usize> = targets.iter().filter_map(place).collect();
+        let targets: Vec<usize> = targets.iter().filter_map(|id| self.reached(id)).collect();
         let mut shared: BTreeMap<(usize, usize), usize> = BTreeMap::new();
         for target in &targets {
             let mut to = *target;
@@ -331,34 +371,30 @@ impl<'graph> Routes<'graph> {
             let gone = targets.iter().filter(|target| left.get(**target) == Some(&false)).count();
             (gone > 0).then_some((gone, *step))
         };
-        let nearness = |from: usize| Reverse(self.reached.get(from).map_or(usize::MAX, |it| it.distance));
+        let nearness = |from: usize| Reverse(self.distance_of(from).unwrap_or(usize::MAX));
         let best = steps.iter().take(MOST_TRIED).filter_map(gone);
         let (gone, (from, to)) =
             best.max_by_key(|(gone, (from, to))| (*gone, nearness(*from), Reverse((*from, *to))))?;
-        Some(Cut { from: self.reached.get(from)?.id, to: self.reached.get(to)?.id, gone })
+        Some(Cut { from: self.nodes.get(from)?, to: self.nodes.get(to)?, gone })
     }
 
     /// The requirer that lies on a shortest way to a node; none for a root.
     fn nearest_requirer(&self, to: usize) -> Option<usize> {
-        let to = self.reached.get(to).filter(|to| to.distance > 0)?;
-        let before = |from: &&usize| {
-            self.reached.get(**from).is_some_and(|from| from.distance.checked_add(1) == Some(to.distance))
-        };
-        to.requirers.iter().find(before).copied()
+        let before = self.distance_of(to)?.checked_sub(1)?;
+        self.requirers.of(to).iter().find(|from| self.distance_of(**from) == Some(before)).copied()
     }
 
     /// Which nodes a root still reaches when one step is gone.
     fn reached_without(&self, gone: (usize, usize)) -> Vec<bool> {
-        let mut left = vec![false; self.reached.len()];
-        let roots = self.reached.iter().enumerate().filter(|(_, it)| it.distance == 0);
+        let mut left = vec![false; self.nodes.len()];
+        let roots = self.distance.iter().enumerate().filter(|(_, distance)| **distance == Some(0));
         let mut open: Vec<usize> = roots.map(|(place, _)| place).collect();
         while let Some(from) = open.pop() {
             let Some(seen) = left.get_mut(from) else { continue };
             if std::mem::replace(seen, true) {
                 continue;
             }
-            let brings = self.reached.get(from).map(|it| it.brings.as_slice()).unwrap_or_default();
-            open.extend(brings.iter().filter(|to| (from, **to) != gone));
+            open.extend(self.brings.of(from).iter().filter(|to| (from, **to) != gone));
         }
         left
     }
@@ -371,37 +407,56 @@ impl<'graph> Routes<'graph> {
     pub fn paths(&self, id: &NodeId, most: usize) -> Paths {
         /// In a dense graph with cycles most partial ways may lead nowhere; this bounds the search for them.
         const MOST_STEPS: usize = 100_000;
-        let Ok(start) = self.reached.binary_search_by(|reached| reached.id.cmp(id)) else {
-            return Paths::default();
-        };
-        let at = |place: usize| self.reached.get(place);
+        let Some(start) = self.reached(id) else { return Paths::default() };
         let mut open = BinaryHeap::from([Reverse((0usize, vec![start]))]);
         let mut found = Paths::default();
         for _ in 0..MOST_STEPS {
             let Some(Reverse((_, way))) = open.pop() else { return found };
-            let Some(end) = way.last().and_then(|place| at(*place)) else { continue };
-            if end.distance == 0 {
+            let Some(end) = way.last().copied() else { continue };
+            if self.distance_of(end) == Some(0) {
                 if found.paths.len() == most {
                     found.more = true;
                     return found;
                 }
-                found.paths.push(way.iter().rev().filter_map(|place| Some(at(*place)?.id.clone())).collect());
+                let ids = way.iter().rev().filter_map(|place| self.nodes.get(*place));
+                found.paths.push(ids.map(|id| NodeId::clone(id)).collect());
                 continue;
             }
-            for place in &end.requirers {
-                if let Some(requirer) = at(*place)
+            for place in self.requirers.of(end) {
+                if let Some(distance) = self.distance_of(*place)
                     && !way.contains(place)
                 {
                     let mut longer = Vec::with_capacity(way.len().saturating_add(1));
                     longer.extend_from_slice(&way);
                     longer.push(*place);
-                    open.push(Reverse((way.len().saturating_add(requirer.distance), longer)));
+                    open.push(Reverse((way.len().saturating_add(distance), longer)));
                 }
             }
         }
         found.more = true;
         found
     }
+}
+
+/// The places of both ends of each edge, of those that have both.
+fn ends(edges: &[&Edge], places: &HashMap<&NodeId, usize>) -> Vec<(usize, usize)> {
+    let mut ends = Vec::with_capacity(edges.len());
+    // Edges are in order: those that leave one node follow each other.
+    let mut last: Option<(&NodeId, usize)> = None;
+    for edge in edges {
+        let known = last.filter(|(id, _)| **id == edge.from);
+        let from = known.or_else(|| Some((&edge.from, *places.get(&edge.from)?)));
+        if let (Some((_, from)), Some(to)) = (from, places.get(&edge.to)) {
+            ends.push((from, *to));
+        }
+        last = from;
+    }
+    ends
+}
+
+/// The place of each in the list.
+fn numbered<'graph>(nodes: &[&'graph NodeId]) -> HashMap<&'graph NodeId, usize> {
+    nodes.iter().enumerate().map(|(place, id)| (*id, place)).collect()
 }
 
 #[cfg(test)]
@@ -430,7 +485,7 @@ mod tests {
                         installed: false,
                     }),
                 };
-                graph.nodes.insert(id(name), Node { kind, evidence: BTreeSet::new() });
+                graph.nodes.insert(id(name), Node { kind, evidence: EvidenceSet::new() });
             }
             let edge = Edge {
                 from: id(from),
@@ -438,7 +493,7 @@ mod tests {
                 relation: Relation::DependsOn,
                 condition: Condition::default(),
             };
-            graph.edges.insert(edge, BTreeSet::new());
+            graph.edges.insert(edge, EvidenceSet::new());
         }
         graph
     }

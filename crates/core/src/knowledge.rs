@@ -1,6 +1,7 @@
 //! What others know about our components: vulnerabilities, as they match this graph.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::date::Date;
 use crate::finding::Severity;
@@ -160,7 +161,7 @@ pub struct Match {
     /// The component.
     pub component: NodeId,
     /// The vulnerability.
-    pub vulnerability: Vulnerability,
+    pub vulnerability: Arc<Vulnerability>,
 }
 
 /// Why no advisory could be matched to a component. Not being vulnerable is something else.

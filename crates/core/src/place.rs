@@ -1,5 +1,6 @@
 //! Where something was found: the path below the target, then the way inside the file.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -97,4 +98,91 @@ pub struct Evidence {
     pub reader: &'static str,
     /// How well founded.
     pub class: Class,
+}
+
+/// Evidence for one thing, sorted and each once. Most things have a single one, and a hundred thousand components of a bill
+/// of materials the same: a tree or a copy for each would be most of the memory.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct EvidenceSet {
+    /// None only if `rest` is empty; comes before everything in it.
+    first: Option<Arc<Evidence>>,
+    rest: BTreeSet<Arc<Evidence>>,
+}
+
+impl EvidenceSet {
+    /// No evidence.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds one, unless it is there.
+    pub fn insert(&mut self, evidence: impl Into<Arc<Evidence>>) {
+        let evidence = evidence.into();
+        match &mut self.first {
+            None => self.first = Some(evidence),
+            Some(first) if evidence < *first => {
+                self.rest.insert(std::mem::replace(first, evidence));
+            }
+            Some(first) if evidence > *first => {
+                self.rest.insert(evidence);
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// The first in order.
+    pub fn first(&self) -> Option<&Evidence> {
+        self.first.as_deref()
+    }
+
+    /// All in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Evidence> + Clone {
+        self.first.iter().chain(&self.rest).map(|evidence| &**evidence)
+    }
+}
+
+impl<E: Into<Arc<Evidence>>> From<E> for EvidenceSet {
+    fn from(evidence: E) -> Self {
+        Self { first: Some(evidence.into()), rest: BTreeSet::new() }
+    }
+}
+
+impl Extend<Evidence> for EvidenceSet {
+    fn extend<I: IntoIterator<Item = Evidence>>(&mut self, evidence: I) {
+        evidence.into_iter().for_each(|evidence| self.insert(evidence));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evidence_is_sorted_and_each_once_however_it_came() {
+        let line = |line| Evidence {
+            place: Place::file("a"),
+            span: Some(Span::Line(line)),
+            reader: "test",
+            class: Class::Declared,
+        };
+        let mut orders = vec![Vec::new()];
+        for _ in 0..4 {
+            orders = orders
+                .iter()
+                .flat_map(|order: &Vec<u32>| (1..=3).map(|next| [order.as_slice(), &[next]].concat()))
+                .collect();
+        }
+        for order in orders {
+            let mut set = EvidenceSet::new();
+            set.extend(order.iter().copied().map(line));
+            let expected: BTreeSet<u32> = order.iter().copied().collect();
+            assert!(
+                set.iter().eq(expected.iter().copied().map(line).collect::<Vec<_>>().iter()),
+                "{order:?}"
+            );
+            assert_eq!(set.first(), expected.first().copied().map(line).as_ref());
+        }
+        assert_eq!(EvidenceSet::new().first(), None);
+        assert!(EvidenceSet::from(line(2)).iter().eq([&line(2)]));
+    }
 }

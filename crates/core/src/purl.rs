@@ -32,7 +32,11 @@ impl Purl {
     /// `pkg:TYPE/NAMESPACE/NAME@VERSION`. The namespace of a system package is its distribution (`almalinux`); the
     /// others have none, which is empty.
     pub fn new(ecosystem: Ecosystem, namespace: &str, name: &PackageName, version: Option<&str>) -> Self {
-        let mut text = format!("pkg:{ecosystem}/");
+        let kind = ecosystem.purl_type();
+        let mut text = String::with_capacity(64);
+        text.push_str("pkg:");
+        text.push_str(kind);
+        text.push('/');
         if !namespace.is_empty() {
             percent_encode(namespace, &mut text);
             text.push('/');
@@ -111,7 +115,13 @@ impl Purl {
 
     /// The ecosystem of its type.
     pub fn ecosystem(&self) -> Option<Ecosystem> {
-        Ecosystem::of_purl_type(self.text.strip_prefix("pkg:")?.split('/').next()?)
+        Self::ecosystem_of(&self.text)
+    }
+
+    /// The ecosystem of a package URL that somebody else wrote; the rest of it may be anything.
+    pub fn ecosystem_of(text: &str) -> Option<Ecosystem> {
+        let (kind, _) = text.strip_prefix("pkg:")?.trim_start_matches('/').split_once('/')?;
+        Ecosystem::of_purl_type(kind)
     }
 
     /// The part between type and name, such as `almalinux`; empty if there is none.
@@ -137,6 +147,11 @@ impl Purl {
         percent_decode(self.text.get(self.version_at?..self.qualifiers_at.unwrap_or(self.text.len()))?)
     }
 
+    /// Whether it has neither namespace nor qualifiers: type, name and version are all of it.
+    pub fn is_plain(&self) -> bool {
+        self.qualifiers_at.is_none() && self.namespace().is_empty()
+    }
+
     /// Whether a version is named.
     pub fn has_version(&self) -> bool {
         self.version_at.is_some()
@@ -145,23 +160,27 @@ impl Purl {
 
 /// Encodes all but the characters that purl-spec leaves as they are in a component (unreserved and `:`).
 fn percent_encode(component: &str, out: &mut String) {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b".-_~:".contains(byte);
+    if component.as_bytes().iter().all(is_plain) {
+        return out.push_str(component);
+    }
     for byte in component.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'_' | b'~' | b':' => {
-                out.push(char::from(byte))
-            }
-            _ => {
-                out.push('%');
-                for nibble in [byte >> 4, byte & 15] {
-                    out.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0').to_ascii_uppercase());
-                }
-            }
+        if is_plain(&byte) {
+            out.push(char::from(byte));
+            continue;
+        }
+        out.push('%');
+        for nibble in [byte >> 4, byte & 15] {
+            out.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0').to_ascii_uppercase());
         }
     }
 }
 
 /// Undoes [`percent_encode`]; none where what comes out is no text.
 fn percent_decode(text: &str) -> Option<String> {
+    if !text.contains('%') {
+        return Some(text.to_owned());
+    }
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {

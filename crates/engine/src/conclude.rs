@@ -294,7 +294,7 @@ mod tests {
     use weighbridge_core::graph::Paths;
     use weighbridge_core::limits::{Cancel, Limits};
     use weighbridge_core::name::PackageName;
-    use weighbridge_core::place::Place;
+    use weighbridge_core::place::{EvidenceSet, Place};
     use weighbridge_core::purl::Purl;
     use weighbridge_core::report::{Safety, Verdict};
     use weighbridge_core::rule::Rule;
@@ -345,7 +345,7 @@ mod tests {
     fn evidence(components: &[(&str, Option<&str>)], unread: Vec<Gap>) -> Evidence {
         let mut graph = Graph::default();
         let kind = NodeKind::Environment { name: ".venv".into(), python: None };
-        graph.nodes.insert(NodeId::Environment(".venv".into()), Node { kind, evidence: BTreeSet::new() });
+        graph.nodes.insert(NodeId::Environment(".venv".into()), Node { kind, evidence: EvidenceSet::new() });
         for (name, version) in components {
             let name = PackageName::new(name).unwrap();
             let id = NodeId::Component(Purl::pypi(&name, *version));
@@ -358,7 +358,7 @@ mod tests {
                 licence: None,
                 installed: false,
             });
-            graph.nodes.insert(id, Node { kind, evidence: BTreeSet::new() });
+            graph.nodes.insert(id, Node { kind, evidence: EvidenceSet::new() });
         }
         let artifact = |path: &str, size| Artifact {
             place: Place::file(path),

@@ -6,6 +6,7 @@ mod tests;
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use weighbridge_advisory::epss::Scores;
 use weighbridge_advisory::order::Order;
@@ -131,7 +132,7 @@ pub fn enrich(graph: &Graph, knowledge: &Knowledge<'_>) -> Known {
         match found {
             Ok(found) => known.matches.extend(found.into_iter().map(|vulnerability| Match {
                 component: id.clone(),
-                vulnerability: rated(vulnerability, knowledge),
+                vulnerability: Arc::new(rated(vulnerability, knowledge)),
             })),
             Err(reason) => {
                 known.unassessed.insert(id.clone(), reason);

@@ -1,6 +1,6 @@
 //! From targets to a report.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 
 use libtest_mimic::Trial;
@@ -8,6 +8,7 @@ use weighbridge_check::policy::Policy;
 use weighbridge_core::date::Date;
 use weighbridge_core::graph::{Graph, Node, NodeId, NodeKind};
 use weighbridge_core::knowledge::AdvisoryData;
+use weighbridge_core::place::EvidenceSet;
 use weighbridge_core::report::{Artifact, Report, Safety, Verdict};
 use weighbridge_engine::enrich::Known;
 use weighbridge_engine::flow::{Request, ScanError, Steps, scan_with};
@@ -37,7 +38,7 @@ fn scan(targets: &[String], jobs: usize) -> Result<Report, ScanError> {
         join: &|name, _, _| {
             let kind = NodeKind::Project { name: name.to_owned(), version: None };
             let mut graph = Graph::default();
-            graph.nodes.insert(NodeId::Project("".into()), Node { kind, evidence: BTreeSet::new() });
+            graph.nodes.insert(NodeId::Project("".into()), Node { kind, evidence: EvidenceSet::new() });
             Joined { graph, ..Joined::default() }
         },
         enrich: &|graph, _| Known {

@@ -50,6 +50,15 @@ impl<'input> Json<'input> {
         Self { cursor: input.cursor(at, WINDOW), keep, open: Vec::new(), next: Next::Value }
     }
 
+    /// Reads to the end of the list that has just begun, and keeps nothing of it.
+    fn skip_list(&mut self) -> Result<(), Unread> {
+        let keep = std::mem::replace(&mut self.keep, 0);
+        let depth = self.open.len();
+        while self.open.len() >= depth && self.next()?.is_some() {}
+        self.keep = keep;
+        Ok(())
+    }
+
     /// Offset of the next byte.
     pub(crate) fn offset(&self) -> u64 {
         self.cursor.offset()
@@ -205,7 +214,9 @@ impl<'input> Json<'input> {
                 }
             }
         }
-        Ok(Text { kept: String::from_utf8_lossy(&kept).into_owned(), length })
+        let kept = String::from_utf8(kept)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+        Ok(Text { kept, length })
     }
 
     fn escape(&mut self) -> Result<char, Unread> {
@@ -301,6 +312,8 @@ pub(crate) enum Value {
     Float,
     Text(String),
     List(Vec<Node>),
+    /// A list whose items were not kept; see [`outline`].
+    Far,
     Object(Vec<(String, Node)>),
 }
 
@@ -340,25 +353,101 @@ impl Node {
 
 /// The whole document in memory, within the limits on a text and on working state.
 pub(crate) fn tree(input: &Input) -> Result<Node, Unread> {
-    let limits = input.limits();
-    if input.size() > limits.text_bytes {
-        return Err(Unread::Limit(LimitKind::TextBytes, limits.text_bytes));
+    whole(input, Extent::Tree)
+}
+
+/// The whole document, but without the items of the lists directly in its object: [`items`] reads them one by one, so that
+/// a document with a million of them takes little memory.
+pub(crate) fn outline(input: &Input) -> Result<Node, Unread> {
+    whole(input, Extent::Outline)
+}
+
+/// How much of a document is kept.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    Tree,
+    Outline,
+}
+
+fn whole(input: &Input, extent: Extent) -> Result<Node, Unread> {
+    let most = input.limits().text_bytes;
+    if input.size() > most {
+        return Err(Unread::Limit(LimitKind::TextBytes, most));
     }
     // A mark of UTF-8 in front is an error to Python and none to many others.
     let mut mark = [0; 3];
     let marked = input.read_some(0, &mut mark)? == 3 && mark == *b"\xef\xbb\xbf";
     let mut json = Json::new(input, if marked { 3 } else { 0 }, usize::MAX);
+    let node = grow(&mut json, input, extent)?.ok_or(Unread::Truncated { offset: input.size() })?;
+    // Says so if anything follows.
+    json.next()?;
+    Ok(node)
+}
+
+/// The items of the list of an [`outline`] that begins at this place.
+pub(crate) fn items(input: &Input, at: u64) -> Items<'_> {
+    Items { json: Json::new(input, at, usize::MAX), input, state: State::New }
+}
+
+/// Reads the items of a list one by one; ends at its end, or with what is wrong.
+pub(crate) struct Items<'input> {
+    json: Json<'input>,
+    input: &'input Input,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    New,
+    Within,
+    Over,
+}
+
+impl Items<'_> {
+    fn read(&mut self) -> Result<Option<Node>, Unread> {
+        // The list itself.
+        if self.state == State::New {
+            self.json.next()?;
+            self.state = State::Within;
+        }
+        grow(&mut self.json, self.input, Extent::Tree)
+    }
+}
+
+impl Iterator for Items<'_> {
+    type Item = Result<Node, Unread>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.state == State::Over {
+            return None;
+        }
+        let item = self.read().transpose();
+        if !matches!(item, Some(Ok(_))) {
+            self.state = State::Over;
+        }
+        item
+    }
+}
+
+/// The next value, with what is in it; none where what is around it ends.
+fn grow(json: &mut Json<'_>, input: &Input, extent: Extent) -> Result<Option<Node>, Unread> {
+    let limits = input.limits();
     let mut left = limits.state_bytes.checked_div(NODE_BYTES).unwrap_or_default();
     // What is open: the container, and the name of it in the one around it.
     let mut open: Vec<(Node, Option<String>)> = Vec::new();
     let mut name: Option<String> = None;
     let mut whole = None;
-    while let Some((at, event)) = json.next()? {
+    while whole.is_none() {
+        let Some((at, event)) = json.next()? else { break };
         left = left.checked_sub(1).ok_or(Unread::Limit(LimitKind::StateBytes, limits.state_bytes))?;
         let value = match event {
             Event::Key(text) => {
                 name = Some(text.kept);
                 continue;
+            }
+            Event::List if extent == Extent::Outline && is_object_alone(&open) => {
+                json.skip_list()?;
+                Value::Far
             }
             Event::Object => {
                 open.push((Node { at, value: Value::Object(Vec::new()) }, name.take()));
@@ -368,14 +457,12 @@ pub(crate) fn tree(input: &Input) -> Result<Node, Unread> {
                 open.push((Node { at, value: Value::List(Vec::new()) }, name.take()));
                 continue;
             }
-            Event::End => match open.pop() {
-                Some((node, outer)) => {
-                    name = outer;
-                    put(&mut open, node, &mut name, &mut whole);
-                    continue;
-                }
-                None => continue,
-            },
+            Event::End => {
+                let Some((node, outer)) = open.pop() else { return Ok(None) };
+                name = outer;
+                put(&mut open, node, &mut name, &mut whole);
+                continue;
+            }
             Event::Text(text) => Value::Text(text.kept),
             Event::Int(int) => Value::Int(int),
             Event::Float | Event::Floats(_) => Value::Float,
@@ -384,7 +471,11 @@ pub(crate) fn tree(input: &Input) -> Result<Node, Unread> {
         };
         put(&mut open, Node { at, value }, &mut name, &mut whole);
     }
-    whole.ok_or(Unread::Truncated { offset: input.size() })
+    Ok(whole)
+}
+
+fn is_object_alone(open: &[(Node, Option<String>)]) -> bool {
+    matches!(open, [(Node { value: Value::Object(_), .. }, _)])
 }
 
 /// Puts a finished value into what is open around it.
@@ -471,6 +562,43 @@ mod tests {
             assert!(tree(&input(text)).is_err(), "{text}");
         }
         assert_eq!(tree(&input(&"[".repeat(1000))), Err(too_deep()));
+    }
+
+    #[test]
+    fn an_outline_says_what_a_tree_says() {
+        let text = r#"{"a":[1,{"b":[2,"\n"]},[]],"c":{"d":[3]},"e":[],"a":["x"]} "#;
+        let input = input(text);
+        let (tree, outline) = (tree(&input).unwrap(), outline(&input).unwrap());
+        assert_eq!(outline.get("c"), tree.get("c"));
+        for (name, counts) in [("a", [3, 1].as_slice()), ("e", &[0])] {
+            let pairs: Vec<(&Node, &Node)> = outline.all(name).zip(tree.all(name)).collect();
+            assert_eq!(pairs.len(), counts.len());
+            for ((far, whole), count) in pairs.into_iter().zip(counts) {
+                assert_eq!((far.at, &far.value), (whole.at, &Value::Far));
+                let items: Vec<Node> = items(&input, far.at).map(Result::unwrap).collect();
+                assert_eq!((items.len(), Some(items.as_slice())), (*count, whole.list()));
+            }
+        }
+        for end in 0..text.len() - 1 {
+            let cut = self::input(&text[..end]);
+            assert_eq!(self::outline(&cut), self::tree(&cut), "{end}");
+            assert!(items(&cut, 5).count() <= 4 && self::tree(&cut).is_err(), "{end}");
+        }
+        let deep = format!("{{\"a\":{}", "[".repeat(1000));
+        for text in [
+            r#"{"a":[1}"#,
+            r#"{"a":[1,]}"#,
+            r#"{"a":["\x"]}"#,
+            r#"{"a":[{"b"}]}"#,
+            r#"{"a":[]}x"#,
+            "[[1]]",
+            "[",
+            "]",
+            deep.as_str(),
+        ] {
+            let input = self::input(text);
+            assert_eq!(self::outline(&input), self::tree(&input), "{text}");
+        }
     }
 
     #[test]

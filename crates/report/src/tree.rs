@@ -77,6 +77,10 @@ impl Formatter for Visible {
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
+        // Nothing in ASCII but its control characters is invisible.
+        if fragment.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return writer.write_all(fragment.as_bytes());
+        }
         let mut start = 0;
         for (at, character) in fragment.char_indices() {
             if character.is_control() || is_invisible(character) {

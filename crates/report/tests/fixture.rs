@@ -1,6 +1,7 @@
 //! Reports built by hand: what a scan might have found. Nothing here is read from a disk.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use weighbridge_core::coverage::{Coverage, Gap, Unread};
 use weighbridge_core::date::Date;
@@ -11,7 +12,7 @@ use weighbridge_core::finding::{Confidence, Finding, Fingerprint, Remedy, Severi
 use weighbridge_core::graph::{Component, Condition, Edge, Graph, Node, NodeId, NodeKind, Paths, Relation};
 use weighbridge_core::knowledge::{AdvisoryData, Epss, Grade, Matched, Record, Vulnerability};
 use weighbridge_core::name::PackageName;
-use weighbridge_core::place::{Class, Evidence, Place, Span};
+use weighbridge_core::place::{Class, Evidence, EvidenceSet, Place, Span};
 use weighbridge_core::purl::Purl;
 use weighbridge_core::report::{Artifact, JudgedEffect, Note, Report, Safety, Totals, Verdict};
 use weighbridge_core::rule::Rule;
@@ -95,7 +96,7 @@ pub(crate) fn graph(paths: &[&str]) -> Graph {
     let project = NodeKind::Project { name: "fraud-vision".into(), version: Some("0.3.0".into()) };
     let place = Place::file("pyproject.toml");
     let evidence = Evidence { place, span: Some(Span::Line(2)), reader: "pyproject", class: Class::Declared };
-    graph.nodes.insert(node("."), Node { kind: project, evidence: BTreeSet::from([evidence]) });
+    graph.nodes.insert(node("."), Node { kind: project, evidence: evidence.into() });
     for path in paths {
         let labels: Vec<&str> = path.split('>').map(str::trim).collect();
         for label in labels.iter().filter(|label| **label != ".") {
@@ -115,7 +116,7 @@ pub(crate) fn graph(paths: &[&str]) -> Graph {
                 ),
                 installed: true,
             };
-            let evidence = BTreeSet::from([lock(line)]);
+            let evidence = lock(line).into();
             graph.nodes.entry(node(label)).or_insert(Node { kind: NodeKind::Component(component), evidence });
         }
         for pair in labels.windows(2) {
@@ -139,14 +140,14 @@ pub(crate) fn clean(graph: Graph) -> Report {
         places: BTreeSet::from([place.clone()]),
     };
     let mut graph = graph;
-    graph.nodes.insert(NodeId::Artifact(digest), Node { kind, evidence: BTreeSet::new() });
+    graph.nodes.insert(NodeId::Artifact(digest), Node { kind, evidence: EvidenceSet::new() });
     let contains = Edge {
         from: node("."),
         to: NodeId::Artifact(digest),
         relation: Relation::Contains,
         condition: Condition::default(),
     };
-    graph.edges.insert(contains, BTreeSet::new());
+    graph.edges.insert(contains, EvidenceSet::new());
     let artifact = Artifact {
         place,
         format: "safetensors",
@@ -283,7 +284,7 @@ pub(crate) fn vulnerability(
     let title = format!("{name} in {}", label.trim_start_matches("lib:"));
     Finding {
         details,
-        vulnerability: Some(Box::new(vulnerability)),
+        vulnerability: Some(Arc::new(vulnerability)),
         remedy: Some(remedy),
         fingerprint: Fingerprint::new(&VULNERABLE, &[package, name]),
         ..finding(report, "WB-D001", severity, Subject::Node(node(label)), &title)
@@ -429,7 +430,7 @@ pub(crate) fn one() -> Report {
     report.findings = vec![vulnerability(&report, "pillow 9.0.0", "CVE-2023-4863", 96, "10.0.1", true)];
     for finding in &mut report.findings {
         let epss = Epss { score: 93_567, percentile: 99_812, as_of: day("2026-07-31") };
-        finding.vulnerability.as_mut().unwrap().epss = Some(epss);
+        Arc::make_mut(finding.vulnerability.as_mut().unwrap()).epss = Some(epss);
     }
     report.verdict = Verdict::Fail;
     report
@@ -493,6 +494,7 @@ pub(crate) fn many() -> Report {
     let package = Subject::Node(node("package-07 1.7"));
     let mut attack = vulnerability(&report, "package-07 1.7", "MAL-2026-7", 0, "2.0", false);
     if let Some(known) = &mut attack.vulnerability {
+        let known = Arc::make_mut(known);
         known.malicious = true;
         known.score = None;
         known.severity = None;

@@ -55,23 +55,39 @@ impl Listing {
     /// A file whose `requires_python` cannot be read may be used, as with pip; so may none whose version cannot.
     pub fn of<'a>(files: impl IntoIterator<Item = Listed<'a>>, target: &Target) -> Self {
         let mut found: BTreeMap<Version, Result<(Rank, usize), Unusable>> = BTreeMap::new();
+        // The files of a release mostly follow each other, and say the same.
+        let mut last: Option<(&str, Version)> = None;
+        let mut excluded: Option<(&str, bool)> = None;
         for (number, file) in files.into_iter().enumerate() {
-            let Ok(version) = Version::parse(file.version) else { continue };
+            last = last.take().filter(|(text, _)| *text == file.version);
+            let (_, version) = match &mut last {
+                Some(known) => known,
+                None => match Version::parse(file.version) {
+                    Ok(version) => last.insert((file.version, version)),
+                    Err(_) => continue,
+                },
+            };
+            let mut excludes = |text| match excluded {
+                Some((known, is)) if known == text => is,
+                _ => {
+                    let pythons = Specifiers::parse_lenient(text);
+                    let is = pythons.is_ok_and(|pythons| !pythons.allows(&target.python));
+                    excluded.insert((text, is)).1
+                }
+            };
             let is_wheel = file.name.ends_with(".whl");
             let preference = if is_wheel { target.preference(file.name) } else { None };
             let state = if is_wheel && preference.is_none() {
                 Err(Unusable::Platform)
             } else {
-                match file.requires_python.map(|text| (text, Specifiers::parse_lenient(text))) {
-                    Some((text, Ok(pythons))) if !pythons.allows(&target.python) => {
-                        Err(Unusable::Python(text.trim().to_owned()))
-                    }
+                match file.requires_python {
+                    Some(text) if excludes(text) => Err(Unusable::Python(text.trim().to_owned())),
                     _ => Ok((Rank { yanked: file.yanked, is_source: !is_wheel, preference }, number)),
                 }
             };
-            match found.get_mut(&version) {
+            match found.get_mut(version) {
                 None => {
-                    found.insert(version, state);
+                    found.insert(version.clone(), state);
                 }
                 Some(known) => match (&known, &state) {
                     (Err(_), Ok(_)) => *known = state,

@@ -1,5 +1,7 @@
 //! Policies as tables: what is configured, what is found, what follows.
 
+use std::sync::Arc;
+
 use weighbridge_core::coverage::{Gap, Unread};
 use weighbridge_core::digest::Digest;
 use weighbridge_core::finding::{Confidence, Subject};
@@ -67,7 +69,7 @@ fn vulnerable() -> Finding {
         fixed: None,
         inferred_from: None,
     };
-    Finding { vulnerability: Some(Box::new(vulnerability)), ..found(Severity::Critical, Subject::Node(id)) }
+    Finding { vulnerability: Some(Arc::new(vulnerability)), ..found(Severity::Critical, Subject::Node(id)) }
 }
 
 /// A dangerous pickle.
@@ -523,7 +525,7 @@ fn what_is_likely_to_be_exploited_goes_first_and_can_fail() {
         finding.severity = Severity::Medium;
         finding.title = name.to_owned();
         let as_of = day("2026-07-23");
-        let vulnerability = finding.vulnerability.as_mut().unwrap();
+        let vulnerability = Arc::make_mut(finding.vulnerability.as_mut().unwrap());
         vulnerability.epss = score.map(|score| Epss { score, percentile: score, as_of });
         finding
     };

@@ -1,5 +1,7 @@
 //! `WB-D002`: a package that is itself an attack.
 
+use std::sync::Arc;
+
 use weighbridge_core::finding::{Confidence, Finding, Fingerprint, Remedy, Severity};
 use weighbridge_core::rule::Rule;
 use weighbridge_core::world::{Check, World};
@@ -54,7 +56,7 @@ impl Check for MaliciousPackage {
                 title: format!("{label} is malicious ({})", vulnerability.name),
                 details,
                 location: location(world, &found.component),
-                vulnerability: Some(Box::new(vulnerability.clone())),
+                vulnerability: Some(Arc::clone(vulnerability)),
                 remedy: Some(Remedy::Remove(format!(
                     "remove {} and renew every secret that the machines on which it was installed could read",
                     component.name

@@ -6,7 +6,7 @@ use weighbridge_advisory::pep440::Version;
 use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::Origin;
 use weighbridge_core::finding::{Finding, Remedy, Severity};
-use weighbridge_core::graph::{NodeId, Relation};
+use weighbridge_core::graph::{NodeKind, Relation};
 use weighbridge_core::place::{Class, Place, Span};
 use weighbridge_core::rule::Rule;
 use weighbridge_core::world::{Check, World};
@@ -36,9 +36,12 @@ impl Check for UnassessableRequirement {
     fn check(&self, world: &World<'_>, findings: &mut Vec<Finding>) {
         let mut open: BTreeMap<&Place, BTreeSet<Line>> = BTreeMap::new();
         for (edge, evidence) in &world.graph.edges {
+            if edge.relation != Relation::DependsOn {
+                continue;
+            }
             let Some(component) = world.graph.component(&edge.to) else { continue };
             let own = component.origins.iter().any(|origin| matches!(origin, Origin::Path { .. }));
-            if edge.relation == Relation::DependsOn && component.version.is_none() && !own {
+            if component.version.is_none() && !own {
                 for evidence in evidence.iter().filter(|evidence| evidence.class == Class::Unresolved) {
                     let text = format!("{}{}", component.name, edge.condition.specifier);
                     open.entry(&evidence.place).or_default().insert((evidence.span.clone(), text));
@@ -93,12 +96,12 @@ fn unreadable(place: &Place, lines: &BTreeSet<Line>) -> Finding {
 /// Components whose version is none by PEP 440, by the first place that names them.
 fn versions_out_of_order<'w>(world: &'w World<'_>) -> BTreeMap<&'w Place, BTreeSet<Line>> {
     let mut found: BTreeMap<&Place, BTreeSet<Line>> = BTreeMap::new();
-    for (id, component) in world.graph.components().filter(|(_, it)| it.ecosystem == Ecosystem::PyPi) {
-        let Some(version) = component.version.as_deref().filter(|text| Version::parse(text).is_err()) else {
-            continue;
-        };
-        if let (NodeId::Component(_), Some(evidence)) =
-            (id, world.graph.nodes.get(id).and_then(|node| node.evidence.first()))
+    for node in world.graph.nodes.values() {
+        let NodeKind::Component(component) = &node.kind else { continue };
+        let is_unread = |version: &&str| Version::parse(version).is_err();
+        if component.ecosystem == Ecosystem::PyPi
+            && let Some(version) = component.version.as_deref().filter(is_unread)
+            && let Some(evidence) = node.evidence.first()
         {
             let line = (evidence.span.clone(), format!("{} {version}", component.name));
             found.entry(&evidence.place).or_default().insert(line);

@@ -38,10 +38,12 @@ impl Check for UnknownName {
         let own = own_names(world);
         let mut open: BTreeMap<&Place, BTreeMap<&PackageName, &Evidence>> = BTreeMap::new();
         for (edge, evidence) in &world.graph.edges {
+            if edge.relation != Relation::DependsOn {
+                continue;
+            }
             let Some(component) = world.graph.component(&edge.to) else { continue };
             let name = &component.name;
-            let unseen = edge.relation == Relation::DependsOn
-                && component.ecosystem == Ecosystem::PyPi
+            let unseen = component.ecosystem == Ecosystem::PyPi
                 && component.version.is_none()
                 && is_from_index(component)
                 && !own.contains(name)

@@ -1,10 +1,8 @@
 //! What the rules about packages share: how a component is called, where it shows, who brings it in.
 
-use std::collections::BTreeMap;
-
 use weighbridge_core::fact::Origin;
 use weighbridge_core::finding::{Confidence, Finding, Fingerprint, Severity, Status, Subject};
-use weighbridge_core::graph::{Component, Edge, Graph, NodeId, Relation};
+use weighbridge_core::graph::{Component, Edge, NodeId, Relation};
 use weighbridge_core::knowledge::Epss;
 use weighbridge_core::place::{Class, Evidence, Place, Span};
 use weighbridge_core::rule::Rule;
@@ -84,31 +82,15 @@ pub(super) fn is_from_index(component: &Component) -> bool {
     component.origins.is_empty() || component.origins.contains(&Origin::Index)
 }
 
-/// The edges that lead into each node.
-pub(super) struct Incoming<'g>(BTreeMap<&'g NodeId, Vec<&'g Edge>>);
-
-impl<'g> Incoming<'g> {
-    pub(super) fn new(graph: &'g Graph) -> Self {
-        let mut incoming: BTreeMap<&NodeId, Vec<&Edge>> = BTreeMap::new();
-        for edge in graph.edges.keys() {
-            incoming.entry(&edge.to).or_default().push(edge);
-        }
-        Self(incoming)
+/// The packages that carry this one inside themselves, where that is the only way in which it is there.
+pub(super) fn carriers<'w>(world: &World<'w>, id: &NodeId, component: &Component) -> Vec<&'w NodeId> {
+    let is_asked_for = || world.routes.incoming(id).any(|edge| edge.relation == Relation::DependsOn);
+    if component.installed || is_asked_for() {
+        return Vec::new();
     }
-
-    pub(super) fn of(&self, id: &NodeId) -> &[&'g Edge] {
-        self.0.get(id).map(Vec::as_slice).unwrap_or_default()
-    }
-
-    /// The packages that carry this one inside themselves, where that is the only way in which it is there.
-    pub(super) fn carriers(&self, id: &NodeId, component: &Component) -> Vec<&'g NodeId> {
-        let carried =
-            |edge: &&&Edge| edge.relation == Relation::Contains && matches!(edge.from, NodeId::Component(_));
-        if component.installed || self.of(id).iter().any(|edge| edge.relation == Relation::DependsOn) {
-            return Vec::new();
-        }
-        self.of(id).iter().filter(carried).map(|edge| &edge.from).collect()
-    }
+    let carried =
+        |edge: &&Edge| edge.relation == Relation::Contains && matches!(edge.from, NodeId::Component(_));
+    world.routes.incoming(id).filter(carried).map(|edge| &edge.from).collect()
 }
 
 /// The first few of many lines, and how many more there are.

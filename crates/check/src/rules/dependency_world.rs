@@ -19,7 +19,7 @@ use weighbridge_core::knowledge::{
 };
 use weighbridge_core::limits::{Cancel, Limits};
 use weighbridge_core::name::PackageName;
-use weighbridge_core::place::{Class, Evidence, Place, Span};
+use weighbridge_core::place::{Class, Evidence, EvidenceSet, Place, Span};
 use weighbridge_core::purl::Purl;
 use weighbridge_core::world::{Check, Disagreement, File, Installed, RecordedFile, World};
 
@@ -98,7 +98,7 @@ impl Built {
     pub(super) fn new() -> Self {
         let mut built = Self::default();
         let project = NodeKind::Project { name: "project".into(), version: None };
-        built.graph.nodes.insert(id("P"), Node { kind: project, evidence: BTreeSet::new() });
+        built.graph.nodes.insert(id("P"), Node { kind: project, evidence: EvidenceSet::new() });
         built
     }
 
@@ -117,7 +117,7 @@ impl Built {
                 licence: None,
                 installed: false,
             });
-            let node = Node { kind, evidence: BTreeSet::new() };
+            let node = Node { kind, evidence: EvidenceSet::new() };
             self.graph.nodes.entry(id.clone()).or_insert(node).evidence.insert(evidence);
         }
         id
@@ -185,13 +185,14 @@ impl Built {
             inferred_from: None,
         };
         change(&mut vulnerability);
-        self.matches.push(Match { component: id(package), vulnerability });
+        self.matches.push(Match { component: id(package), vulnerability: Arc::new(vulnerability) });
         self
     }
 
     /// The last match is one of the advisories of another package.
     pub(super) fn inferred(mut self, from: &str) -> Self {
-        self.matches.last_mut().unwrap().vulnerability.inferred_from = Some(from.to_owned());
+        Arc::make_mut(&mut self.matches.last_mut().unwrap().vulnerability).inferred_from =
+            Some(from.to_owned());
         self
     }
 

@@ -1,6 +1,7 @@
 //! `WB-N001`: a native library with a known vulnerability, inside a package.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use weighbridge_core::finding::{Confidence, Finding, Fingerprint, Remedy, Severity};
 use weighbridge_core::graph::{Component, Graph, NodeId, Relation};
@@ -8,7 +9,7 @@ use weighbridge_core::knowledge::{Grade, Match, Vulnerability};
 use weighbridge_core::rule::Rule;
 use weighbridge_core::world::{Check, World};
 
-use super::dependency::{Incoming, about_node, at_least, identity, likelihood, location};
+use super::dependency::{about_node, at_least, identity, likelihood, location};
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -43,11 +44,10 @@ impl Check for VulnerableLibrary {
         if by_library.is_empty() {
             return;
         }
-        let incoming = Incoming::new(world.graph);
         let known = known(world);
         for (id, matches) in by_library {
             let common = about_node(world, &RULE, id, &[]);
-            let carriers = carriers(world.graph, &incoming, id);
+            let carriers = carriers(world, id);
             for found in matches {
                 let vulnerability = &found.vulnerability;
                 // What the advisories of the package itself say is told there, with the version that mends it.
@@ -66,7 +66,7 @@ impl Check for VulnerableLibrary {
                     title: format!("{possible}{} in {}", vulnerability.name, world.graph.label(id)),
                     details: details(world.graph, vulnerability, grade, &carriers),
                     location: location(world, id),
-                    vulnerability: Some(Box::new(vulnerability.clone())),
+                    vulnerability: Some(Arc::clone(vulnerability)),
                     remedy: Some(remedy(world.graph, id, vulnerability, &carriers)),
                     fingerprint: Fingerprint::new(&RULE, &[&identity(id), &vulnerability.name]),
                     ..common.clone()
@@ -88,23 +88,23 @@ fn known<'w>(world: &'w World<'_>) -> BTreeMap<&'w NodeId, BTreeSet<&'w str>> {
 }
 
 /// The packages in which the library lies: those nearest above it.
-fn carriers<'w>(graph: &'w Graph, incoming: &Incoming<'w>, id: &NodeId) -> BTreeSet<&'w NodeId> {
+fn carriers<'w>(world: &World<'w>, id: &NodeId) -> BTreeSet<&'w NodeId> {
     let mut carriers = BTreeSet::new();
     let mut seen: BTreeSet<&NodeId> = BTreeSet::new();
-    let mut open: Vec<&NodeId> = incoming.of(id).iter().map(|edge| &edge.from).collect();
+    let mut open: Vec<&NodeId> = world.routes.incoming(id).map(|edge| &edge.from).collect();
     while let Some(above) = open.pop() {
         if !seen.insert(above) {
             continue;
         }
-        match graph.component(above) {
+        match world.graph.component(above) {
             Some(component) if !component.is_carried() => {
                 carriers.insert(above);
             }
             _ => open.extend(
                 // A library that links another one does not carry it.
-                incoming
-                    .of(above)
-                    .iter()
+                world
+                    .routes
+                    .incoming(above)
                     .filter(|edge| edge.relation != Relation::Links)
                     .map(|edge| &edge.from),
             ),

@@ -48,6 +48,8 @@ pub(super) fn run(global: &Global, scan: &Scan, setup: &Setup, printer: &Printer
     if let Some(renderer) = settings.shown {
         printer.out(|out| renderer.render(&report, &style, out))?;
     }
+    // The process ends: of a large report, giving every small piece back takes longer than it took to write it.
+    std::mem::forget(report);
     Ok(exit)
 }
 

@@ -145,7 +145,7 @@ fn cut(graph: &Graph, routes: &Routes<'_>, found: &BTreeSet<NodeId>, text: &mut 
     let mut ends = found.iter().filter(|id| routes.distance(id).is_some_and(|steps| steps > 0));
     let reached = ends.clone().count();
     // Of what one thing brings in, and that a root, there is nothing to choose.
-    let has_choice = |id: &NodeId| routes.distance(id) != Some(1) || routes.requirers(id).len() > 1;
+    let has_choice = |id: &NodeId| routes.distance(id) != Some(1) || routes.requirers(id).count() > 1;
     if reached == 0 || (reached == 1 && !ends.any(has_choice)) {
         return;
     }
@@ -175,12 +175,12 @@ fn invert<'f>(graph: &'f Graph, found: &'f BTreeSet<NodeId>) -> String {
         // Who is told next, on whom it stands, and how deep.
         let mut open: Vec<(&'f NodeId, &'f NodeId, usize)> = Vec::new();
         let push = |open: &mut Vec<(&'f NodeId, &'f NodeId, usize)>, on: &'f NodeId, depth| {
-            open.extend(routes.requirers(on).iter().rev().map(|by| (*by, on, depth)));
+            open.extend(routes.requirers(on).rev().map(|by| (by, on, depth)));
         };
         push(&mut open, id, 1);
         while let Some((by, on, depth)) = open.pop() {
             let again = !told.insert(by);
-            let has_more = !routes.requirers(by).is_empty();
+            let has_more = routes.requirers(by).next().is_some();
             let above = if again && has_more { "  (above)" } else { "" };
             let condition = conditions(graph, by, on);
             let _ = writeln!(

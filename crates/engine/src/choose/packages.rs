@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use weighbridge_advisory::pep440::{Specifiers, Version};
 use weighbridge_advisory::pep508::{Active, Requirement};
@@ -15,11 +15,10 @@ use weighbridge_resolve::{Listing, Needs, Packages, Release, Target, Unknown};
 /// What an index offers to one target.
 pub(crate) struct OnIndex<'a> {
     client: &'a Client,
-    target: &'a Target,
     listed: RefCell<BTreeMap<PackageName, Offer>>,
     /// By name and number of the release.
     needs: RefCell<BTreeMap<(PackageName, usize), Known>>,
-    ahead: Arc<dyn Scout>,
+    ahead: Arc<Newest>,
 }
 
 /// What a release needs, or why that is not known.
@@ -30,9 +29,9 @@ type Offer = Result<(Arc<Listing>, Option<Arc<Project>>), Unknown>;
 
 impl<'a> OnIndex<'a> {
     /// What the index of `client` offers to `target`.
-    pub(crate) fn new(client: &'a Client, target: &'a Target) -> Self {
-        let ahead = Arc::new(Newest(target.clone()));
-        Self { client, target, listed: RefCell::default(), needs: RefCell::default(), ahead }
+    pub(crate) fn new(client: &'a Client, target: &Target) -> Self {
+        let ahead = Arc::new(Newest { target: target.clone(), listings: Mutex::default() });
+        Self { client, listed: RefCell::default(), needs: RefCell::default(), ahead }
     }
 
     /// The file of a package with this number.
@@ -47,7 +46,7 @@ impl<'a> OnIndex<'a> {
             return known.clone();
         }
         let offer = match self.client.project(name.as_str()) {
-            Ok(project) => Ok((Arc::new(listing(&project, self.target)), Some(project))),
+            Ok(project) => Ok((self.ahead.listing(&project), Some(project))),
             Err(IndexError::NoProject(_)) => Ok((Arc::default(), None)),
             Err(error) => Err(Unknown::Unasked(error.to_string())),
         };
@@ -89,7 +88,8 @@ impl Packages for OnIndex<'_> {
     fn ahead(&self, names: &[&PackageName]) {
         let listed = self.listed.borrow();
         let new = names.iter().filter(|name| !listed.contains_key(**name));
-        self.client.scout(new.map(|name| name.as_str()), &self.ahead);
+        let scout: Arc<dyn Scout> = Arc::clone(&self.ahead) as _;
+        self.client.scout(new.map(|name| name.as_str()), &scout);
     }
 }
 
@@ -106,11 +106,25 @@ fn listing(project: &Project, target: &Target) -> Listing {
 }
 
 /// Guesses that of everything the newest will be chosen, as installers do.
-struct Newest(Target);
+struct Newest {
+    target: Target,
+    /// What was listed, by the name of the project: who chooses asks for the same soon.
+    listings: Mutex<BTreeMap<String, Arc<OnceLock<Arc<Listing>>>>>,
+}
+
+impl Newest {
+    fn listing(&self, project: &Project) -> Arc<Listing> {
+        let slot = {
+            let mut listings = self.listings.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(listings.entry(project.name.clone()).or_default())
+        };
+        Arc::clone(slot.get_or_init(|| Arc::new(listing(project, &self.target))))
+    }
+}
 
 impl Scout for Newest {
     fn file(&self, project: &Project) -> Option<usize> {
-        let listing = listing(project, &self.0);
+        let listing = self.listing(project);
         let is_likely = |release: &&Release| !release.yanked && !release.version.is_prerelease();
         listing.releases.iter().rev().find(is_likely).map(|release| release.file)
     }
@@ -123,7 +137,7 @@ impl Scout for Newest {
                 && requirement
                     .marker
                     .as_ref()
-                    .is_none_or(|marker| marker.evaluate(&self.0.environment, active))
+                    .is_none_or(|marker| marker.evaluate(&self.target.environment, active))
         };
         requirements.filter(holds).map(|requirement| requirement.name.to_string()).collect()
     }

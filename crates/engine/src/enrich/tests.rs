@@ -6,6 +6,7 @@ use weighbridge_advisory::Index;
 use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::graph::{Component, Condition, Edge, Graph, Node, NodeId, NodeKind, Relation};
 use weighbridge_core::name::PackageName;
+use weighbridge_core::place::EvidenceSet;
 use weighbridge_core::purl::Purl;
 
 use super::{Knowledge, Known, enrich};
@@ -40,12 +41,12 @@ fn known(text: &str) -> Known {
         };
         for (id, component) in ends.iter().map(|text| id(text)) {
             let kind = NodeKind::Component(component);
-            graph.nodes.insert(id, Node { kind, evidence: BTreeSet::new() });
+            graph.nodes.insert(id, Node { kind, evidence: EvidenceSet::new() });
         }
         if let [from, to] = ends.as_slice() {
             let relation = if arrow == Some(&"->") { Relation::DependsOn } else { Relation::Contains };
             let edge = Edge { from: id(from).0, to: id(to).0, relation, condition: Condition::default() };
-            graph.edges.insert(edge, BTreeSet::new());
+            graph.edges.insert(edge, EvidenceSet::new());
         }
     }
     enrich(&graph, &Knowledge::of(&Index::embedded().unwrap(), "embedded"))

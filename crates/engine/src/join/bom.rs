@@ -54,7 +54,7 @@ pub(super) fn claims(
             },
         };
         for (bom, _) in said {
-            for claimed in bom.components.iter().filter(|it| !it.subject) {
+            for claimed in bom.components.iter().filter(|it| !it.subject && may_be_library(it)) {
                 let Some(found) = identify(claimed) else { continue };
                 let Some(library) = library_of(found.ecosystem, &found.name) else { continue };
                 let Identity { ecosystem, name, version, purl } = found;
@@ -85,6 +85,12 @@ pub(crate) fn library_of(ecosystem: Ecosystem, name: &PackageName) -> Option<Pac
         }
         Ecosystem::PyPi | Ecosystem::Conda | Ecosystem::Cargo => None,
     }
+}
+
+/// Whether [`library_of`] could know what a component is; most of a large bill are packages of Python, which never are.
+fn may_be_library(claimed: &BomComponent) -> bool {
+    let ecosystem = claimed.purl.as_deref().map(Purl::ecosystem_of);
+    !matches!(ecosystem, Some(None | Some(Ecosystem::PyPi | Ecosystem::Conda | Ecosystem::Cargo)))
 }
 
 /// Draws what every bill claims. `shows` are the libraries that the binaries of each package or archive show.
@@ -161,7 +167,7 @@ pub(crate) fn unidentified(facts: &BTreeMap<Place, Vec<Fact>>) -> BTreeSet<Strin
     for fact in facts.values().flatten() {
         let What::Bom(bom) = &fact.what else { continue };
         let claimed = bom.components.iter().filter(|it| !it.subject && it.kind != "file");
-        found.extend(claimed.filter(|it| identify(it).is_none()).map(|it| match &it.version {
+        found.extend(claimed.filter(|it| !is_identified(it)).map(|it| match &it.version {
             Some(version) => format!("{} {version}", it.name),
             None => it.name.clone(),
         }));
@@ -177,16 +183,21 @@ struct Identity {
     purl: Purl,
 }
 
+/// Whether [`identify`] says anything.
+fn is_identified(claimed: &BomComponent) -> bool {
+    match &claimed.purl {
+        Some(text) => Purl::parse(text).is_some(),
+        None => library(&claimed.name).is_some(),
+    }
+}
+
 fn identify(claimed: &BomComponent) -> Option<Identity> {
-    let (ecosystem, name, namespace, version) = match &claimed.purl {
-        Some(text) => {
-            let (ecosystem, name, purl) = Purl::parse(text)?;
-            let version = purl.version().or_else(|| claimed.version.clone());
-            (ecosystem, name, purl.namespace().to_owned(), version)
-        }
-        None => (Ecosystem::Native, library(&claimed.name)?, String::new(), claimed.version.clone()),
+    let (ecosystem, name, stated) = match &claimed.purl {
+        Some(text) => Purl::parse(text).map(|(ecosystem, name, purl)| (ecosystem, name, Some(purl)))?,
+        None => (Ecosystem::Native, library(&claimed.name)?, None),
     };
-    let version = version.map(|version| match ecosystem {
+    let written = stated.as_ref().and_then(Purl::version);
+    let version = written.clone().or_else(|| claimed.version.clone()).map(|version| match ecosystem {
         Ecosystem::PyPi => pins::canonical(&version),
         // vcpkg counts its own changes of one version behind it.
         Ecosystem::Native => match version.split_once('#') {
@@ -195,7 +206,13 @@ fn identify(claimed: &BomComponent) -> Option<Identity> {
         },
         _ => version,
     });
-    let purl = Purl::new(ecosystem, &namespace, &name, version.as_deref());
+    let purl = match stated {
+        Some(purl) if written == version && purl.is_plain() => purl,
+        stated => {
+            let namespace = stated.as_ref().map_or("", Purl::namespace);
+            Purl::new(ecosystem, namespace, &name, version.as_deref())
+        }
+    };
     Some(Identity { ecosystem, name, version, purl })
 }
 

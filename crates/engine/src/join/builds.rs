@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::{Library, Sign};
-use weighbridge_core::graph::{Component, Graph, NodeId, NodeKind, Relation};
+use weighbridge_core::graph::{Component, Graph, NodeId, Relation};
 use weighbridge_core::name::PackageName;
 use weighbridge_core::place::{Class, Place};
 use weighbridge_core::purl::Purl;
@@ -331,11 +331,11 @@ pub(crate) fn unequal_claims(graph: &Graph) -> BTreeSet<String> {
         let version = component.version.as_deref()?;
         Some((name, upstream(component.ecosystem, version)?.to_owned(), version))
     };
-    let mut files: BTreeMap<&NodeId, BTreeSet<&NodeId>> = BTreeMap::new();
-    let mut claimed: BTreeMap<&NodeId, BTreeSet<&NodeId>> = BTreeMap::new();
-    let mut held: BTreeMap<&NodeId, BTreeSet<&NodeId>> = BTreeMap::new();
+    let mut files: BTreeMap<&NodeId, Vec<&NodeId>> = BTreeMap::new();
+    let mut claimed: BTreeMap<&NodeId, Vec<&NodeId>> = BTreeMap::new();
+    let mut held: BTreeMap<&NodeId, Vec<&NodeId>> = BTreeMap::new();
     for (edge, evidence) in &graph.edges {
-        let is_file = matches!(graph.nodes.get(&edge.to).map(|it| &it.kind), Some(NodeKind::Artifact { .. }));
+        let is_file = matches!(edge.to, NodeId::Artifact(_));
         let by = |reader| evidence.iter().any(|it| it.reader == reader);
         let kept = match edge.relation {
             Relation::Vendors if is_file => &mut held,
@@ -343,7 +343,7 @@ pub(crate) fn unequal_claims(graph: &Graph) -> BTreeSet<String> {
             Relation::Contains if by("native") => &mut files,
             _ => continue,
         };
-        kept.entry(&edge.from).or_default().insert(&edge.to);
+        kept.entry(&edge.from).or_default().push(&edge.to);
     }
     let mut found = BTreeSet::new();
     for (holder, claims) in claimed {
@@ -354,6 +354,9 @@ pub(crate) fn unequal_claims(graph: &Graph) -> BTreeSet<String> {
             if let Some((name, version, _)) = library(id) {
                 said.entry(name).or_default().insert(version);
             }
+        }
+        if said.is_empty() {
+            continue;
         }
         let mut claimed: BTreeMap<PackageName, BTreeSet<String>> = BTreeMap::new();
         for (name, version, _) in claims.iter().filter_map(|id| library(id)) {

@@ -1,12 +1,12 @@
 //! Nodes and edges as they are drawn. Drawing a thing twice merges what is said of it.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::graph::{Component, Condition, Edge, Graph, Node, NodeId, NodeKind, Relation};
-use weighbridge_core::place::{Class, Evidence, Place};
+use weighbridge_core::place::{Class, Evidence, EvidenceSet, Place};
 
 use super::installed::is_below;
 
@@ -14,7 +14,9 @@ use super::installed::is_below;
 #[derive(Default)]
 pub(super) struct Drawing {
     nodes: BTreeMap<NodeId, Node>,
-    edges: Vec<(Edge, Evidence)>,
+    edges: Vec<(Edge, Arc<Evidence>)>,
+    /// The evidence that was met last: much is drawn on one.
+    last: Option<Arc<Evidence>>,
     /// Folders of the projects that ask for a node.
     asked_by: BTreeMap<NodeId, BTreeSet<Arc<str>>>,
 }
@@ -28,9 +30,10 @@ impl Drawing {
 
     /// A package.
     pub(super) fn component(&mut self, id: NodeId, component: Component, evidence: Evidence) {
+        let evidence = self.shared(evidence);
         match self.nodes.entry(id) {
             Entry::Vacant(entry) => {
-                let evidence = [evidence].into();
+                let evidence = EvidenceSet::from(evidence);
                 entry.insert(Node { kind: NodeKind::Component(component), evidence });
             }
             Entry::Occupied(mut entry) => {
@@ -87,7 +90,15 @@ impl Drawing {
             self.asked_by.entry(to.clone()).or_default().insert(Arc::clone(folder));
         }
         let (from, to) = (from.clone(), to.clone());
+        let evidence = self.shared(evidence);
         self.edges.push((Edge { from, to, relation: Relation::DependsOn, condition }, evidence));
+    }
+
+    fn shared(&mut self, evidence: Evidence) -> Arc<Evidence> {
+        match &self.last {
+            Some(last) if **last == evidence => Arc::clone(last),
+            _ => Arc::clone(self.last.insert(Arc::new(evidence))),
+        }
     }
 
     /// `from` holds `to`.
@@ -107,6 +118,7 @@ impl Drawing {
 
     fn related(&mut self, from: &NodeId, to: &NodeId, relation: Relation, evidence: Evidence) {
         let (from, to, condition) = (from.clone(), to.clone(), Condition::default());
+        let evidence = self.shared(evidence);
         self.edges.push((Edge { from, to, relation, condition }, evidence));
     }
 
@@ -116,17 +128,36 @@ impl Drawing {
         asking.any(|asking| **asking == *folder || is_below(asking, folder))
     }
 
+    /// One sort of a list is much cheaper than as many insertions into a tree, and places of nodes compare at once, where
+    /// identities would compare by their texts.
+    fn sort_edges(&mut self) {
+        let places: HashMap<&NodeId, usize> =
+            self.nodes.keys().enumerate().map(|(place, id)| (id, place)).collect();
+        let mut strangers = false;
+        self.edges.sort_by_cached_key(|(edge, _)| {
+            let ends = places.get(&edge.from).zip(places.get(&edge.to)).map(|(from, to)| (*from, *to));
+            strangers |= ends.is_none();
+            ends
+        });
+        if strangers {
+            return self.edges.sort();
+        }
+        let is_same = |one: &(Edge, Arc<Evidence>), other: &(Edge, Arc<Evidence>)| {
+            one.0.from == other.0.from && one.0.to == other.0.to
+        };
+        self.edges.chunk_by_mut(is_same).for_each(<[_]>::sort);
+    }
+
     /// The graph.
     pub(super) fn finish(mut self) -> Graph {
-        // One sort of a list is much cheaper than as many insertions into a tree.
-        self.edges.sort();
-        let mut edges: Vec<(Edge, BTreeSet<Evidence>)> = Vec::with_capacity(self.edges.len());
+        self.sort_edges();
+        let mut edges: Vec<(Edge, EvidenceSet)> = Vec::with_capacity(self.edges.len());
         for (edge, evidence) in self.edges {
             match edges.last_mut() {
                 Some((last, merged)) if *last == edge => {
                     merged.insert(evidence);
                 }
-                _ => edges.push((edge, [evidence].into())),
+                _ => edges.push((edge, evidence.into())),
             }
         }
         Graph { nodes: self.nodes, edges: edges.into_iter().collect() }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use weighbridge_core::fact::Origin;
 use weighbridge_core::graph::{NodeId, NodeKind};
 use weighbridge_core::name::PackageName;
-use weighbridge_core::place::{Class, Evidence, Place};
+use weighbridge_core::place::{Class, Evidence, EvidenceSet, Place};
 
 use super::Input;
 use super::collect::Collected;
@@ -41,7 +41,7 @@ pub(super) struct Project<'a> {
     pub(super) is_alone: bool,
     version: Option<&'a str>,
     requires_python: Option<&'a str>,
-    evidence: BTreeSet<Evidence>,
+    evidence: EvidenceSet,
 }
 
 /// A Python environment.
@@ -266,7 +266,7 @@ impl<'a> Layout<'a> {
             if !folder.is_empty()
                 && let Some((_, above)) = self.project_above(folder_of(folder))
             {
-                for evidence in &project.evidence {
+                for evidence in project.evidence.iter() {
                     drawing.contains(&above.id, &project.id, evidence.clone());
                 }
             }
@@ -300,7 +300,7 @@ impl Project<'_> {
             is_alone: false,
             version: None,
             requires_python: None,
-            evidence: BTreeSet::new(),
+            evidence: EvidenceSet::new(),
         }
     }
 }

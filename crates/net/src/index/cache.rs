@@ -37,6 +37,20 @@ pub(super) struct Head {
     pub(super) size: usize,
 }
 
+/// A page, in the file of the cache.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Body {
+    file: Vec<u8>,
+    begin: usize,
+}
+
+impl Body {
+    /// The page as it came.
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.file.get(self.begin..).unwrap_or_default()
+    }
+}
+
 impl Cache {
     /// The cache in this folder for all that Weighbridge keeps.
     pub(super) fn new(folder: Option<&Path>) -> Self {
@@ -44,12 +58,12 @@ impl Cache {
     }
 
     /// The page of a project on an index.
-    pub(super) fn page(&self, index: &str, project: &str) -> Option<(Head, Vec<u8>)> {
+    pub(super) fn page(&self, index: &str, project: &str) -> Option<(Head, Body)> {
         let bytes = read(&self.page_path(index, project)?)?;
         let end = bytes.iter().position(|byte| *byte == b'\n')?;
         let head: Head = serde_json::from_slice(bytes.get(..end)?).ok()?;
-        let body = bytes.get(end.checked_add(1)?..)?;
-        (body.len() == head.size).then(|| (head, body.to_vec()))
+        let body = Body { begin: end.checked_add(1)?, file: bytes };
+        (body.bytes().len() == head.size).then_some((head, body))
     }
 
     /// Keeps a page.
@@ -142,7 +156,8 @@ mod tests {
         };
         assert_eq!(cache.page("index", "a"), None);
         cache.put_page("index", "a", &head, b"body");
-        assert_eq!(cache.page("index", "a"), Some((head, b"body".to_vec())));
+        let (known, body) = cache.page("index", "a").unwrap();
+        assert_eq!((known, body.bytes()), (head, b"body".as_slice()));
         assert_eq!(cache.page("other", "a"), None);
         let path = cache.page_path("index", "a").unwrap();
         let whole = fs::read(&path).unwrap();

@@ -305,7 +305,7 @@ impl Inner {
         let shown = index.url.to_string();
         let cached = self.cache.page(&shown, name).and_then(|(head, body)| {
             let url = Url::parse(&head.url).ok()?;
-            let project = page::read(&head.kind, &body, &url, name).ok()?;
+            let project = page::read(&head.kind, body.bytes(), &url, name).ok()?;
             Some((head, body, Project { index: shown.clone(), ..project }))
         });
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
@@ -314,11 +314,11 @@ impl Inner {
             return cached.map(|(_, _, project)| project).ok_or_else(offline);
         };
         let is_fresh = |head: &Head| head.seen <= now && now - head.seen < head.fresh;
-        let etag = match &cached {
-            Some((head, _, project)) if is_fresh(head) => return Ok(project.clone()),
-            Some((head, _, _)) => head.etag.clone(),
-            None => None,
+        let cached = match cached {
+            Some((head, _, project)) if is_fresh(&head) => return Ok(project),
+            cached => cached,
         };
+        let etag = cached.as_ref().and_then(|(head, _, _)| head.etag.clone());
         let url = index.url.below([name, ""]);
         let wanted = Wanted { accept: Some(page::ACCEPT), unlike: etag.as_deref(), ..Wanted::default() };
         let mut answer = match fetcher.get(&url, wanted) {
@@ -330,7 +330,7 @@ impl Inner {
         let fresh = freshness(&answer);
         if answer.response.status().as_u16() == 304 {
             if let Some((head, body, project)) = cached {
-                self.cache.put_page(&shown, name, &Head { seen: now, fresh, ..head }, &body);
+                self.cache.put_page(&shown, name, &Head { seen: now, fresh, ..head }, body.bytes());
                 return Ok(project);
             }
         } else if answer.response.status().as_u16() != 200 {

@@ -1,12 +1,15 @@
 //! Pages of an index: the files of one project.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::fmt;
 
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use weighbridge_core::digest::Digest;
 
 use super::html;
-use crate::remote::url::Url;
+use crate::remote::url::{Links, Url};
 
 /// Most files of one project that are looked at. The largest project of the public index has some ten thousand.
 const MOST_FILES: usize = 200_000;
@@ -127,17 +130,17 @@ pub(super) fn read(kind: &str, bytes: &[u8], at: &Url, name: &str) -> Result<Pro
     Ok(project)
 }
 
-#[derive(Deserialize)]
-struct Page {
+#[derive(serde::Deserialize)]
+struct Page<'page> {
     meta: Meta,
     name: String,
-    #[serde(default)]
-    files: Vec<Listed>,
+    #[serde(default, borrow)]
+    files: Vec<Listed<'page>>,
     #[serde(default, rename = "project-status")]
     status: Option<Status>,
 }
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 struct Meta {
     #[serde(rename = "api-version")]
     version: String,
@@ -147,7 +150,7 @@ struct Meta {
     reason: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 struct Status {
     #[serde(default)]
     status: Option<String>,
@@ -155,12 +158,15 @@ struct Status {
     reason: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Listed {
+/// A file as a page has it. Pages of tens of megabytes are read whenever a project is asked for, so nothing is taken out
+/// of them that is not used.
+#[derive(serde::Deserialize)]
+struct Listed<'page> {
     filename: String,
-    url: String,
-    #[serde(default)]
-    hashes: BTreeMap<String, String>,
+    #[serde(borrow)]
+    url: Cow<'page, str>,
+    #[serde(default, borrow)]
+    hashes: Hashes<'page>,
     #[serde(default)]
     size: Option<u64>,
     #[serde(default, rename = "upload-time")]
@@ -175,24 +181,77 @@ struct Listed {
     old_sidecar: Option<Beside>,
 }
 
+/// The one digest that counts here.
+#[derive(serde::Deserialize, Default)]
+struct Hashes<'page> {
+    #[serde(default, borrow)]
+    sha256: Option<Cow<'page, str>>,
+}
+
+impl Hashes<'_> {
+    fn digest(&self) -> Option<Digest> {
+        self.sha256.as_ref()?.parse().ok()
+    }
+}
+
 /// Yes or no, or yes with a reason.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Flag {
-    Is(bool),
-    Because(String),
+struct Flag(Option<String>);
+
+impl<'de> Deserialize<'de> for Flag {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl Visitor<'_> for Reader {
+            type Value = Flag;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("yes, no or a reason")
+            }
+
+            fn visit_bool<E>(self, is: bool) -> Result<Flag, E> {
+                Ok(Flag(is.then(String::new)))
+            }
+
+            fn visit_str<E>(self, reason: &str) -> Result<Flag, E> {
+                Ok(Flag(Some(reason.to_owned())))
+            }
+        }
+        deserializer.deserialize_any(Reader)
+    }
 }
 
 /// Yes or no, or yes with digests.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Beside {
-    Is(bool),
-    Digests(BTreeMap<String, String>),
+struct Beside(Sidecar);
+
+impl<'de> Deserialize<'de> for Beside {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Beside;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("yes, no or digests")
+            }
+
+            fn visit_bool<E>(self, is: bool) -> Result<Beside, E> {
+                Ok(Beside(if is { Sidecar::There } else { Sidecar::Unsaid }))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, digests: A) -> Result<Beside, A::Error> {
+                let digests = Hashes::deserialize(MapAccessDeserializer::new(digests))?;
+                Ok(Beside(digests.digest().map_or(Sidecar::There, Sidecar::Known)))
+            }
+        }
+        deserializer.deserialize_any(Reader)
+    }
 }
 
 fn read_json(bytes: &[u8], at: &Url, name: &str) -> Result<Project, String> {
-    let page: Page = serde_json::from_slice(bytes).map_err(|error| format!("{error}"))?;
+    // What is a text as a whole is quicker to read than what is only here and there.
+    let page: Page<'_> = match std::str::from_utf8(bytes) {
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => serde_json::from_slice(bytes),
+    }
+    .map_err(|error| format!("{error}"))?;
     understood(&page.meta.version)?;
     if normalised(&page.name) != name {
         return Err(format!("it is about `{}`", page.name.escape_default()));
@@ -215,29 +274,20 @@ fn read_json(bytes: &[u8], at: &Url, name: &str) -> Result<Project, String> {
         files: Vec::with_capacity(page.files.len()),
         left_out: 0,
     };
+    let mut links = Links::new(at);
     for listed in page.files {
-        let Ok(url) = at.join(&listed.url) else {
+        let Ok(url) = links.join(&listed.url) else {
             project.left_out = project.left_out.saturating_add(1);
             continue;
         };
         project.files.push(File {
             url,
-            sha256: digest(listed.hashes.get("sha256")),
+            sha256: listed.hashes.digest(),
             size: listed.size,
             uploaded: listed.uploaded,
             requires_python: listed.requires_python.filter(|text| !text.trim().is_empty()),
-            yanked: match listed.yanked {
-                Some(Flag::Is(true)) => Some(String::new()),
-                Some(Flag::Because(reason)) => Some(reason),
-                Some(Flag::Is(false)) | None => None,
-            },
-            sidecar: match listed.sidecar.or(listed.old_sidecar) {
-                Some(Beside::Is(true)) => Sidecar::There,
-                Some(Beside::Digests(digests)) => {
-                    digest(digests.get("sha256")).map_or(Sidecar::There, Sidecar::Known)
-                }
-                Some(Beside::Is(false)) | None => Sidecar::Unsaid,
-            },
+            yanked: listed.yanked.and_then(|Flag(reason)| reason),
+            sidecar: listed.sidecar.or(listed.old_sidecar).map_or(Sidecar::Unsaid, |Beside(sidecar)| sidecar),
             name: listed.filename,
         });
     }
@@ -262,9 +312,10 @@ fn read_html(bytes: &[u8], at: &Url, name: &str) -> Result<Project, String> {
         files: Vec::new(),
         left_out: 0,
     };
+    let mut links = Links::new(&base);
     for anchor in page.anchors {
         let Some(href) = anchor.get("href") else { continue };
-        let Ok(url) = base.join(href) else {
+        let Ok(url) = links.join(href) else {
             project.left_out = project.left_out.saturating_add(1);
             continue;
         };
@@ -382,6 +433,57 @@ mod tests {
         assert_eq!(first.yanked.as_deref(), Some("why"));
         assert_eq!(one.files[1].sidecar, Sidecar::There);
         assert_eq!(read("text/html", html.as_bytes(), &at(), "some-lib"), Ok(one));
+    }
+
+    #[test]
+    fn what_is_yes_no_or_more_is_read_in_each_form() {
+        let digest = "a".repeat(64);
+        let read = |fields: &str| {
+            let page = format!(
+                r#"{{"meta": {{"api-version": "1.0"}}, "name": "a", "files": [
+                     {{"filename": "a\u002d1.zip", "url": "https:\/\/files.example/a\u002d1.zip", {fields}}}]}}"#
+            );
+            read("application/vnd.pypi.simple.v1+json", page.as_bytes(), &at(), "a")
+                .map(|project| project.files[0].clone())
+        };
+        let plain = read(r#""hashes": {}"#).unwrap();
+        assert_eq!(
+            (plain.name.as_str(), plain.address().as_str()),
+            ("a-1.zip", "https://files.example/a-1.zip")
+        );
+        assert_eq!((plain.yanked, plain.sidecar, plain.sha256), (None, Sidecar::Unsaid, None));
+        for (text, expected) in [
+            ("true", Some("")),
+            ("false", None),
+            ("null", None),
+            (r#""""#, Some("")),
+            (r#""w\u0068y""#, Some("why")),
+        ] {
+            let file = read(&format!(r#""yanked": {text}"#)).unwrap();
+            assert_eq!(file.yanked.as_deref(), expected, "{text}");
+        }
+        let known = Sidecar::Known(digest.parse().unwrap());
+        for (text, expected) in [
+            ("true", Sidecar::There),
+            ("false", Sidecar::Unsaid),
+            ("null", Sidecar::Unsaid),
+            ("{}", Sidecar::There),
+            (r#"{"md5": "b"}"#, Sidecar::There),
+            (r#"{"sha256": "b"}"#, Sidecar::There),
+            (&format!(r#"{{"md5": "b", "sha256": "{digest}"}}"#), known),
+        ] {
+            for name in ["core-metadata", "dist-info-metadata"] {
+                let file = read(&format!(r#""{name}": {text}"#)).unwrap();
+                assert_eq!(file.sidecar, expected, "{name} {text}");
+            }
+        }
+        let file = read(&format!(r#""hashes": {{"md5": "b", "sha256": "{digest}"}}"#)).unwrap();
+        assert_eq!(file.sha256, digest.parse().ok());
+        for fields in
+            [r#""yanked": 1"#, r#""core-metadata": "x""#, r#""hashes": true"#, r#""hashes": {"sha256": 1}"#]
+        {
+            assert!(read(fields).is_err(), "{fields}");
+        }
     }
 
     #[test]

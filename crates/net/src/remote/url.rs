@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use super::RemoteError;
 
@@ -9,8 +10,8 @@ use super::RemoteError;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Url {
     secure: bool,
-    /// Host in lower case, with the port where one is named.
-    authority: String,
+    /// Host in lower case, with the port where one is named. Shared, since a page names thousands of files of one host.
+    authority: Arc<str>,
     /// Path and query; begins with `/`.
     path: String,
 }
@@ -20,19 +21,18 @@ impl Url {
     pub(crate) fn parse(text: &str) -> Result<Self, RemoteError> {
         let wrong =
             |reason| RemoteError::Address { url: without_query(text).escape_default().to_string(), reason };
-        let (scheme, rest) = text.split_once("://").ok_or(wrong("it has no scheme"))?;
-        let secure = match scheme.to_ascii_lowercase().as_str() {
-            "https" => true,
-            "http" => false,
-            _ => return Err(wrong("only `https` is fetched, and `http` on this machine")),
-        };
+        let (scheme, rest) = text.split_once("://").ok_or_else(|| wrong("it has no scheme"))?;
+        let secure = scheme.eq_ignore_ascii_case("https");
+        if !secure && !scheme.eq_ignore_ascii_case("http") {
+            return Err(wrong("only `https` is fetched, and `http` on this machine"));
+        }
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(end);
         if authority.contains('@') {
             return Err(wrong("it holds a user name or a password"));
         }
         let authority = authority.to_ascii_lowercase();
-        let host = host(&authority).ok_or(wrong("it names no host"))?;
+        let host = host(&authority).ok_or_else(|| wrong("it names no host"))?;
         if !secure && !is_this_machine(host) {
             return Err(wrong("an open connection leads only to this machine"));
         }
@@ -41,18 +41,8 @@ impl Url {
         if !path.starts_with('/') {
             encoded.push('/');
         }
-        for byte in path.bytes() {
-            match byte {
-                // What a request line cannot hold; a browser would encode it as well.
-                0x21..=0x7e
-                    if !matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}') =>
-                {
-                    encoded.push(char::from(byte));
-                }
-                _ => escape(&mut encoded, byte),
-            }
-        }
-        Ok(Self { secure, authority, path: encoded })
+        encode_path(path, &mut encoded);
+        Ok(Self { secure, authority: authority.into(), path: encoded })
     }
 
     /// The address to which an answer from this one leads (RFC 3986, section 5.2, as far as servers use it).
@@ -127,10 +117,57 @@ impl Url {
     }
 }
 
+/// Addresses in a document, most of which begin as the one before: that part of them is read once.
+pub(crate) struct Links<'base> {
+    base: &'base Url,
+    /// Scheme, host and port as they are written, and the address that they were in.
+    last: Option<(String, Url)>,
+}
+
+impl<'base> Links<'base> {
+    /// Those of a document at this address, or that says that they begin there.
+    pub(crate) fn new(base: &'base Url) -> Self {
+        Self { base, last: None }
+    }
+
+    /// What [`Url::join`] says.
+    pub(crate) fn join(&mut self, location: &str) -> Result<Url, RemoteError> {
+        if let Some((begin, url)) = &self.last
+            && let Some(path) = location.strip_prefix(begin.as_str()).filter(|path| path.starts_with('/'))
+        {
+            let mut encoded = String::with_capacity(path.len());
+            encode_path(path.split('#').next().unwrap_or_default(), &mut encoded);
+            return Ok(Url { path: encoded, ..url.clone() });
+        }
+        let url = self.base.join(location)?;
+        if let Some((scheme, rest)) = location.split_once("://")
+            && let Some(end) = rest.find(['/', '?', '#'])
+        {
+            let begin = scheme.len().saturating_add("://".len()).saturating_add(end);
+            self.last = location.get(..begin).map(|begin| (begin.to_owned(), url.clone()));
+        }
+        Ok(url)
+    }
+}
+
 /// Without the query, which may hold a signature.
 impl fmt::Display for Url {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}{}", self.origin(), without_query(&self.path))
+    }
+}
+
+/// Adds a path, encoded where a request line cannot hold it; a browser would do so as well.
+fn encode_path(path: &str, encoded: &mut String) {
+    let is_plain = |byte: u8| {
+        matches!(byte, 0x21..=0x7e)
+            && !matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}')
+    };
+    if path.bytes().all(is_plain) {
+        return encoded.push_str(path);
+    }
+    for byte in path.bytes() {
+        if is_plain(byte) { encoded.push(char::from(byte)) } else { escape(encoded, byte) }
     }
 }
 
@@ -275,6 +312,33 @@ mod tests {
         assert_eq!(sent("../../../../d/..").unwrap(), "https://hub.example/");
         for location in ["http://127.0.0.1/a", "http://cdn.example/a", "ftp://cdn.example/a"] {
             assert!(sent(location).is_err(), "{location}");
+        }
+    }
+
+    #[test]
+    fn links_are_joined_as_each_by_itself() {
+        let base = Url::parse("https://index.example/simple/a/").unwrap();
+        let mut links = Links::new(&base);
+        for location in [
+            "https://Files.example/a/b.whl#sha256=1",
+            "https://Files.example/a b.whl",
+            "https://Files.example:80/a",
+            "https://Files.example.org/a",
+            "https://Files.example.org",
+            "https://files.example.org/a/../b?c#d",
+            "../../b.whl",
+            "/c",
+            "//other.example/c",
+            "c?d=https://x.example/e",
+            "c?d=https://x.example/f",
+            "http://files.example/a",
+            "https://user@files.example/a",
+            "https://user@files.example/b",
+            "ftp://files.example/a",
+            "ftp://files.example/b",
+            "https://Files.example/a",
+        ] {
+            assert_eq!(links.join(location), base.join(location), "{location}");
         }
     }
 

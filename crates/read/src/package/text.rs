@@ -22,6 +22,9 @@ pub(super) fn quoted(text: &str) -> String {
 /// The first `most` characters of `text`. Characters that a terminal or editor would obey or hide are written as
 /// escapes, so that what is shown is what is there.
 pub(super) fn printable(text: &str, most: usize) -> String {
+    if text.len() <= most && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len().min(most));
     for (count, character) in text.chars().enumerate() {
         if count >= most {

@@ -1,25 +1,32 @@
 //! From the inner report to the wire. Decides nothing: every field is copied or counted.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use crate::coverage::{Gap, Unread};
 use crate::date::Date;
 use crate::digest::Digest;
 use crate::fact::{Origin, Target};
 use crate::finding::{Confidence, Finding, Remedy, Severity, Status, Subject};
-use crate::graph::{self, Graph, NodeId, NodeKind, Paths, Relation, Routes};
+use crate::graph::{self, Graph, Node, NodeId, NodeKind, Paths, Relation, Routes};
 use crate::knowledge::{Epss, Imported, Matched, Vulnerability};
-use crate::place::{Evidence, Place, Span};
+use crate::place::{Evidence, EvidenceSet, Place, Span};
 use crate::report::{Artifact, JudgedEffect, Report, Safety, Verdict};
+
+use super::Told;
 
 /// Most paths told for one component; a finding tells as many as its check looked for.
 const MOST_PATHS: usize = 8;
 
-impl From<&Report> for super::Report {
-    fn from(report: &Report) -> Self {
-        let routes = report.graph.routes();
-        let direct = direct(&report.graph);
-        let components = report.graph.components();
+impl<'r> From<&'r Report> for super::Report<'r> {
+    fn from(report: &'r Report) -> Self {
+        let nodes = || report.graph.nodes.iter();
+        let (routes, direct) = (report.graph.routes(), direct(&report.graph));
+        let known = Rc::new((routes, direct));
+        let components = move || {
+            let known = Rc::clone(&known);
+            nodes().filter_map(move |(id, node)| component(&report.graph, &known.0, &known.1, id, node))
+        };
         Self {
             schema: super::SCHEMA,
             tool: super::Tool { name: "weighbridge", version: env!("CARGO_PKG_VERSION") },
@@ -36,12 +43,12 @@ impl From<&Report> for super::Report {
                 imported: report.advisories.imported.iter().map(imported).collect(),
                 tables: report.tables.to_owned(),
             },
-            artifacts: report.artifacts.iter().map(artifact).collect(),
-            roots: report.graph.nodes.iter().filter_map(|(id, node)| root(id, &node.kind)).collect(),
-            components: components.map(|(id, it)| component(report, &routes, &direct, id, it)).collect(),
-            files: report.graph.nodes.iter().filter_map(|(id, node)| file(id, &node.kind)).collect(),
-            edges: report.graph.edges.iter().map(|(it, evidence)| edge(it, evidence)).collect(),
-            findings: report.findings.iter().map(|it| finding(report, it)).collect(),
+            artifacts: Told::new(|| report.artifacts.iter().map(artifact)),
+            roots: Told::new(move || nodes().filter_map(|(id, node)| root(id, &node.kind))),
+            components: Told::new(components),
+            files: Told::new(move || nodes().filter_map(|(id, node)| file(id, &node.kind))),
+            edges: Told::new(|| report.graph.edges.iter().map(|(it, evidence)| edge(it, evidence))),
+            findings: Told::new(|| report.findings.iter().map(|it| finding(report, it))),
             coverage: super::Coverage {
                 read: report.coverage.read,
                 bytes: report.coverage.bytes,
@@ -118,7 +125,7 @@ fn location(place: &Place, span: Option<&Span>) -> super::Location {
     super::Location { path: place.path.to_string(), inner: steps(place), line, offset }
 }
 
-fn evidence(evidence: &BTreeSet<Evidence>) -> Vec<super::Evidence> {
+fn evidence(evidence: &EvidenceSet) -> Vec<super::Evidence> {
     let one = |it: &Evidence| super::Evidence {
         location: location(&it.place, it.span.as_ref()),
         reader: it.reader.to_owned(),
@@ -200,15 +207,15 @@ fn direct(graph: &Graph) -> BTreeSet<&NodeId> {
 }
 
 fn component(
-    report: &Report,
+    graph: &Graph,
     routes: &Routes<'_>,
     direct: &BTreeSet<&NodeId>,
     id: &NodeId,
-    component: &graph::Component,
-) -> super::Component {
+    node: &Node,
+) -> Option<super::Component> {
+    let NodeKind::Component(component) = &node.kind else { return None };
     let ways = routes.paths(id, MOST_PATHS);
-    let met = report.graph.nodes.get(id).map(|node| evidence(&node.evidence));
-    super::Component {
+    Some(super::Component {
         purl: id.to_string(),
         name: component.name.to_string(),
         version: component.version.clone(),
@@ -217,10 +224,10 @@ fn component(
         licence: component.licence.clone(),
         origins: component.origins.iter().map(origin).collect(),
         digests: texts(&component.digests),
-        paths: paths(&report.graph, &ways),
+        paths: paths(graph, &ways),
         paths_truncated: ways.more,
-        evidence: met.unwrap_or_default(),
-    }
+        evidence: evidence(&node.evidence),
+    })
 }
 
 fn paths(graph: &Graph, paths: &Paths) -> Vec<Vec<String>> {
@@ -240,7 +247,7 @@ fn origin(origin: &Origin) -> super::Origin {
     super::Origin { kind, location: location.cloned(), reference, pinned }
 }
 
-fn edge(edge: &graph::Edge, why: &BTreeSet<Evidence>) -> super::Edge {
+fn edge(edge: &graph::Edge, why: &EvidenceSet) -> super::Edge {
     super::Edge {
         from: edge.from.to_string(),
         to: edge.to.to_string(),

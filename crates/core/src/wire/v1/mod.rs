@@ -8,7 +8,7 @@ mod convert;
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// The value of [`Report::schema`].
 pub const SCHEMA: &str = "weighbridge.report/1";
@@ -17,27 +17,16 @@ pub const SCHEMA: &str = "weighbridge.report/1";
 #[cfg(feature = "schema")]
 pub fn schema() -> serde_json::Value {
     let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
-    let mut schema = settings.into_generator().into_root_schema_for::<Report>();
+    let mut schema = settings.into_generator().into_root_schema_for::<Report<'_>>();
     schema.insert("$id".to_owned(), "urn:weighbridge:schema:report-v1".into());
     schema.insert("title".to_owned(), format!("Weighbridge report ({SCHEMA})").into());
     schema.to_value()
 }
 
-/// Declares wire types with the traits that all of them have.
-macro_rules! wire {
-    ($($(#[$attribute:meta])* $visibility:vis $kind:ident $name:ident $body:tt)*) => {
-        $(
-            #[derive(Clone, PartialEq, Debug, Serialize)]
-            #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-            $(#[$attribute])*
-            $visibility $kind $name $body
-        )*
-    };
-}
-
-wire! {
 /// The report on one scan: what there is, what is wrong with it, and what could not be looked at.
-pub struct Report {
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Report<'r> {
     /// `weighbridge.report/1`.
     #[cfg_attr(feature = "schema", schemars(extend("const" = SCHEMA)))]
     pub schema: &'static str,
@@ -57,17 +46,17 @@ pub struct Report {
     /// What was known on which day.
     pub as_of: AsOf,
     /// Model files and what loading each would do, sorted by path.
-    pub artifacts: Vec<Artifact>,
+    pub artifacts: Told<'r, Artifact>,
     /// Projects and Python environments: the nodes from which every path starts, sorted by id.
-    pub roots: Vec<Root>,
+    pub roots: Told<'r, Root>,
     /// Packages, sorted by purl.
-    pub components: Vec<Component>,
+    pub components: Told<'r, Component>,
     /// Files that are nodes of the graph, each once however often it occurs, sorted by digest.
-    pub files: Vec<File>,
+    pub files: Told<'r, File>,
     /// How all of these hang together, sorted by the ids of their ends.
-    pub edges: Vec<Edge>,
+    pub edges: Told<'r, Edge>,
     /// What is wrong, worst first; with those that the baseline or the policy sets aside.
-    pub findings: Vec<Finding>,
+    pub findings: Told<'r, Finding>,
     /// What was read and what was not.
     pub coverage: Coverage,
     /// What else the policy has to say, such as ignores that match nothing any more.
@@ -76,6 +65,52 @@ pub struct Report {
     pub totals: Totals,
 }
 
+/// A list of which each item is made when it is written: what is told of a hundred thousand packages is never there as a
+/// whole.
+pub struct Told<'r, T>(Box<dyn Fn() -> Items<'r, T> + 'r>);
+
+type Items<'r, T> = Box<dyn Iterator<Item = T> + 'r>;
+
+impl<'r, T> Told<'r, T> {
+    fn new<I: Iterator<Item = T> + 'r>(items: impl Fn() -> I + 'r) -> Self {
+        Self(Box::new(move || Box::new(items())))
+    }
+}
+
+impl<T: Serialize> Serialize for Told<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq((self.0)())
+    }
+}
+
+#[cfg(feature = "schema")]
+impl<T: schemars::JsonSchema> schemars::JsonSchema for Told<'_, T> {
+    fn inline_schema() -> bool {
+        Vec::<T>::inline_schema()
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        Vec::<T>::schema_name()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        Vec::<T>::json_schema(generator)
+    }
+}
+
+/// Declares wire types with the traits that all of them have.
+macro_rules! wire {
+    ($($(#[$attribute:meta])* $visibility:vis $kind:ident $name:ident $body:tt)*) => {
+        $(
+            #[derive(Clone, PartialEq, Debug, Serialize)]
+            #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+            $(#[$attribute])*
+            $visibility $kind $name $body
+        )*
+    };
+}
+
+wire! {
 /// The program that wrote the report.
 pub struct Tool {
     /// `weighbridge`.

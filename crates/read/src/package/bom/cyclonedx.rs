@@ -5,7 +5,7 @@
 use weighbridge_core::coverage::Unread;
 use weighbridge_core::fact::BomComponent;
 
-use super::{Draft, digests, items, purl, short, span, word};
+use super::{Draft, digests, each, items, list, purl, short, span, word};
 use crate::json::Node;
 use crate::package::notes::Notes;
 
@@ -19,12 +19,42 @@ pub(super) fn read(document: &Node, draft: &mut Draft<'_>, notes: &mut Notes<'_>
         let what = format!("CycloneDX version `{}`", draft.version);
         notes.sink.unread(Unread::Unsupported(what), span(document.at));
     }
-    // What is still to be read, with what it stands inside of; a stack, since components nest.
-    let mut open: Vec<(&Node, Option<usize>, bool)> =
-        items(document, "components", notes).iter().rev().map(|node| (node, None, false)).collect();
+    let components = list(document, "components", notes);
     if let Some(subject) = document.get("metadata").and_then(|metadata| metadata.get("component")) {
-        open.push((subject, None, true));
+        component_with_inner(subject, true, draft, notes)?;
     }
+    for node in each(draft.input, components) {
+        if draft.full {
+            break;
+        }
+        component_with_inner(&node?, false, draft, notes)?;
+    }
+    for dependency in each(draft.input, list(document, "dependencies", notes)) {
+        draft.input.go_on()?;
+        let dependency = dependency?;
+        let Some(from) = word(&dependency, "ref", notes) else {
+            notes.malformed("an edge without `ref`", span(dependency.at));
+            continue;
+        };
+        for to in items(&dependency, "dependsOn", notes) {
+            match to.text() {
+                Some(text) => draft.ask(from, text, to.at, notes),
+                None => notes.malformed("an edge to what is no text", span(to.at)),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads a component and those inside it.
+fn component_with_inner(
+    node: &Node,
+    subject: bool,
+    draft: &mut Draft<'_>,
+    notes: &mut Notes<'_>,
+) -> Result<(), Unread> {
+    // What is still to be read, with what it stands inside of; a stack, since components nest.
+    let mut open = vec![(node, None, subject)];
     while let Some((node, inside, subject)) = open.pop() {
         draft.input.go_on()?;
         let place = component(node, inside, subject, draft, notes);
@@ -35,19 +65,6 @@ pub(super) fn read(document: &Node, draft: &mut Draft<'_>, notes: &mut Notes<'_>
         open.extend(
             items(node, "components", notes).iter().rev().map(|inner| (inner, place.or(inside), false)),
         );
-    }
-    for dependency in items(document, "dependencies", notes) {
-        draft.input.go_on()?;
-        let Some(from) = word(dependency, "ref", notes) else {
-            notes.malformed("an edge without `ref`", span(dependency.at));
-            continue;
-        };
-        for to in items(dependency, "dependsOn", notes) {
-            match to.text() {
-                Some(text) => draft.ask(from, text, to.at, notes),
-                None => notes.malformed("an edge to what is no text", span(to.at)),
-            }
-        }
     }
     Ok(())
 }

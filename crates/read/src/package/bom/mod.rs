@@ -7,7 +7,7 @@
 mod cyclonedx;
 mod spdx;
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use weighbridge_core::coverage::{LimitKind, Unread};
 use weighbridge_core::digest::Digest;
@@ -66,7 +66,7 @@ impl Reader for BomReader {
         if first.strip_prefix(b"\xef\xbb\xbf").unwrap_or(first).trim_ascii_start().starts_with(b"<") {
             return Err(Unread::Unsupported("bill of materials as XML".to_owned()));
         }
-        let document = match json::tree(input) {
+        let document = match json::outline(input) {
             Ok(document) => document,
             // Anything may be called `bom.json`; what is no JSON is none.
             Err(Unread::Malformed(_)) if !expected => return Ok(()),
@@ -77,7 +77,7 @@ impl Reader for BomReader {
         let read = if document.get("bomFormat").and_then(Node::text) == Some("CycloneDX") {
             cyclonedx::read(&document, &mut draft, &mut notes)?;
             Some("CycloneDX")
-        } else if spdx::is_spdx(&document) {
+        } else if spdx::is_spdx(&document, input) {
             spdx::read(&document, &mut draft, &mut notes)?;
             Some("SPDX")
         } else {
@@ -117,9 +117,11 @@ struct Draft<'input> {
     version: String,
     components: Vec<BomComponent>,
     /// Places of components by the identity that the document gives them.
-    known: BTreeMap<String, usize>,
-    /// Who asks for whom, and where that stands.
-    asked: Vec<(String, String, u64)>,
+    known: HashMap<Box<str>, usize>,
+    /// Who asks for whom, by places.
+    asked: Vec<(usize, usize)>,
+    /// Identities that an edge names and no component has, and where that stands.
+    strangers: Vec<(Box<str>, u64)>,
     most: usize,
     full: bool,
 }
@@ -130,8 +132,9 @@ impl<'input> Draft<'input> {
             input,
             version: String::new(),
             components: Vec::new(),
-            known: BTreeMap::new(),
+            known: HashMap::new(),
             asked: Vec::new(),
+            strangers: Vec::new(),
             most: input.limits().facts,
             full: false,
         }
@@ -153,7 +156,7 @@ impl<'input> Draft<'input> {
         if let Some(identity) = identity {
             match self.known.get(identity).and_then(|known| self.components.get(*known)) {
                 None => {
-                    self.known.insert(identity.to_owned(), place);
+                    self.known.insert(identity.into(), place);
                 }
                 // auditwheel lists the wheel itself twice.
                 Some(known) if known.name == component.name && known.version == component.version => {}
@@ -166,12 +169,14 @@ impl<'input> Draft<'input> {
         Some(place)
     }
 
-    /// `from` asks for `to`, both by the identities of the document.
+    /// `from` asks for `to`, both by the identities of the document. All components are there by now.
     fn ask(&mut self, from: &str, to: &str, at: u64, notes: &mut Notes<'_>) {
-        if self.asked.len() >= self.most {
-            self.stop(notes);
-        } else {
-            self.asked.push((from.to_owned(), to.to_owned(), at));
+        if self.asked.len().saturating_add(self.strangers.len()) >= self.most {
+            return self.stop(notes);
+        }
+        match (self.known.get(from), self.known.get(to)) {
+            (Some(from), Some(to)) => self.asked.push((*from, *to)),
+            (known, _) => self.strangers.push((if known.is_none() { from } else { to }.into(), at)),
         }
     }
 
@@ -191,19 +196,10 @@ impl<'input> Draft<'input> {
     }
 
     fn finish(self, standard: &'static str, notes: &mut Notes<'_>) -> Bom {
-        let mut edges = Vec::new();
-        for (from, to, at) in &self.asked {
-            match (self.known.get(from), self.known.get(to)) {
-                (Some(from), Some(to)) => edges.push((*from, *to)),
-                (known, _) => {
-                    let unknown = if known.is_none() { from } else { to };
-                    notes.malformed(
-                        format!("an edge names `{}`, which is not listed", quoted(unknown)),
-                        span(*at),
-                    );
-                }
-            }
+        for (stranger, at) in &self.strangers {
+            notes.malformed(format!("an edge names `{}`, which is not listed", quoted(stranger)), span(*at));
         }
+        let mut edges = self.asked;
         edges.sort_unstable();
         edges.dedup();
         Bom { standard, version: self.version, components: self.components, edges }
@@ -222,6 +218,23 @@ fn word<'node>(node: &'node Node, name: &str, notes: &mut Notes<'_>) -> Option<&
         notes.malformed(format!("`{name}` is no text"), span(found.at));
     }
     found.text().map(str::trim).filter(|text| !text.is_empty())
+}
+
+/// Where the list of this name in the document itself begins, none if there is no such name; anything else there is
+/// complained about.
+fn list(document: &Node, name: &str, notes: &mut Notes<'_>) -> Option<u64> {
+    let found = document.get(name)?;
+    match found.value {
+        json::Value::Far => return Some(found.at),
+        json::Value::Null => {}
+        _ => notes.lost(format!("`{name}` is no list"), span(found.at)),
+    }
+    None
+}
+
+/// The items of such a list, read one by one.
+fn each(input: &Input, list: Option<u64>) -> impl Iterator<Item = Result<Node, Unread>> {
+    list.map(|at| json::items(input, at)).into_iter().flatten()
 }
 
 /// The items of the list of this name, none if there is no such name; anything else there is complained about.

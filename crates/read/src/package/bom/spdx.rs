@@ -4,22 +4,28 @@
 
 use weighbridge_core::coverage::Unread;
 use weighbridge_core::fact::BomComponent;
+use weighbridge_core::input::Input;
 
-use super::{Draft, digests, items, purl, short, span, word};
-use crate::json::Node;
+use super::{Draft, digests, each, items, list, purl, short, span, word};
+use crate::json::{self, Node, Value};
 use crate::package::notes::Notes;
 
 /// Whether a document is of SPDX: 2 states its version, 3 is a graph in its context.
-pub(super) fn is_spdx(document: &Node) -> bool {
-    document.get("spdxVersion").is_some() || context(document).is_some()
+pub(super) fn is_spdx(document: &Node, input: &Input) -> bool {
+    document.get("spdxVersion").is_some() || context(document, input).is_some()
 }
 
 /// The version that the context of a graph names (`…spdx.org/rdf/3.0.1/…`).
-fn context(document: &Node) -> Option<&str> {
+fn context(document: &Node, input: &Input) -> Option<String> {
     let context = document.get("@context")?;
-    let mut texts =
-        context.text().into_iter().chain(context.list().unwrap_or_default().iter().filter_map(Node::text));
-    texts.find_map(|text| text.split_once("spdx.org/rdf/")?.1.split('/').next())
+    let version = |node: &Node| {
+        let (_, version) = node.text()?.split_once("spdx.org/rdf/")?;
+        version.split('/').next().map(str::to_owned)
+    };
+    match context.value {
+        Value::Far => json::items(input, context.at).flatten().find_map(|node| version(&node)),
+        _ => version(context),
+    }
 }
 
 /// Reads a document.
@@ -27,11 +33,11 @@ pub(super) fn read(document: &Node, draft: &mut Draft<'_>, notes: &mut Notes<'_>
     let stated = word(document, "spdxVersion", notes);
     let graph = stated.is_none();
     let version = match stated {
-        Some(text) => text.strip_prefix("SPDX-").unwrap_or(text),
-        None => context(document).unwrap_or_default(),
+        Some(text) => text.strip_prefix("SPDX-").unwrap_or(text).to_owned(),
+        None => context(document, draft.input).unwrap_or_default(),
     };
-    draft.version = short(version);
-    if !(version.starts_with("3.0") && graph || matches!(version, "2.2" | "2.3") && !graph) {
+    draft.version = short(&version);
+    if !(version.starts_with("3.0") && graph || matches!(version.as_str(), "2.2" | "2.3") && !graph) {
         let what = format!("SPDX version `{}`", draft.version);
         notes.sink.unread(Unread::Unsupported(what), span(document.at));
     }
@@ -39,8 +45,9 @@ pub(super) fn read(document: &Node, draft: &mut Draft<'_>, notes: &mut Notes<'_>
 }
 
 fn read_document(document: &Node, draft: &mut Draft<'_>, notes: &mut Notes<'_>) -> Result<(), Unread> {
-    for package in items(document, "packages", notes) {
+    for package in each(draft.input, list(document, "packages", notes)) {
         draft.input.go_on()?;
+        let package = &package?;
         let Some(name) = word(package, "name", notes) else {
             notes.lost("a package without name", span(package.at));
             continue;
@@ -63,11 +70,15 @@ fn read_document(document: &Node, draft: &mut Draft<'_>, notes: &mut Notes<'_>) 
             return Ok(());
         }
     }
-    for described in items(document, "documentDescribes", notes).iter().filter_map(Node::text) {
-        draft.subject(described);
-    }
-    for relation in items(document, "relationships", notes) {
+    for described in each(draft.input, list(document, "documentDescribes", notes)) {
         draft.input.go_on()?;
+        if let Some(described) = described?.text() {
+            draft.subject(described);
+        }
+    }
+    for relation in each(draft.input, list(document, "relationships", notes)) {
+        draft.input.go_on()?;
+        let relation = &relation?;
         let mut part = |name| word(relation, name, notes);
         let (from, kind, to) = (part("spdxElementId"), part("relationshipType"), part("relatedSpdxElement"));
         let (Some(from), Some(kind), Some(to)) = (from, kind, to) else {
@@ -91,9 +102,13 @@ fn read_document(document: &Node, draft: &mut Draft<'_>, notes: &mut Notes<'_>) 
 }
 
 fn read_graph(document: &Node, draft: &mut Draft<'_>, notes: &mut Notes<'_>) -> Result<(), Unread> {
-    let elements = items(document, "@graph", notes);
-    for element in elements.iter().filter(|element| kind(element) == Some("software_Package")) {
+    let elements = list(document, "@graph", notes);
+    for element in each(draft.input, elements) {
         draft.input.go_on()?;
+        let element = &element?;
+        if kind(element) != Some("software_Package") {
+            continue;
+        }
         let Some(name) = word(element, "name", notes) else {
             notes.lost("a package without name", span(element.at));
             continue;
@@ -119,8 +134,9 @@ fn read_graph(document: &Node, draft: &mut Draft<'_>, notes: &mut Notes<'_>) -> 
             return Ok(());
         }
     }
-    for element in elements {
+    for element in each(draft.input, elements) {
         draft.input.go_on()?;
+        let element = &element?;
         match kind(element) {
             Some("SpdxDocument" | "software_Sbom" | "Bom") => {
                 let roots = items(element, "rootElement", notes).iter().filter_map(Node::text);
