@@ -35,6 +35,8 @@ const REMOTE_DIGEST_BYTES: u64 = 1 << 20;
 pub(crate) enum Ask {
     /// Let all readers claim it.
     Claims,
+    /// Let all readers claim it, and compute its digest in any case: a record names it.
+    Recorded,
     /// Let all readers claim it by the name of a link; its bytes are those of this file, which these readers have
     /// read already.
     Link(File, Vec<&'static str>),
@@ -281,7 +283,7 @@ impl<'scan> Scale<'scan> {
             weighed.unread(&place, reader, Unread::Panicked);
         }
         let mut chosen = match ask {
-            Ask::Claims | Ask::Link(..) => claims.chosen,
+            Ask::Claims | Ask::Recorded | Ask::Link(..) => claims.chosen,
             Ask::Reader(id) => self.reader(id).into_iter().collect(),
             Ask::Digest => Vec::new(),
         };
@@ -294,7 +296,7 @@ impl<'scan> Scale<'scan> {
         {
             weighed.unread(&place, ENGINE, Unread::Unsupported(format!("format `{id}`")));
         }
-        let is_record = matches!(ask, Ask::Digest);
+        let is_record = matches!(ask, Ask::Digest | Ask::Recorded);
         // What somebody states of a file is checked wherever that costs no network.
         let is_claimed = item.claimed.is_some() && !source.is_remote();
         let asked = !chosen.is_empty() || is_record || is_claimed;
@@ -328,7 +330,8 @@ impl<'scan> Scale<'scan> {
             }
         }
         drop(head);
-        if let (Some(claim), Some((cache, stamp)), Ask::Claims | Ask::Digest) = (glanced, cache, ask)
+        if let (Some(claim), Some((cache, stamp)), Ask::Claims | Ask::Recorded | Ask::Digest) =
+            (glanced, cache, ask)
             && weighed.facts.is_empty()
         {
             let digest = weighed.file.digest.as_ref().ok().copied();
@@ -364,7 +367,7 @@ impl<'scan> Scale<'scan> {
     fn remembered(&self, item: &Item, ask: &Ask, place: &Place, weighed: &mut Weighed) -> bool {
         let Some(cache) = self.context.cache.as_deref() else { return false };
         let Some(stamp) = item.handle.stamp().filter(|_| item.claimed.is_none()) else { return false };
-        if !matches!(ask, Ask::Claims | Ask::Digest) {
+        if !matches!(ask, Ask::Claims | Ask::Recorded | Ask::Digest) {
             return false;
         }
         let Some(Glance { digest, claim }) = cache.glance(&stamp, &self.name_of(&item.path)) else {
@@ -378,9 +381,11 @@ impl<'scan> Scale<'scan> {
                     weighed.file.digest = Ok(digest);
                 }
             }
-            (Ask::Claims, Glanced::Keeper, Some(digest)) => {
+            (Ask::Recorded, Glanced::Nobody, Some(digest)) => weighed.file.digest = Ok(digest),
+            (Ask::Claims | Ask::Recorded, Glanced::Keeper, Some(digest)) => {
                 let keeper = self.readers.iter().copied().filter(|reader| reader.keeper().is_some());
-                let too_large = stamp.size > self.context.limits.digest_bytes;
+                let is_recorded = matches!(ask, Ask::Recorded);
+                let too_large = stamp.size > self.context.limits.digest_bytes && !is_recorded;
                 weighed.file.digest = Ok(digest);
                 let said =
                     keeper.filter(|_| !too_large).find(|reader| self.said_before(place, &[*reader], weighed));
@@ -607,21 +612,25 @@ impl<'scan> Scale<'scan> {
         let mut claimed = Vec::new();
         for reader in self.readers {
             let id = reader.about().id;
-            // What is claimed without a look at the content is claimed by the name.
-            let named = Hint { head: &[], ..*hint };
-            let claim = catch_unwind(AssertUnwindSafe(|| (reader.claims(&named), reader.claims(hint))));
-            let Ok((by_name, claim)) = claim else {
+            let Ok(claim) = catch_unwind(AssertUnwindSafe(|| reader.claims(hint))) else {
                 claims.failed.push(id);
                 continue;
             };
-            if by_name > Claim::No {
-                claims.by_name.push(id);
-            }
             if claim == Claim::ByMagic {
                 claims.by_content.push(id);
             }
             if claim > Claim::No {
                 claimed.push((claim, *reader));
+            }
+        }
+        // What is claimed without a look at the content is claimed by the name. Nobody asks where the content shows nothing.
+        let named = Hint { head: &[], ..*hint };
+        for reader in self.readers.iter().filter(|_| !claims.by_content.is_empty()) {
+            match catch_unwind(AssertUnwindSafe(|| reader.claims(&named))) {
+                Ok(Claim::No) => {}
+                Ok(_) => claims.by_name.push(reader.about().id),
+                Err(_) if claims.failed.contains(&reader.about().id) => {}
+                Err(_) => claims.failed.push(reader.about().id),
             }
         }
         // Installers go by the name alone: content that looks like something else, by chance or by intent, must not

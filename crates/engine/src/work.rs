@@ -123,6 +123,13 @@ pub(crate) fn resolve(folder: &str, written: &str) -> Option<String> {
     if written.starts_with('/') {
         return None;
     }
+    // Nearly every path is plain.
+    if !folder.is_empty()
+        && !folder.starts_with('/')
+        && !written.split('/').any(|name| matches!(name, "" | "." | ".."))
+    {
+        return Some(format!("{folder}/{written}"));
+    }
     let mut names: Vec<&str> = folder.split('/').filter(|name| !name.is_empty()).collect();
     for name in written.split('/') {
         match name {
