@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use weighbridge_core::cache::{Glance, Glanced};
+use weighbridge_core::cache::{Cache, Glance, Glanced};
 use weighbridge_core::context::Context;
 use weighbridge_core::coverage::{LimitKind, Unread};
 use weighbridge_core::digest::{ClaimHasher, Claimed, Digest, Hasher};
@@ -16,6 +16,7 @@ use weighbridge_core::sink::{Body, Child, Follow, Sink, Unpacking};
 use weighbridge_core::source::Source;
 use weighbridge_core::world::File;
 
+use crate::keep;
 use crate::progress::Progress;
 use crate::unpack::{self, Budget, length};
 use crate::work::Item;
@@ -278,6 +279,7 @@ impl<'scan> Scale<'scan> {
         }
         let misnamed = claims.misnamed();
         let glanced = self.glanced(&claims, misnamed.is_some());
+        let is_whole = glanced.is_none() && claims.failed.is_empty();
         weighed.say_all(&place, misnamed);
         for reader in claims.failed {
             weighed.unread(&place, reader, Unread::Panicked);
@@ -337,10 +339,54 @@ impl<'scan> Scale<'scan> {
             let digest = weighed.file.digest.as_ref().ok().copied();
             cache.learn_glance(&stamp, &self.name_of(&item.path), Glance { digest, claim });
         }
-        if !chosen.is_empty() && !self.said_before(&place, &chosen, weighed) {
-            self.read_all(place.clone(), source, &chosen, weighed);
-            self.keep(&place, &chosen, weighed);
+        if chosen.is_empty() || self.said_before(&place, &chosen, weighed) {
+            return;
         }
+        let whole = cache.filter(|_| is_whole && matches!(ask, Ask::Claims | Ask::Recorded));
+        let name = whole.and_then(|(cache, _)| self.whole_as(cache, weighed));
+        let is_kept = match (whole, &name) {
+            (Some((cache, _)), Some(name)) if self.whole_before(cache, name, weighed) => true,
+            _ => {
+                self.read_all(place.clone(), source, &chosen, weighed);
+                self.keep(&place, &chosen, weighed);
+                whole.zip(name).is_some_and(|((cache, _), name)| self.keep_whole(cache, &name, weighed))
+            }
+        };
+        if let (Some((cache, stamp)), true, Ok(digest)) = (whole, is_kept, &weighed.file.digest) {
+            let glance = Glance { digest: Some(*digest), claim: Glanced::Whole };
+            cache.learn_glance(&stamp, &self.name_of(&item.path), glance);
+        }
+    }
+
+    /// The name under which is kept what came of a file as a whole: it depends on the program, the limits, the path and
+    /// the bytes.
+    fn whole_as(&self, cache: &dyn Cache, weighed: &Weighed) -> Option<Digest> {
+        let (program, digest) = (cache.program()?, weighed.file.digest.as_ref().ok()?);
+        let mut name = Hasher::default();
+        for part in [&program, &self.version, digest] {
+            name.update(part.as_bytes());
+        }
+        name.update(format!("{} {:?}\n", keep::FORM, self.context.limits).as_bytes());
+        name.update(weighed.path.as_bytes());
+        Some(name.finish())
+    }
+
+    /// Takes what came of the same bytes before.
+    fn whole_before(&self, cache: &dyn Cache, name: &Digest, weighed: &mut Weighed) -> bool {
+        let Some(whole) = cache.kept(name).and_then(|bytes| keep::read(&weighed.path, &bytes)) else {
+            return false;
+        };
+        (weighed.facts, weighed.ran, weighed.inner) = (whole.facts, whole.ran, whole.inner);
+        true
+    }
+
+    /// Keeps what came of a file as a whole, if all of it can be kept; whether it was.
+    fn keep_whole(&self, cache: &dyn Cache, name: &Digest, weighed: &Weighed) -> bool {
+        if self.context.cancel.is_cancelled() || !weighed.follows.is_empty() {
+            return false;
+        }
+        let said = keep::write(&weighed.facts, &weighed.ran, weighed.inner);
+        said.map(|said| cache.keep(name, said)).is_some()
     }
 
     /// Which readers claim a file, where that can be kept.
@@ -390,6 +436,16 @@ impl<'scan> Scale<'scan> {
                 let said =
                     keeper.filter(|_| !too_large).find(|reader| self.said_before(place, &[*reader], weighed));
                 if said.is_none() {
+                    weighed.file.digest = Err(Unread::NotAsked);
+                    return false;
+                }
+            }
+            (Ask::Claims | Ask::Recorded, Glanced::Whole, Some(digest)) => {
+                let too_large =
+                    stamp.size > self.context.limits.digest_bytes && !matches!(ask, Ask::Recorded);
+                weighed.file.digest = Ok(digest);
+                let name = self.whole_as(cache, weighed).filter(|_| !too_large);
+                if !name.is_some_and(|name| self.whole_before(cache, &name, weighed)) {
                     weighed.file.digest = Err(Unread::NotAsked);
                     return false;
                 }
