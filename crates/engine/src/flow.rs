@@ -38,7 +38,7 @@ pub struct Request<'a> {
 /// The steps between the bytes and the judging; each is pure.
 pub struct Steps<'a> {
     /// Joins the facts of what is called so into a graph.
-    pub join: &'a dyn Fn(&str, &Readings, &Context) -> Joined,
+    pub join: &'a (dyn Fn(&str, &Readings, &Context) -> Joined + Sync),
     /// Adds what others know about the graph.
     pub enrich: &'a dyn Fn(&Graph, &Readings) -> Known,
     /// Says what loading each model file would mean.
@@ -145,8 +145,9 @@ pub fn scan_with(
     let mut notes: Vec<String> = targets.iter().flat_map(|target| target.notes.iter().cloned()).collect();
     let options = Options { readers: request.readers, exclude: request.exclude, jobs: request.jobs };
     let mut readings = read(targets, &options, context, progress)?;
+    let join = steps.join;
     let Joined { graph, installed, disagreements, unread, notes: chosen } =
-        (steps.join)(&name, &readings, context);
+        pool.install(|| join(&name, &readings, context));
     readings.coverage.unread.extend(unread);
     let Known { matches, clear, unassessed, advisories, standings, indexed, unasked } =
         (steps.enrich)(&graph, &readings);

@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use weighbridge_core::coverage::{LimitKind, Unread};
 use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::{
-    Binary, Effect, EffectKind, Fact, Global, Library, Misnamed, Operator, Sign, Slice, Taken, Target,
-    Tensors, Value, What,
+    Binary, Effect, EffectKind, Fact, Global, Import, Library, Misnamed, Operator, Sign, Slice, Taken,
+    Target, Tensors, Value, What,
 };
 use weighbridge_core::name::PackageName;
 use weighbridge_core::place::{Class, Evidence, Place, Span};
@@ -296,6 +296,7 @@ structs! {
     Misnamed { by_name, by_content }
     Binary { machine, name, needs, search, build_id, version, module, debug }
     Library { name, version, sign, shown }
+    Import { module, at }
 }
 
 /// Enums by the numbers of their variants. What has no number is not kept.
@@ -336,7 +337,7 @@ enums! {
     What {
         0 Format(format), 1 Malformed(reason), 2 Unread(reason), 3 Misnamed(formats), 4 Effect(effect),
         5 Tensors(tensors), 6 Storages(storages), 7 Takes(taken), 8 Items(items), 9 Slices(slices),
-        10 Defines(types), 11 Binary(binary), 12 Library(library)
+        10 Defines(types), 11 Binary(binary), 12 Library(library), 13 Imports(imports)
     }
     Unread { 0 Limit(kind, limit), 1 Encrypted, 2 Unsupported(what), 3 Malformed(reason) }
     LimitKind {
@@ -362,7 +363,7 @@ enums! {
 
 #[cfg(test)]
 mod tests {
-    use weighbridge_core::fact::{Import, PackageIndex};
+    use weighbridge_core::fact::PackageIndex;
 
     use super::*;
 
@@ -420,6 +421,7 @@ mod tests {
             What::Defines(vec!["T".into()]),
             What::Binary(Box::new(Binary { needs: vec!["libc.so.6".into()], ..Binary::default() })),
             What::Library(library),
+            What::Imports(vec![Import { module: "os".into(), at: 1 }]),
         ];
         effects.chain(others).collect()
     }
@@ -475,7 +477,7 @@ mod tests {
             What::Unread(Unread::Panicked),
             What::Unread(Unread::Cancelled),
             What::Unread(Unread::Truncated { offset: 3 }),
-            What::Imports(vec![Import { module: "os".into(), at: 1 }]),
+            What::Requested,
             What::Index(PackageIndex::new(weighbridge_core::fact::IndexKind::Extra, "x")),
         ] {
             assert_eq!(write(&said(vec![what]), &[], 0), None);

@@ -235,17 +235,39 @@ impl Reading<'_> {
         let mut order: Vec<(usize, &(Item, Ask))> = asks.iter().enumerate().collect();
         order.sort_by_key(|(_, (item, _))| Reverse(item.size));
         let scale = &self.scale;
-        let mut weighed: Vec<(usize, Weighed)> = self.pool.install(|| {
+        let weighed: Vec<(usize, Weighed)> = self.pool.install(|| {
             let tasks = order.par_iter().with_max_len(1);
             tasks.map(|(number, (item, ask))| (*number, scale.weigh(item, ask))).collect()
         });
         if scale.context.cancel.is_cancelled() {
             return Err(ScanError::Interrupted);
         }
-        weighed.sort_by_key(|(number, _)| *number);
-        Ok(weighed.into_iter().flat_map(|(_, weighed)| self.take(weighed)).collect())
+        let mut sorted: Vec<Option<Weighed>> = Vec::new();
+        sorted.resize_with(asks.len(), || None);
+        for (number, weighed) in weighed {
+            if let Some(place) = sorted.get_mut(number) {
+                *place = Some(weighed);
+            }
+        }
+        let mut follows = Vec::new();
+        // Files that are met for the first time, in order: one merge is much cheaper than as many insertions.
+        let mut new: Vec<(Arc<str>, File)> = Vec::new();
+        for weighed in sorted.into_iter().flatten() {
+            let last = new.last_mut().filter(|(path, _)| *path == weighed.path).map(|(_, file)| file);
+            match last.or_else(|| self.readings.files.get_mut(&weighed.path)) {
+                Some(known) if known.digest.as_ref().is_err_and(|reason| !reason.is_gap()) => {
+                    known.digest.clone_from(&weighed.file.digest);
+                }
+                Some(_) => {}
+                None => new.push((Arc::clone(&weighed.path), weighed.file.clone())),
+            }
+            follows.extend(self.take(weighed));
+        }
+        self.readings.files.append(&mut new.into_iter().collect());
+        Ok(follows)
     }
 
+    /// Takes in what came of a file beside its size and digest.
     fn take(&mut self, weighed: Weighed) -> Vec<Named> {
         for (place, facts) in weighed.facts {
             match self.readings.facts.entry(place) {
@@ -263,15 +285,6 @@ impl Reading<'_> {
                 }
             }
         }
-        match self.readings.files.get_mut(&weighed.path) {
-            Some(known) if known.digest.as_ref().is_err_and(|reason| !reason.is_gap()) => {
-                known.digest = weighed.file.digest
-            }
-            Some(_) => {}
-            None => {
-                self.readings.files.insert(Arc::clone(&weighed.path), weighed.file);
-            }
-        }
         if !weighed.ran.is_empty() {
             self.ran.entry(weighed.path).or_default().extend(weighed.ran);
         }
@@ -283,10 +296,11 @@ impl Reading<'_> {
         let Self { work, mut readings, ran, inner, .. } = self;
         readings.facts.retain(|_, facts| !facts.is_empty());
         let mut read = inner;
+        let links: HashSet<&str> =
+            work.items.values().filter(|item| item.link_to.is_some()).map(|item| &*item.path).collect();
         for (path, file) in &readings.files {
             // The bytes behind a link are counted once.
-            let link = work.items.get(path).is_some_and(|item| item.link_to.is_some());
-            if !link && (file.digest.is_ok() || ran.contains_key(path)) {
+            if !links.contains(&**path) && (file.digest.is_ok() || ran.contains_key(path)) {
                 read = read.saturating_add(1);
                 readings.coverage.bytes = readings.coverage.bytes.saturating_add(file.size);
             }

@@ -24,6 +24,8 @@ const DIGEST: usize = 32;
 pub(crate) struct Glances {
     /// Sorted by key.
     known: Vec<(Seen, (Glance, i32))>,
+    /// Device and inode of each, apart from the rest: looking one up touches little memory.
+    files: Vec<(u64, u64)>,
     /// Found out by this scan, or not used before today.
     news: Mutex<BTreeMap<Seen, Glance>>,
     today: i32,
@@ -39,7 +41,8 @@ impl Glances {
 
     pub(crate) fn open(path: &Path, today: i32) -> Self {
         let known = fs::read(path).ok().and_then(|bytes| Self::read(&bytes)).unwrap_or_default();
-        Self { known, news: Mutex::default(), today }
+        let files = known.iter().map(|((stamp, _), _)| (stamp.device, stamp.inode)).collect();
+        Self { known, files, news: Mutex::default(), today }
     }
 
     pub(crate) fn get(&self, stamp: &Stamp, name: &Digest) -> Option<Glance> {
@@ -59,8 +62,10 @@ impl Glances {
     }
 
     fn find(&self, seen: &Seen) -> Option<(Glance, i32)> {
-        let at = self.known.binary_search_by(|(known, _)| known.cmp(seen)).ok()?;
-        self.known.get(at).map(|(_, found)| *found)
+        let file = (seen.0.device, seen.0.inode);
+        let first = self.files.partition_point(|known| *known < file);
+        let mut known = self.known.get(first..)?.iter().take_while(|(known, _)| known <= seen);
+        known.find(|(known, _)| known == seen).map(|(_, found)| *found)
     }
 
     pub(crate) fn save(&self, path: &Path) -> io::Result<()> {

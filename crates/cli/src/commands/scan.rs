@@ -48,6 +48,8 @@ pub(super) fn run(global: &Global, scan: &Scan, setup: &Setup, printer: &Printer
     if let Some(renderer) = settings.shown {
         printer.out(|out| renderer.render(&report, &style, out))?;
     }
+    // The process ends here, and the system takes all of its memory at once.
+    std::mem::forget(report);
     Ok(exit)
 }
 
