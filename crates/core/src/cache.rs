@@ -37,11 +37,19 @@ pub enum Glanced {
     Nobody,
     /// Only one that keeps what it said.
     Keeper,
+    /// Some, and what came of the file is kept as a whole.
+    Whole,
 }
 
 /// A memory of what files are. Names are digests of whatever must be the same for a memory to hold, such as the path and
 /// the version of who remembers.
 pub trait Cache: Send + Sync + fmt::Debug {
+    /// What stands for the program that remembers: another one whenever it could read the same bytes otherwise. Without it
+    /// nothing is kept that depends on the program.
+    fn program(&self) -> Option<Digest> {
+        None
+    }
+
     /// The digest that the file had with this stamp.
     fn digest(&self, stamp: &Stamp) -> Option<Digest>;
 

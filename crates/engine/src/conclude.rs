@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use weighbridge_check::CHECKS;
 use weighbridge_check::policy::{Decision, Policy};
 use weighbridge_check::safety::{self, find_owners};
 use weighbridge_core::context::Context;
 use weighbridge_core::coverage::Unread;
 use weighbridge_core::ecosystem::Ecosystem;
+use weighbridge_core::finding::Finding;
 use weighbridge_core::graph::{Component, Graph, Node, NodeId, NodeKind};
 use weighbridge_core::knowledge::{AdvisoryData, Match, Standing, Unassessed};
 use weighbridge_core::name::PackageName;
@@ -87,10 +89,13 @@ fn conclude_with(checks: &[&dyn Check], evidence: Evidence, policy: &Policy, con
         disagreements: &disagreements,
         context,
     };
-    let mut findings = Vec::new();
-    for check in checks {
+    let found = |check: &&dyn Check| {
+        let mut findings = Vec::new();
         check.check(&world, &mut findings);
-    }
+        findings
+    };
+    let found: Vec<Vec<Finding>> = checks.par_iter().with_max_len(1).map(found).collect();
+    let findings = found.into_iter().flatten().collect();
     let coverage = readings.coverage;
     let Decision { findings, notes, verdict } =
         policy.decide(findings, &artifacts, &coverage, &advisories, context.today);
@@ -108,6 +113,8 @@ fn conclude_with(checks: &[&dyn Check], evidence: Evidence, policy: &Policy, con
     let unassessed = count(unassessed.keys().filter(|id| graph.component(id).is_some()).count());
     let unknown_libraries = count(unknown.values().map(BTreeSet::len).sum());
     let totals = Totals { unassessed, unknown_libraries, ..totals(&graph, &artifacts, readings.files.len()) };
+    // Letting go of a million small things takes a while; nothing waits for it.
+    rayon::spawn(move || drop((readings.facts, readings.files, installed)));
     Report {
         subject,
         today: context.today,

@@ -18,7 +18,7 @@ use crate::conclude::{Evidence, conclude};
 use crate::enrich::{self, Knowledge, Known};
 use crate::join::{self, Joined};
 use crate::progress::Progress;
-use crate::read::{Options, Readings, read};
+use crate::read::{Options, Readings, read, threads};
 use crate::standing;
 
 /// What to weigh, and how.
@@ -38,11 +38,11 @@ pub struct Request<'a> {
 /// The steps between the bytes and the judging; each is pure.
 pub struct Steps<'a> {
     /// Joins the facts of what is called so into a graph.
-    pub join: &'a dyn Fn(&str, &Readings, &Context) -> Joined,
+    pub join: &'a (dyn Fn(&str, &Readings, &Context) -> Joined + Sync),
     /// Adds what others know about the graph.
     pub enrich: &'a dyn Fn(&Graph, &Readings) -> Known,
     /// Says what loading each model file would mean.
-    pub judge: &'a dyn Fn(&Readings) -> Vec<Artifact>,
+    pub judge: &'a (dyn Fn(&Readings) -> Vec<Artifact> + Sync),
 }
 
 /// Why there is no report.
@@ -135,22 +135,25 @@ pub fn scan_with(
     context: &Context,
     progress: &dyn Progress,
 ) -> Result<Report, ScanError> {
+    let pool = threads(request.jobs)?;
     let mut targets = Vec::with_capacity(request.targets.len());
     for target in request.targets {
-        targets.push(weighbridge_net::open(target, context)?);
+        targets.push(pool.install(|| weighbridge_net::open(target, context))?);
     }
     let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
     let name = names.join(", ");
     let mut notes: Vec<String> = targets.iter().flat_map(|target| target.notes.iter().cloned()).collect();
     let options = Options { readers: request.readers, exclude: request.exclude, jobs: request.jobs };
     let mut readings = read(targets, &options, context, progress)?;
+    let join = steps.join;
     let Joined { graph, installed, disagreements, unread, notes: chosen } =
-        (steps.join)(&name, &readings, context);
+        pool.install(|| join(&name, &readings, context));
     readings.coverage.unread.extend(unread);
     let Known { matches, clear, unassessed, advisories, standings, indexed, unasked } =
         (steps.enrich)(&graph, &readings);
     readings.coverage.unread.extend(unasked);
-    let artifacts = (steps.judge)(&readings);
+    let judge = steps.judge;
+    let artifacts = pool.install(|| judge(&readings));
     notes.extend(chosen);
     let subject = request.targets.to_vec();
     let evidence = Evidence {
@@ -171,5 +174,5 @@ pub fn scan_with(
     if context.cancel.is_cancelled() {
         return Err(ScanError::Interrupted);
     }
-    Ok(conclude(evidence, request.policy, context))
+    Ok(pool.install(|| conclude(evidence, request.policy, context)))
 }

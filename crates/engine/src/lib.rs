@@ -13,6 +13,7 @@ mod exclude;
 pub mod fix;
 pub mod flow;
 pub mod join;
+mod keep;
 pub mod mend;
 pub mod progress;
 pub mod read;

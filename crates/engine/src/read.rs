@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::thread;
@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use weighbridge_core::context::Context;
 use weighbridge_core::coverage::{Coverage, Gap, Unread};
-use weighbridge_core::fact::{Fact, What};
+use weighbridge_core::fact::{Fact, Recorded, What};
 use weighbridge_core::opener::Opened;
 use weighbridge_core::place::Place;
 use weighbridge_core::reader::{Family, Reader};
@@ -62,15 +62,14 @@ pub fn read(
 ) -> Result<Readings, ScanError> {
     let exclude = Exclude::new(options.exclude)
         .map_err(|(pattern, error)| ScanError::Pattern { pattern, message: error.msg.to_owned() })?;
-    let jobs = options.jobs.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
-    let pool = ThreadPoolBuilder::new().num_threads(jobs).stack_size(STACK_BYTES).build();
     let version = version_of(options.readers);
     let scale = Scale { readers: options.readers, context, progress, version };
     let mut reading = Reading {
         work: Work::new(targets, exclude),
-        pool: pool.map_err(|error| ScanError::Threads(error.to_string()))?,
+        pool: threads(options.jobs)?,
         scale,
         readings: Readings::default(),
+        recorded: BTreeSet::new(),
         ran: BTreeMap::new(),
         inner: 0,
     };
@@ -81,14 +80,36 @@ pub fn read(
     reading.conclude()
 }
 
+/// So many threads, or one a core.
+///
+/// # Errors
+/// [`ScanError::Threads`].
+pub(crate) fn threads(jobs: Option<NonZeroUsize>) -> Result<ThreadPool, ScanError> {
+    let jobs = jobs.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+    let pool = ThreadPoolBuilder::new().num_threads(jobs).stack_size(STACK_BYTES).build();
+    pool.map_err(|error| ScanError::Threads(error.to_string()))
+}
+
 /// Readers bound their own depth; this leaves them room for it.
 const STACK_BYTES: usize = 8 << 20;
+
+/// Whether a file is called like the record of an installer. One that is not costs a second look at what it names.
+fn is_record(item: &Item) -> bool {
+    let mut names = item.path.rsplit('/');
+    match (names.next(), names.next()) {
+        (Some("RECORD" | "installed-files.txt"), _) => true,
+        (Some(name), Some("conda-meta")) => name.ends_with(".json"),
+        _ => false,
+    }
+}
 
 struct Reading<'scan> {
     work: Work,
     pool: ThreadPool,
     scale: Scale<'scan>,
     readings: Readings,
+    /// Entries whose records are taken in.
+    recorded: BTreeSet<Place>,
     /// Which readers have read each file.
     ran: BTreeMap<Arc<str>, BTreeSet<&'static str>>,
     /// Entries inside files that were read.
@@ -96,11 +117,19 @@ struct Reading<'scan> {
 }
 
 impl Reading<'_> {
-    /// Every file by its claims, then every link by what its name claims besides.
+    /// Every file by its claims, then every link by what its name claims besides. Records come first, so that each file
+    /// that they name is opened once, for its readers and its digest.
     fn files(&mut self) -> Result<Vec<Named>, ScanError> {
         let (links, files): (Vec<Item>, Vec<Item>) =
             self.work.items.values().cloned().partition(|item| item.link_to.is_some());
-        let mut follows = self.run(files.into_iter().map(|item| (item, Ask::Claims)).collect())?;
+        let (records, files): (Vec<Item>, Vec<Item>) = files.into_iter().partition(is_record);
+        let mut follows = self.run(records.into_iter().map(|item| (item, Ask::Claims)).collect())?;
+        let asked: HashSet<Arc<str>> = self.named_by_records().into_iter().collect();
+        let ask = |item: Item| {
+            let ask = if asked.contains(&item.path) { Ask::Recorded } else { Ask::Claims };
+            (item, ask)
+        };
+        follows.extend(self.run(files.into_iter().map(ask).collect())?);
         let asks = links.into_iter().filter_map(|item| {
             let to = item.link_to.as_ref()?;
             let file = self.readings.files.get(to)?.clone();
@@ -150,30 +179,53 @@ impl Reading<'_> {
 
     /// Digests the files that records name and nobody has read.
     fn recorded(&mut self) -> Result<(), ScanError> {
-        let mut asked = BTreeSet::new();
-        for (place, facts) in &self.readings.facts {
+        let asked = self.named_by_records();
+        let unread = |path: &Arc<str>| {
+            let file = self.readings.files.get(path);
+            file.is_some_and(|file| file.digest.as_ref().is_err_and(|reason| !reason.is_gap()))
+        };
+        let asked = asked.into_iter().filter(unread);
+        let items = asked.filter_map(|path| self.work.items.get(&path));
+        let asks = items.map(|item| (item.clone(), Ask::Digest)).collect();
+        self.run(asks).map(drop)
+    }
+
+    /// The files that those records name with their digests which were not taken in before, sorted.
+    fn named_by_records(&mut self) -> Vec<Arc<str>> {
+        let records: Vec<(&Place, &Vec<Recorded>)> = (self.readings.facts.iter())
+            .filter(|(place, _)| !self.recorded.contains(*place))
+            .flat_map(|(place, facts)| {
+                facts.iter().filter_map(move |fact| match &fact.what {
+                    What::Record(record) => Some((place, record)),
+                    _ => None,
+                })
+            })
+            .collect();
+        if records.is_empty() {
+            return Vec::new();
+        }
+        let known: HashMap<&str, &Arc<str>> = self.work.items.keys().map(|path| (&**path, path)).collect();
+        let named = |(place, record): &(&Place, &Vec<Recorded>)| {
             // Recorded paths start from the folder that holds the `*.dist-info`; in `installed-files.txt` of an
             // `*.egg-info` some tools mean the latter itself.
             let metadata = place.folder();
             let root = metadata.rsplit_once('/').map_or("", |(root, _)| root);
-            for fact in facts {
-                let What::Record(record) = &fact.what else { continue };
-                for recorded in record.iter().filter(|recorded| recorded.digest.is_some()) {
-                    asked.extend(resolve(root, &recorded.path));
-                    asked.extend(resolve(metadata, &recorded.path));
+            let mut found: Vec<Arc<str>> = Vec::new();
+            for recorded in record.iter().filter(|recorded| recorded.digest.is_some()) {
+                for folder in [root, metadata] {
+                    let path = resolve(folder, &recorded.path);
+                    found.extend(path.and_then(|path| known.get(path.as_str()).map(|path| Arc::clone(path))));
                 }
             }
-        }
-        let unread = |path: &str| {
-            self.readings
-                .files
-                .get(path)
-                .is_some_and(|file| file.digest.as_ref().is_err_and(|reason| !reason.is_gap()))
+            found
         };
-        let items =
-            asked.iter().filter(|path| unread(path)).filter_map(|path| self.work.items.get(path.as_str()));
-        let asks = items.map(|item| (item.clone(), Ask::Digest)).collect();
-        self.run(asks).map(drop)
+        let mut asked: Vec<Arc<str>> =
+            self.pool.install(|| records.par_iter().flat_map_iter(named).collect());
+        asked.sort_unstable();
+        asked.dedup();
+        let places: Vec<Place> = records.into_iter().map(|(place, _)| place.clone()).collect();
+        self.recorded.extend(places);
+        asked
     }
 
     /// Weighs files in parallel and takes in what came of them, in the order of `asks`.
@@ -183,17 +235,39 @@ impl Reading<'_> {
         let mut order: Vec<(usize, &(Item, Ask))> = asks.iter().enumerate().collect();
         order.sort_by_key(|(_, (item, _))| Reverse(item.size));
         let scale = &self.scale;
-        let mut weighed: Vec<(usize, Weighed)> = self.pool.install(|| {
+        let weighed: Vec<(usize, Weighed)> = self.pool.install(|| {
             let tasks = order.par_iter().with_max_len(1);
             tasks.map(|(number, (item, ask))| (*number, scale.weigh(item, ask))).collect()
         });
         if scale.context.cancel.is_cancelled() {
             return Err(ScanError::Interrupted);
         }
-        weighed.sort_by_key(|(number, _)| *number);
-        Ok(weighed.into_iter().flat_map(|(_, weighed)| self.take(weighed)).collect())
+        let mut sorted: Vec<Option<Weighed>> = Vec::new();
+        sorted.resize_with(asks.len(), || None);
+        for (number, weighed) in weighed {
+            if let Some(place) = sorted.get_mut(number) {
+                *place = Some(weighed);
+            }
+        }
+        let mut follows = Vec::new();
+        // Files that are met for the first time, in order: one merge is much cheaper than as many insertions.
+        let mut new: Vec<(Arc<str>, File)> = Vec::new();
+        for weighed in sorted.into_iter().flatten() {
+            let last = new.last_mut().filter(|(path, _)| *path == weighed.path).map(|(_, file)| file);
+            match last.or_else(|| self.readings.files.get_mut(&weighed.path)) {
+                Some(known) if known.digest.as_ref().is_err_and(|reason| !reason.is_gap()) => {
+                    known.digest.clone_from(&weighed.file.digest);
+                }
+                Some(_) => {}
+                None => new.push((Arc::clone(&weighed.path), weighed.file.clone())),
+            }
+            follows.extend(self.take(weighed));
+        }
+        self.readings.files.append(&mut new.into_iter().collect());
+        Ok(follows)
     }
 
+    /// Takes in what came of a file beside its size and digest.
     fn take(&mut self, weighed: Weighed) -> Vec<Named> {
         for (place, facts) in weighed.facts {
             match self.readings.facts.entry(place) {
@@ -211,15 +285,6 @@ impl Reading<'_> {
                 }
             }
         }
-        match self.readings.files.get_mut(&weighed.path) {
-            Some(known) if known.digest.as_ref().is_err_and(|reason| !reason.is_gap()) => {
-                known.digest = weighed.file.digest
-            }
-            Some(_) => {}
-            None => {
-                self.readings.files.insert(Arc::clone(&weighed.path), weighed.file);
-            }
-        }
         if !weighed.ran.is_empty() {
             self.ran.entry(weighed.path).or_default().extend(weighed.ran);
         }
@@ -231,10 +296,11 @@ impl Reading<'_> {
         let Self { work, mut readings, ran, inner, .. } = self;
         readings.facts.retain(|_, facts| !facts.is_empty());
         let mut read = inner;
+        let links: HashSet<&str> =
+            work.items.values().filter(|item| item.link_to.is_some()).map(|item| &*item.path).collect();
         for (path, file) in &readings.files {
             // The bytes behind a link are counted once.
-            let link = work.items.get(path).is_some_and(|item| item.link_to.is_some());
-            if !link && (file.digest.is_ok() || ran.contains_key(path)) {
+            if !links.contains(&**path) && (file.digest.is_ok() || ran.contains_key(path)) {
                 read = read.saturating_add(1);
                 readings.coverage.bytes = readings.coverage.bytes.saturating_add(file.size);
             }

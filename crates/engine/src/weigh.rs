@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use weighbridge_core::cache::{Glance, Glanced};
+use weighbridge_core::cache::{Cache, Glance, Glanced};
 use weighbridge_core::context::Context;
 use weighbridge_core::coverage::{LimitKind, Unread};
 use weighbridge_core::digest::{ClaimHasher, Claimed, Digest, Hasher};
@@ -16,6 +16,7 @@ use weighbridge_core::sink::{Body, Child, Follow, Sink, Unpacking};
 use weighbridge_core::source::Source;
 use weighbridge_core::world::File;
 
+use crate::keep;
 use crate::progress::Progress;
 use crate::unpack::{self, Budget, length};
 use crate::work::Item;
@@ -35,6 +36,8 @@ const REMOTE_DIGEST_BYTES: u64 = 1 << 20;
 pub(crate) enum Ask {
     /// Let all readers claim it.
     Claims,
+    /// Let all readers claim it, and compute its digest in any case: a record names it.
+    Recorded,
     /// Let all readers claim it by the name of a link; its bytes are those of this file, which these readers have
     /// read already.
     Link(File, Vec<&'static str>),
@@ -276,12 +279,13 @@ impl<'scan> Scale<'scan> {
         }
         let misnamed = claims.misnamed();
         let glanced = self.glanced(&claims, misnamed.is_some());
+        let is_whole = glanced.is_none() && claims.failed.is_empty();
         weighed.say_all(&place, misnamed);
         for reader in claims.failed {
             weighed.unread(&place, reader, Unread::Panicked);
         }
         let mut chosen = match ask {
-            Ask::Claims | Ask::Link(..) => claims.chosen,
+            Ask::Claims | Ask::Recorded | Ask::Link(..) => claims.chosen,
             Ask::Reader(id) => self.reader(id).into_iter().collect(),
             Ask::Digest => Vec::new(),
         };
@@ -294,7 +298,7 @@ impl<'scan> Scale<'scan> {
         {
             weighed.unread(&place, ENGINE, Unread::Unsupported(format!("format `{id}`")));
         }
-        let is_record = matches!(ask, Ask::Digest);
+        let is_record = matches!(ask, Ask::Digest | Ask::Recorded);
         // What somebody states of a file is checked wherever that costs no network.
         let is_claimed = item.claimed.is_some() && !source.is_remote();
         let asked = !chosen.is_empty() || is_record || is_claimed;
@@ -328,16 +332,61 @@ impl<'scan> Scale<'scan> {
             }
         }
         drop(head);
-        if let (Some(claim), Some((cache, stamp)), Ask::Claims | Ask::Digest) = (glanced, cache, ask)
+        if let (Some(claim), Some((cache, stamp)), Ask::Claims | Ask::Recorded | Ask::Digest) =
+            (glanced, cache, ask)
             && weighed.facts.is_empty()
         {
             let digest = weighed.file.digest.as_ref().ok().copied();
             cache.learn_glance(&stamp, &self.name_of(&item.path), Glance { digest, claim });
         }
-        if !chosen.is_empty() && !self.said_before(&place, &chosen, weighed) {
-            self.read_all(place.clone(), source, &chosen, weighed);
-            self.keep(&place, &chosen, weighed);
+        if chosen.is_empty() || self.said_before(&place, &chosen, weighed) {
+            return;
         }
+        let whole = cache.filter(|_| is_whole && matches!(ask, Ask::Claims | Ask::Recorded));
+        let name = whole.and_then(|(cache, _)| self.whole_as(cache, weighed));
+        let is_kept = match (whole, &name) {
+            (Some((cache, _)), Some(name)) if self.whole_before(cache, name, weighed) => true,
+            _ => {
+                self.read_all(place.clone(), source, &chosen, weighed);
+                self.keep(&place, &chosen, weighed);
+                whole.zip(name).is_some_and(|((cache, _), name)| self.keep_whole(cache, &name, weighed))
+            }
+        };
+        if let (Some((cache, stamp)), true, Ok(digest)) = (whole, is_kept, &weighed.file.digest) {
+            let glance = Glance { digest: Some(*digest), claim: Glanced::Whole };
+            cache.learn_glance(&stamp, &self.name_of(&item.path), glance);
+        }
+    }
+
+    /// The name under which is kept what came of a file as a whole: it depends on the program, the limits, the path and
+    /// the bytes.
+    fn whole_as(&self, cache: &dyn Cache, weighed: &Weighed) -> Option<Digest> {
+        let (program, digest) = (cache.program()?, weighed.file.digest.as_ref().ok()?);
+        let mut name = Hasher::default();
+        for part in [&program, &self.version, digest] {
+            name.update(part.as_bytes());
+        }
+        name.update(format!("{} {:?}\n", keep::FORM, self.context.limits).as_bytes());
+        name.update(weighed.path.as_bytes());
+        Some(name.finish())
+    }
+
+    /// Takes what came of the same bytes before.
+    fn whole_before(&self, cache: &dyn Cache, name: &Digest, weighed: &mut Weighed) -> bool {
+        let Some(whole) = cache.kept(name).and_then(|bytes| keep::read(&weighed.path, &bytes)) else {
+            return false;
+        };
+        (weighed.facts, weighed.ran, weighed.inner) = (whole.facts, whole.ran, whole.inner);
+        true
+    }
+
+    /// Keeps what came of a file as a whole, if all of it can be kept; whether it was.
+    fn keep_whole(&self, cache: &dyn Cache, name: &Digest, weighed: &Weighed) -> bool {
+        if self.context.cancel.is_cancelled() || !weighed.follows.is_empty() {
+            return false;
+        }
+        let said = keep::write(&weighed.facts, &weighed.ran, weighed.inner);
+        said.map(|said| cache.keep(name, said)).is_some()
     }
 
     /// Which readers claim a file, where that can be kept.
@@ -364,7 +413,7 @@ impl<'scan> Scale<'scan> {
     fn remembered(&self, item: &Item, ask: &Ask, place: &Place, weighed: &mut Weighed) -> bool {
         let Some(cache) = self.context.cache.as_deref() else { return false };
         let Some(stamp) = item.handle.stamp().filter(|_| item.claimed.is_none()) else { return false };
-        if !matches!(ask, Ask::Claims | Ask::Digest) {
+        if !matches!(ask, Ask::Claims | Ask::Recorded | Ask::Digest) {
             return false;
         }
         let Some(Glance { digest, claim }) = cache.glance(&stamp, &self.name_of(&item.path)) else {
@@ -378,13 +427,25 @@ impl<'scan> Scale<'scan> {
                     weighed.file.digest = Ok(digest);
                 }
             }
-            (Ask::Claims, Glanced::Keeper, Some(digest)) => {
+            (Ask::Recorded, Glanced::Nobody, Some(digest)) => weighed.file.digest = Ok(digest),
+            (Ask::Claims | Ask::Recorded, Glanced::Keeper, Some(digest)) => {
                 let keeper = self.readers.iter().copied().filter(|reader| reader.keeper().is_some());
-                let too_large = stamp.size > self.context.limits.digest_bytes;
+                let is_recorded = matches!(ask, Ask::Recorded);
+                let too_large = stamp.size > self.context.limits.digest_bytes && !is_recorded;
                 weighed.file.digest = Ok(digest);
                 let said =
                     keeper.filter(|_| !too_large).find(|reader| self.said_before(place, &[*reader], weighed));
                 if said.is_none() {
+                    weighed.file.digest = Err(Unread::NotAsked);
+                    return false;
+                }
+            }
+            (Ask::Claims | Ask::Recorded, Glanced::Whole, Some(digest)) => {
+                let too_large =
+                    stamp.size > self.context.limits.digest_bytes && !matches!(ask, Ask::Recorded);
+                weighed.file.digest = Ok(digest);
+                let name = self.whole_as(cache, weighed).filter(|_| !too_large);
+                if !name.is_some_and(|name| self.whole_before(cache, &name, weighed)) {
                     weighed.file.digest = Err(Unread::NotAsked);
                     return false;
                 }
@@ -607,21 +668,25 @@ impl<'scan> Scale<'scan> {
         let mut claimed = Vec::new();
         for reader in self.readers {
             let id = reader.about().id;
-            // What is claimed without a look at the content is claimed by the name.
-            let named = Hint { head: &[], ..*hint };
-            let claim = catch_unwind(AssertUnwindSafe(|| (reader.claims(&named), reader.claims(hint))));
-            let Ok((by_name, claim)) = claim else {
+            let Ok(claim) = catch_unwind(AssertUnwindSafe(|| reader.claims(hint))) else {
                 claims.failed.push(id);
                 continue;
             };
-            if by_name > Claim::No {
-                claims.by_name.push(id);
-            }
             if claim == Claim::ByMagic {
                 claims.by_content.push(id);
             }
             if claim > Claim::No {
                 claimed.push((claim, *reader));
+            }
+        }
+        // What is claimed without a look at the content is claimed by the name. Nobody asks where the content shows nothing.
+        let named = Hint { head: &[], ..*hint };
+        for reader in self.readers.iter().filter(|_| !claims.by_content.is_empty()) {
+            match catch_unwind(AssertUnwindSafe(|| reader.claims(&named))) {
+                Ok(Claim::No) => {}
+                Ok(_) => claims.by_name.push(reader.about().id),
+                Err(_) if claims.failed.contains(&reader.about().id) => {}
+                Err(_) => claims.failed.push(reader.about().id),
             }
         }
         // Installers go by the name alone: content that looks like something else, by chance or by intent, must not

@@ -49,6 +49,7 @@ impl Work {
         let mut work = Self { items: BTreeMap::new(), excluded: Vec::new(), exclude, trees: Vec::new() };
         let mut excluded = BTreeSet::new();
         let mut names = BTreeSet::new();
+        let mut items = Vec::new();
         for target in targets {
             let prefix =
                 if several { format!("{}/", unique(&target.name, &mut names)) } else { String::new() };
@@ -60,12 +61,14 @@ impl Work {
                     }
                     None => {
                         let item = item(&prefix, entry);
-                        work.items.insert(Arc::clone(&item.path), item);
+                        items.push((Arc::clone(&item.path), item));
                     }
                 }
             }
             work.trees.push((prefix, target.tree));
         }
+        // They come in order, so that this is much cheaper than as many insertions.
+        work.items = items.into_iter().collect();
         // A link whose file was left out stands for itself.
         let orphans: Vec<Arc<str>> = work
             .items
@@ -122,6 +125,13 @@ impl Work {
 pub(crate) fn resolve(folder: &str, written: &str) -> Option<String> {
     if written.starts_with('/') {
         return None;
+    }
+    // Nearly every path is plain.
+    if !folder.is_empty()
+        && !folder.starts_with('/')
+        && !written.split('/').any(|name| matches!(name, "" | "." | ".."))
+    {
+        return Some(format!("{folder}/{written}"));
     }
     let mut names: Vec<&str> = folder.split('/').filter(|name| !name.is_empty()).collect();
     for name in written.split('/') {

@@ -8,13 +8,15 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use weighbridge_core::cache::{Cache, Glance, Stamp};
 use weighbridge_core::date::Date;
 use weighbridge_core::digest::{Digest, Hasher};
+use weighbridge_core::source::Source as _;
 
 use crate::feed::atomic::replace_file;
+use crate::open::file::FileSource;
 use crate::recall::{DAYS, Glances, Sayings};
 
 const MAGIC: &[u8; 8] = b"WBDIG\0\0\x01";
@@ -38,6 +40,8 @@ pub struct Digests {
     used: Mutex<BTreeMap<Stamp, Digest>>,
     glances: Glances,
     sayings: Sayings,
+    /// The digest of the program that runs.
+    program: OnceLock<Option<Digest>>,
     today: i32,
     /// The time at which the scan began, in nanoseconds since 1970.
     now: i64,
@@ -50,7 +54,7 @@ impl Digests {
         let today = today.days();
         let glances = Glances::open(&path.with_file_name(GLANCES), today);
         let sayings = Sayings::open(&path.with_file_name(SAYINGS), today);
-        Self { known, used: Mutex::default(), glances, sayings, today, now }
+        Self { known, used: Mutex::default(), glances, sayings, program: OnceLock::new(), today, now }
     }
 
     /// Writes the memory back, if this scan has learnt anything.
@@ -82,7 +86,33 @@ impl Digests {
     }
 }
 
+/// The digest of the program that runs, which `cache` may know; none if its file has gone.
+fn program(cache: &Digests) -> Option<Digest> {
+    let source = FileSource::open(&std::env::current_exe().ok()?).ok()?;
+    let stamp = source.stamp();
+    if let Some(digest) = stamp.and_then(|stamp| cache.digest(&stamp)) {
+        return Some(digest);
+    }
+    let mut hasher = Hasher::default();
+    let mut window = vec![0; 256 << 10];
+    let mut offset = 0u64;
+    while offset < source.size() {
+        let filled = source.read_at(offset, &mut window).ok().filter(|filled| *filled > 0)?;
+        hasher.update(window.get(..filled)?);
+        offset = offset.checked_add(u64::try_from(filled).ok()?)?;
+    }
+    let digest = hasher.finish();
+    if let Some(stamp) = stamp {
+        cache.learn(&stamp, digest);
+    }
+    Some(digest)
+}
+
 impl Cache for Digests {
+    fn program(&self) -> Option<Digest> {
+        *self.program.get_or_init(|| program(self))
+    }
+
     fn digest(&self, stamp: &Stamp) -> Option<Digest> {
         let (digest, _) = self.known.get(stamp)?;
         self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(*stamp, *digest);
@@ -186,6 +216,23 @@ mod tests {
         for other in [stamp(9, SMALLEST, 0), stamp(1, SMALLEST + 1, 0), stamp(1, SMALLEST, 1)] {
             assert_eq!(memory.digest(&other), None);
         }
+    }
+
+    #[test]
+    fn the_program_is_known_by_its_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("digests");
+        let exe = std::env::current_exe().unwrap();
+        let expected = Digest::of(&fs::read(&exe).unwrap());
+        let memory = Digests::open(&path, day(), i64::MAX);
+        assert_eq!(memory.program(), Some(expected));
+        memory.save(&path).unwrap();
+        let memory = Digests::open(&path, day(), i64::MAX);
+        let stamp = FileSource::open(&exe).unwrap().stamp();
+        if let Some(stamp) = stamp {
+            assert_eq!(memory.digest(&stamp), Some(expected));
+        }
+        assert_eq!(memory.program(), Some(expected));
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! What scans keep beside digests: which readers claimed a file, and what some of them said of it. One file each in the
-//! cache folder.
+//! What scans keep beside digests: which readers claimed a file, and what they said of it. One file each in the cache
+//! folder.
 //!
 //! The files: eight bytes that name the form, records in order, and the SHA-256 of all before it. What is damaged, of
 //! another form or missing is an empty memory: nothing but time is lost.
@@ -24,6 +24,8 @@ const DIGEST: usize = 32;
 pub(crate) struct Glances {
     /// Sorted by key.
     known: Vec<(Seen, (Glance, i32))>,
+    /// Device and inode of each, apart from the rest: looking one up touches little memory.
+    files: Vec<(u64, u64)>,
     /// Found out by this scan, or not used before today.
     news: Mutex<BTreeMap<Seen, Glance>>,
     today: i32,
@@ -32,14 +34,15 @@ pub(crate) struct Glances {
 type Seen = (Stamp, u64);
 
 impl Glances {
-    const MAGIC: &[u8; 8] = b"WBGLA\0\0\x01";
+    const MAGIC: &[u8; 8] = b"WBGLA\0\0\x02";
     const RECORD: usize = 5 * 8 + 8 + 4 + 1 + DIGEST;
     /// Most records that are kept: 85 MB.
     const MOST: usize = 1_000_000;
 
     pub(crate) fn open(path: &Path, today: i32) -> Self {
         let known = fs::read(path).ok().and_then(|bytes| Self::read(&bytes)).unwrap_or_default();
-        Self { known, news: Mutex::default(), today }
+        let files = known.iter().map(|((stamp, _), _)| (stamp.device, stamp.inode)).collect();
+        Self { known, files, news: Mutex::default(), today }
     }
 
     pub(crate) fn get(&self, stamp: &Stamp, name: &Digest) -> Option<Glance> {
@@ -59,8 +62,10 @@ impl Glances {
     }
 
     fn find(&self, seen: &Seen) -> Option<(Glance, i32)> {
-        let at = self.known.binary_search_by(|(known, _)| known.cmp(seen)).ok()?;
-        self.known.get(at).map(|(_, found)| *found)
+        let file = (seen.0.device, seen.0.inode);
+        let first = self.files.partition_point(|known| *known < file);
+        let mut known = self.known.get(first..)?.iter().take_while(|(known, _)| known <= seen);
+        known.find(|(known, _)| known == seen).map(|(_, found)| *found)
     }
 
     pub(crate) fn save(&self, path: &Path) -> io::Result<()> {
@@ -84,8 +89,13 @@ impl Glances {
                 bytes.extend(number.to_le_bytes());
             }
             bytes.extend(day.to_le_bytes());
+            let claim: u8 = match glance.claim {
+                Glanced::Nobody => 0,
+                Glanced::Keeper => 1,
+                Glanced::Whole => 2,
+            };
             let digest = glance.digest.map_or([0; DIGEST], |digest| *digest.as_bytes());
-            bytes.push(u8::from(glance.digest.is_some()) | u8::from(glance.claim == Glanced::Keeper) << 1);
+            bytes.push(u8::from(glance.digest.is_some()) | claim << 1);
             bytes.extend(digest);
         }
         seal(path, bytes)
@@ -112,7 +122,12 @@ impl Glances {
         let day = i32::from_le_bytes(*bytes.get(48..)?.first_chunk()?);
         let flags = *bytes.get(52)?;
         let digest = Digest::from_bytes(*bytes.get(53..)?.first_chunk()?);
-        let claim = if flags & 2 == 0 { Glanced::Nobody } else { Glanced::Keeper };
+        let claim = match flags >> 1 {
+            0 => Glanced::Nobody,
+            1 => Glanced::Keeper,
+            2 => Glanced::Whole,
+            _ => return None,
+        };
         Some(((stamp, number(24)?), (Glance { digest: (flags & 1 == 1).then_some(digest), claim }, day)))
     }
 }
@@ -232,11 +247,18 @@ mod tests {
         let name = Digest::of(b"path");
         let one = Glance { digest: Some(Digest::of(b"x")), claim: Glanced::Keeper };
         let other = Glance { digest: None, claim: Glanced::Nobody };
-        (0..50).for_each(|inode| memory.learn(&stamp(inode), &name, if inode == 7 { one } else { other }));
+        let whole = Glance { claim: Glanced::Whole, ..one };
+        let seen = |inode| match inode {
+            7 => one,
+            9 => whole,
+            _ => other,
+        };
+        (0..50).for_each(|inode| memory.learn(&stamp(inode), &name, seen(inode)));
         memory.save(&path).unwrap();
         let memory = Glances::open(&path, 100 + DAYS);
         assert_eq!(memory.get(&stamp(7), &name), Some(one));
         assert_eq!(memory.get(&stamp(8), &name), Some(other));
+        assert_eq!(memory.get(&stamp(9), &name), Some(whole));
         assert_eq!(memory.get(&stamp(7), &Digest::of(b"other path")), None);
         assert_eq!(memory.get(&stamp(50), &name), None);
         // Used, they stay; the others go.
@@ -245,8 +267,8 @@ mod tests {
         memory.learn(&stamp(90), &name, other);
         memory.save(&path).unwrap();
         let memory = Glances::open(&path, 101 + DAYS);
-        assert_eq!(memory.known.len(), 3);
-        assert_eq!((memory.get(&stamp(7), &name), memory.get(&stamp(9), &name)), (Some(one), None));
+        assert_eq!(memory.known.len(), 4);
+        assert_eq!((memory.get(&stamp(7), &name), memory.get(&stamp(10), &name)), (Some(one), None));
     }
 
     #[test]

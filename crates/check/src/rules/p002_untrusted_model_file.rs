@@ -105,8 +105,11 @@ fn configures_own_code(artifact: &Artifact, world: &World<'_>) -> bool {
         |artifact: &Artifact| artifact.place.path.rsplit_once('/').map(|(folder, _)| folder.to_owned());
     let here = folder(artifact);
     let beside = world.artifacts.iter().any(|other| other.format != SETTINGS && folder(other) == here);
+    if beside {
+        return false;
+    }
     let own: BTreeSet<&str> = world.files.keys().filter_map(|path| own_module(path)).collect();
-    !beside && runs_only(artifact, &own)
+    runs_only(artifact, &own)
 }
 
 /// Format id of settings.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use weighbridge_core::fact::{Effect, EffectKind, Fact, Target, Value, What};
 use weighbridge_core::place::{Place, Span};
 use weighbridge_core::report::{Artifact, JudgedEffect, Safety};
@@ -76,7 +77,9 @@ pub fn judge_artifacts(
         paths.entry(Arc::clone(&place.path)).or_default().push((place, facts));
     }
     let checkpoints = Checkpoints::of(facts, files);
-    paths.into_iter().filter_map(|(path, entries)| judge_file(&path, &entries, files, &checkpoints)).collect()
+    let paths: Vec<_> = paths.into_iter().collect();
+    let judged = |(path, entries): &(Arc<str>, Vec<_>)| judge_file(path, entries, files, &checkpoints);
+    paths.par_iter().filter_map(judged).collect()
 }
 
 /// Notes which installed package brought which file along: its record has the path and the digest.

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::{Origin, Recorded, Requirement, Role};
 use weighbridge_core::graph::NodeId;
@@ -208,8 +209,8 @@ pub(super) fn recognise_projects(distributions: &mut [Distribution<'_>], layout:
 
 /// What the installers recorded, without distributions inside others.
 pub(super) fn records(distributions: &[Distribution<'_>]) -> Vec<Installed> {
-    let mut installed = Vec::new();
-    for distribution in distributions.iter().filter(|distribution| distribution.inside.is_none()) {
+    let outer = distributions.par_iter().filter(|distribution| distribution.inside.is_none());
+    let installed = |distribution: &Distribution<'_>| {
         // A distribution strips and moves files after they were recorded; what dpkg and apk say of them is not read.
         let record = distribution.record.filter(|_| distribution.origin != Some(&Origin::System));
         let record = record.map(|record| {
@@ -221,14 +222,14 @@ pub(super) fn records(distributions: &[Distribution<'_>]) -> Vec<Installed> {
             });
             recorded.collect()
         });
-        installed.push(Installed {
+        Installed {
             component: distribution.id.clone(),
             root: distribution.root.into(),
             metadata: distribution.metadata.into(),
             record,
-        });
-    }
-    installed
+        }
+    };
+    outer.map(installed).collect()
 }
 
 /// The path below the target of a recorded path, if it stays inside the environment.

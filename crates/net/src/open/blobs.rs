@@ -29,7 +29,7 @@ pub(super) fn of_snapshot(root: &Path, real: &Path) -> Option<(PathBuf, OsString
 }
 
 /// Whether a folder is the one with the blobs of a repository.
-fn is_blobs(folder: &Path) -> bool {
+pub(super) fn is_blobs(folder: &Path) -> bool {
     folder.file_name().is_some_and(|name| name == "blobs")
         && folder.parent().and_then(Path::file_name).is_some_and(is_repository)
 }

@@ -35,6 +35,11 @@ impl FileSource {
         if let Some(kind) = special(fs::symlink_metadata(path).map_err(unread)?.file_type()) {
             return Err(Unread::Special(kind));
         }
+        Self::open_regular(path)
+    }
+
+    /// Opens what was a regular file when it was last asked.
+    fn open_regular(path: &Path) -> Result<Self, Unread> {
         let mut options = OpenOptions::new();
         options.read(true);
         do_not_follow_or_wait(&mut options);
@@ -98,8 +103,13 @@ pub(super) struct FileHandle {
 
 impl Handle for FileHandle {
     fn open(&self) -> Result<Arc<dyn Source>, Unread> {
-        let below = self.raw.as_deref().unwrap_or(OsStr::new(&*self.path));
-        Ok(Arc::new(FileSource::open(&self.root.join(below))?))
+        let path = self.root.join(self.raw.as_deref().unwrap_or(OsStr::new(&*self.path)));
+        // What has a stamp was a regular file when it was listed: that was the question.
+        let source = match self.stamp {
+            Some(_) if OPEN_FLAGS != 0 => FileSource::open_regular(&path)?,
+            _ => FileSource::open(&path)?,
+        };
+        Ok(Arc::new(source))
     }
 
     fn stamp(&self) -> Option<Stamp> {
@@ -144,9 +154,7 @@ pub(super) fn unread(error: io::Error) -> Unread {
 /// `O_NOFOLLOW` and `O_NONBLOCK`: no link in the last name, no waiting. The numbers are those of Linux's
 /// `include/uapi/asm-generic/fcntl.h` and the `fcntl.h` of the architectures that differ, and of Darwin's
 /// `sys/fcntl.h`; elsewhere the questions before and after must do.
-#[cfg(unix)]
-fn do_not_follow_or_wait(options: &mut OpenOptions) {
-    use std::os::unix::fs::OpenOptionsExt as _;
+const OPEN_FLAGS: i32 = {
     const LINUX: bool = cfg!(any(target_os = "linux", target_os = "android"));
     const GENERIC: bool = cfg!(any(
         target_arch = "x86",
@@ -161,7 +169,7 @@ fn do_not_follow_or_wait(options: &mut OpenOptions) {
         target_arch = "powerpc",
         target_arch = "powerpc64"
     ));
-    let flags = if LINUX && GENERIC {
+    if LINUX && GENERIC {
         0o400_000 | 0o4_000
     } else if LINUX && ARM_OR_POWER {
         0o100_000 | 0o4_000
@@ -169,8 +177,13 @@ fn do_not_follow_or_wait(options: &mut OpenOptions) {
         0x100 | 0x4
     } else {
         0
-    };
-    options.custom_flags(flags);
+    }
+};
+
+#[cfg(unix)]
+fn do_not_follow_or_wait(options: &mut OpenOptions) {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    options.custom_flags(OPEN_FLAGS);
 }
 
 #[cfg(not(unix))]

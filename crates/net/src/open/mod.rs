@@ -17,7 +17,8 @@
 //! | cache of conda (`pkgs` beside `conda-meta`): packages that are installed elsewhere, or nowhere | one line in [`Opened::excluded`] |
 //!
 //! Honest limit: a process that changes the target while it is weighed can swap a folder on the way to a file for a
-//! link. The last name is never followed, and what is opened is asked again whether it is a regular file.
+//! link. The last name is never followed. What was a regular file when it was listed is opened without waiting and without a second
+//! question before; what was opened is asked again whether it is a regular file.
 //!
 //! [`Entry::link_to`]: weighbridge_core::opener::Entry::link_to
 //! [`Opened::excluded`]: weighbridge_core::opener::Opened::excluded

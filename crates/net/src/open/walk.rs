@@ -1,11 +1,14 @@
 //! The walk through a folder: every file below it, in the same order every time, without leaving it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
-use std::fs::{self, Metadata};
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, DirEntry, Metadata};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use rayon::prelude::*;
 use weighbridge_core::context::Context;
 use weighbridge_core::coverage::{LimitKind, Unread};
 use weighbridge_core::opener::Entry;
@@ -33,11 +36,13 @@ pub(super) fn walk(root: &Arc<Path>, context: &Context) -> Walked {
         links: Vec::new(),
         folders: vec![PathBuf::new()],
     };
+    let mut listed = list_ahead(root, context);
     while let Some(folder) = walk.folders.pop() {
         if context.cancel.is_cancelled() {
             break;
         }
-        if let Err(error) = walk.folder(&folder) {
+        let listing = listed.remove(&folder).unwrap_or_else(|| list(root, &folder));
+        if let Err(error) = listing.and_then(|listing| walk.folder(listing)) {
             walk.unread(&folder, file::unread(error));
         }
         let met = walk.entries.len().saturating_add(walk.links.len());
@@ -47,7 +52,7 @@ pub(super) fn walk(root: &Arc<Path>, context: &Context) -> Walked {
         }
     }
     walk.resolve_links();
-    walk.entries.sort_by(|one, other| one.path.cmp(&other.path));
+    walk.entries.par_sort_by(|one, other| one.path.cmp(&other.path));
     walk.excluded.sort();
     Walked { entries: walk.entries, excluded: walk.excluded }
 }
@@ -63,6 +68,105 @@ pub(super) fn entry(root: &Arc<Path>, below: &Path, metadata: Option<&Metadata>)
     Entry { path, size, handle: Arc::new(handle), link_to: None, claimed }
 }
 
+/// What one folder holds, in the order of names.
+#[derive(Default)]
+struct Listing {
+    entries: Vec<Entry>,
+    excluded: Vec<String>,
+    links: Vec<PathBuf>,
+    /// Folders in it.
+    inside: Vec<PathBuf>,
+    /// Why the rest could not be listed.
+    failed: Option<io::Error>,
+}
+
+/// Lists folders on all threads, level by level. What is missing because there are too many files is listed when its turn
+/// comes, so that a limit cuts at the same place.
+fn list_ahead(root: &Arc<Path>, context: &Context) -> BTreeMap<PathBuf, io::Result<Listing>> {
+    let met = AtomicU64::new(0);
+    let list_one = |folder: PathBuf| {
+        if context.cancel.is_cancelled() || met.load(Ordering::Relaxed) > context.limits.files {
+            return None;
+        }
+        let listing = list(root, &folder);
+        if let Ok(listing) = &listing {
+            let count = listing.entries.len().saturating_add(listing.links.len());
+            met.fetch_add(u64::try_from(count).unwrap_or(u64::MAX), Ordering::Relaxed);
+        }
+        Some((folder, listing))
+    };
+    let mut listed = BTreeMap::new();
+    let mut level = vec![PathBuf::new()];
+    while !level.is_empty() {
+        let found: Vec<(PathBuf, io::Result<Listing>)> =
+            level.into_par_iter().with_max_len(16).filter_map(list_one).collect();
+        let listings = found.iter().filter_map(|(_, listing)| listing.as_ref().ok());
+        level = listings.flat_map(|listing| listing.inside.iter().cloned()).collect();
+        listed.extend(found);
+    }
+    listed
+}
+
+/// Lists one folder below the root. An error means that it cannot be listed at all.
+fn list(root: &Arc<Path>, folder: &Path) -> io::Result<Listing> {
+    let real = root.join(folder);
+    let mut listing = Listing::default();
+    let mut items: Vec<(OsString, DirEntry)> = Vec::new();
+    for item in fs::read_dir(&real)? {
+        match item {
+            Ok(item) => items.push((item.file_name(), item)),
+            Err(error) => {
+                listing.failed = Some(error);
+                break;
+            }
+        }
+    }
+    // The system lists in any order. Sorting before anything is decided makes a limit cut at the same place.
+    items.sort_by(|(one, _), (other, _)| one.as_encoded_bytes().cmp(other.as_encoded_bytes()));
+    let is_conda = items.iter().any(|(name, _)| name == "conda-meta");
+    let is_blobs = blobs::is_blobs(&real);
+    let plain = text(folder);
+    let plain = (folder.to_str() == Some(&*plain)).then_some(plain);
+    for (name, item) in items {
+        // Nothing that a link leads to is asked, and the system looks only for the last name.
+        match item.metadata() {
+            Err(error) => listing.entries.push(unread(&folder.join(&name), file::unread(error))),
+            Ok(metadata) if metadata.is_symlink() => listing.links.push(folder.join(&name)),
+            Ok(metadata) if metadata.is_dir() => {
+                // In it conda keeps packages that may be installed in some environment, or in none.
+                let is_cache = is_conda && name == "pkgs";
+                let below = folder.join(&name);
+                if is_cache || EXCLUDED.iter().any(|excluded| name == *excluded) {
+                    listing.excluded.push(text(&below));
+                } else {
+                    listing.inside.push(below);
+                }
+            }
+            Ok(metadata) => listing.entries.push(match file::special(metadata.file_type()) {
+                Some(kind) => unread(&folder.join(&name), Unread::Special(kind)),
+                None => match plain.as_deref().and_then(|folder| plain_path(folder, &name)) {
+                    Some(path) if !is_blobs => plain_entry(root, path, &metadata),
+                    _ => entry(root, &folder.join(&name), Some(&metadata)),
+                },
+            }),
+        }
+    }
+    Ok(listing)
+}
+
+/// The path of a name whose text is the name itself, as nearly every one is.
+fn plain_path(folder: &str, name: &OsStr) -> Option<Arc<str>> {
+    let name = name.to_str().filter(|name| !name.contains('\\'))?;
+    Some(if folder.is_empty() { name.into() } else { format!("{folder}/{name}").into() })
+}
+
+/// The entry for the regular file at a path that is its own text, in a folder that holds no blobs.
+fn plain_entry(root: &Arc<Path>, path: Arc<str>, metadata: &Metadata) -> Entry {
+    let stamp = file::stamp(metadata);
+    let handle = FileHandle { root: Arc::clone(root), path: Arc::clone(&path), raw: None, stamp };
+    Entry { path, size: metadata.len(), handle: Arc::new(handle), link_to: None, claimed: None }
+}
+
 struct Walk<'walk> {
     root: &'walk Arc<Path>,
     entries: Vec<Entry>,
@@ -74,45 +178,13 @@ struct Walk<'walk> {
 }
 
 impl Walk<'_> {
-    /// Takes in one folder. An error means that the folder, or the rest of it, cannot be listed.
-    fn folder(&mut self, folder: &Path) -> std::io::Result<()> {
-        let mut names: Vec<OsString> = Vec::new();
-        let mut failed = None;
-        for item in fs::read_dir(self.root.join(folder))? {
-            match item {
-                Ok(item) => names.push(item.file_name()),
-                Err(error) => {
-                    failed = Some(error);
-                    break;
-                }
-            }
-        }
-        // The system lists in any order. Sorting before anything is decided makes a limit cut at the same place.
-        names.sort_by(|one, other| one.as_encoded_bytes().cmp(other.as_encoded_bytes()));
-        let is_conda = names.iter().any(|name| name == "conda-meta");
-        let mut inside = Vec::new();
-        for name in names {
-            let below = folder.join(&name);
-            match fs::symlink_metadata(self.root.join(&below)) {
-                Err(error) => self.unread(&below, file::unread(error)),
-                Ok(metadata) if metadata.is_symlink() => self.links.push(below),
-                Ok(metadata) if metadata.is_dir() => {
-                    // In it conda keeps packages that may be installed in some environment, or in none.
-                    let is_cache = is_conda && name == "pkgs";
-                    if is_cache || EXCLUDED.iter().any(|excluded| name == *excluded) {
-                        self.excluded.push(text(&below));
-                    } else {
-                        inside.push(below);
-                    }
-                }
-                Ok(metadata) => match file::special(metadata.file_type()) {
-                    Some(kind) => self.unread(&below, Unread::Special(kind)),
-                    None => self.entries.push(entry(self.root, &below, Some(&metadata))),
-                },
-            }
-        }
-        self.folders.extend(inside.into_iter().rev());
-        failed.map_or(Ok(()), Err)
+    /// Takes in one folder. An error means that the rest of it could not be listed.
+    fn folder(&mut self, listing: Listing) -> io::Result<()> {
+        self.entries.extend(listing.entries);
+        self.excluded.extend(listing.excluded);
+        self.links.extend(listing.links);
+        self.folders.extend(listing.inside.into_iter().rev());
+        listing.failed.map_or(Ok(()), Err)
     }
 
     fn resolve_links(&mut self) {
@@ -157,15 +229,14 @@ impl Walk<'_> {
     }
 
     fn unread(&mut self, below: &Path, reason: Unread) {
-        let path = if below.as_os_str().is_empty() { ".".to_owned() } else { text(below) };
-        self.entries.push(Entry {
-            path: path.into(),
-            size: 0,
-            handle: Arc::new(reason),
-            link_to: None,
-            claimed: None,
-        });
+        self.entries.push(unread(below, reason));
     }
+}
+
+/// The entry for something that cannot be read.
+fn unread(below: &Path, reason: Unread) -> Entry {
+    let path = if below.as_os_str().is_empty() { ".".to_owned() } else { text(below) };
+    Entry { path: path.into(), size: 0, handle: Arc::new(reason), link_to: None, claimed: None }
 }
 
 /// A path below the root as text.
