@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use weighbridge_advisory::pep440::Version;
 use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::finding::Severity;
 use weighbridge_core::knowledge::Vulnerability;
@@ -79,8 +80,15 @@ pub(super) fn run(global: &Global, fix: &Fix, setup: &Setup, printer: &Printer) 
         _ => 2,
     });
     let exit = exit.unwrap_or(Exit::Pass);
-    act(fix, &weigh, &changes, setup, printer)?;
-    Ok(exit)
+    let flaw = |name: &PackageName, version: &Version| {
+        let found = knowledge.python.vulnerabilities(name.as_str(), version);
+        let worst = found.into_iter().filter(|it| severity(it) >= fix.from).max_by_key(severity)?;
+        Some(format!("{} {}", worst.name, word(&worst)))
+    };
+    match act(fix, &weigh, &changes, &flaw, setup, printer)? {
+        Exit::Pass => Ok(exit),
+        worse => Ok(worse),
+    }
 }
 
 /// Tries and writes what was planned, as far as that is asked for; the trial first.
@@ -88,16 +96,18 @@ fn act(
     fix: &Fix,
     weigh: &Weigh,
     changes: &[Change],
+    flaw: &dyn Fn(&PackageName, &Version) -> Option<String>,
     setup: &Setup,
     printer: &Printer,
-) -> Result<(), Failure> {
+) -> Result<Exit, Failure> {
     let moving: Vec<(&Change, &Plan)> = changes
         .iter()
         .filter_map(|change| Some((change, change.plan.as_ref().ok()?)))
         .filter(|(_, plan)| !plan.moves.is_empty())
         .collect();
+    let mut exit = Exit::Pass;
     if moving.is_empty() {
-        return Ok(());
+        return Ok(exit);
     }
     if let Some(command) = &fix.verify {
         let [(change, plan)] = moving.as_slice() else {
@@ -107,11 +117,16 @@ fn act(
         verify::run(fix, command, (*change, *plan), weigh, setup, printer)?;
     }
     if fix.apply {
+        let target = &folder(&fix.target);
         for (change, plan) in moving {
-            apply::run(change, plan, &folder(&fix.target), setup, printer)?;
+            let order = apply::Order { change, plan, target, flaw, context: &weigh.context };
+            exit = match apply::run(&order, setup, printer)? {
+                Exit::Pass => exit,
+                worse => worse,
+            };
         }
     }
-    Ok(())
+    Ok(exit)
 }
 
 /// The folder that a target is.

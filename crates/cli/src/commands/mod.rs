@@ -1,6 +1,7 @@
 //! What each command does, one file each.
 
 mod apply;
+mod compiled;
 mod db;
 mod explain;
 mod fix;

@@ -44,7 +44,7 @@ pub(crate) fn choose(input: &Input<'_>, client: &Client) -> Chosen {
             constraints: project
                 .constraints
                 .iter()
-                .filter_map(|it| as_requirement(&it.requirement))
+                .filter_map(|(it, _)| as_requirement(&it.requirement))
                 .collect(),
             cancel: &input.context.cancel,
         };

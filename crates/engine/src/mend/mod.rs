@@ -217,7 +217,13 @@ impl Mender<'_> {
     fn plan(&self, target: &Target, known: &Flaws) -> (Result<Plan, Failure>, Vec<String>) {
         let flawed = known.keys().map(|(name, _)| name.clone()).collect();
         let packages = Settled::new(OnIndex::new(self.order.client, target), self.now, &flawed);
+        // A compiled file that narrows another one of the project is its present choice, too.
+        let is_choice = |place: &Place, specifier: &str| {
+            self.ground.manifests.contains_key(place) && now::exact(specifier)
+        };
         let constraints: Vec<Requirement> = (self.ground.constraints.iter())
+            .filter(|(it, evidence)| !is_choice(&evidence.place, &it.requirement.specifier))
+            .map(|(it, _)| it)
             .filter_map(|it| crate::choose::as_requirement(&it.requirement))
             .collect();
         let problem = Problem {
