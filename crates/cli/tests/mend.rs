@@ -8,6 +8,7 @@ use crate::support::{Run, World};
 pub(crate) const TESTS: &[Test] = &[
     ("the_smallest_change_is_planned", the_smallest_change_is_planned),
     ("what_stays_is_told_with_the_reason", what_stays_is_told_with_the_reason),
+    ("a_plan_is_told_as_data", a_plan_is_told_as_data),
     ("a_plan_is_written_where_the_versions_stand", a_plan_is_written_where_the_versions_stand),
     ("what_no_file_holds_goes_into_constraints", what_no_file_holds_goes_into_constraints),
     ("lines_with_digests_are_left_alone", lines_with_digests_are_left_alone),
@@ -80,6 +81,50 @@ fn what_stays_is_told_with_the_reason() {
     let world = project("app==1.0\njinja2==3.1.5\nmarkupsafe==2.1.5\n");
     fix(&world, &index(), &[]).ends(0).shows(&["app     1.0 → 1.1", "jinja2  3.1.5 → 3.1.6"]);
     fix(&world, &index(), &["--from", "high"]).ends(0).shows(&["nothing to mend"]);
+}
+
+fn a_plan_is_told_as_data() {
+    let schema = include_str!("../../../docs/schema/plan-v1.json");
+    let schema = jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap();
+    let told = |world: &World, server: &Server, arguments: &[&str], exit: i32| -> serde_json::Value {
+        let run = fix(world, server, &[&["--format", "json"], arguments].concat()).ends(exit);
+        let value = serde_json::from_str(&run.out).unwrap();
+        let errors: Vec<String> = schema.iter_errors(&value).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{errors:#?}");
+        assert_eq!(value["exit_code"], exit);
+        assert_eq!(run.out, fix(world, server, &[&["--plan", "--format", "json"], arguments].concat()).out);
+        value
+    };
+    let world = project("site==1.0\njinja2==3.1.5\nmarkupsafe==2.0.1\n");
+    let value = told(&world, &index(), &[], 0);
+    assert_eq!(value["schema"], "weighbridge.plan/1");
+    let flaw = |id: &str| serde_json::json!({"package": "jinja2", "id": id, "severity": "medium", "malicious": false});
+    assert_eq!(
+        value["projects"][0]["moves"],
+        serde_json::json!([
+            {"package": "jinja2", "from": "3.1.5", "to": "3.1.6", "clears": [flaw("CVE-2025-27516")]},
+            {"package": "markupsafe", "from": "2.0.1", "to": "2.1.5", "clears": []},
+        ])
+    );
+    let world = project("holder==1.0\njinja2==3.1.5\nmarkupsafe==2.1.5\n???\n");
+    let value = told(&world, &index(), &[], 1);
+    let stay = &value["projects"][0]["stays"][0];
+    assert_eq!((&stay["flaw"], &stay["reason"]), (&flaw("CVE-2025-27516"), &"blocked".into()));
+    assert_eq!(stay["text"], "blocked: holder 1.0 needs jinja2<3.1.6");
+    assert!(!stay["proof"].as_array().unwrap().is_empty());
+    assert_eq!(
+        (&value["unread"][0]["path"], &value["unread"][0]["line"]),
+        (&"requirements.txt".into(), &4.into())
+    );
+    // Nothing to mend, no plan, and what is not data.
+    let world = project("jinja2==3.1.6\n");
+    assert_eq!(told(&world, &index(), &[], 0)["projects"], serde_json::json!([]));
+    let world = project("jinja2==3.1.5\n");
+    let mute = Server::start(|_| crate::server::Answer::status(500));
+    let value = told(&world, &mute, &[], 4);
+    let failure = value["projects"][0]["failure"].as_str().unwrap();
+    assert!(failure.starts_with("what there is of jinja2 could not be asked"), "{failure}");
+    fix(&world, &index(), &["--format", "json", "--apply"]).ends(2).says(&["cannot be used with"]);
 }
 
 fn a_plan_is_written_where_the_versions_stand() {
@@ -178,7 +223,7 @@ fn options_of_the_other_kind_are_refused() {
     let world = project("jinja2==3.1.5\n");
     world.run("fix . --proof proof.json").ends(2).says(&["`--proof` is for checkpoints"]);
     world.write("model.pt", "no checkpoint");
-    world.run("fix model.pt --apply").ends(2).says(&["change packages"]);
+    world.run("fix model.pt --apply").ends(2).says(&["are for packages"]);
 }
 
 /// A program that stands for the project's tool: it writes down how it was called.

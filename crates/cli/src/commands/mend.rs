@@ -16,9 +16,9 @@ use weighbridge_read::READERS;
 use weighbridge_resolve::plan::{Flawed, Move, Why};
 use weighbridge_resolve::{Failure as Unsolved, Plan};
 
-use super::{apply, end_on_interrupt, verify};
+use super::{apply, end_on_interrupt, mend_json, verify};
 use crate::advisories;
-use crate::args::{Fix, Global};
+use crate::args::{Fix, Global, ListFormat};
 use crate::errors::Failure;
 use crate::exit::Exit;
 use crate::packages;
@@ -48,8 +48,16 @@ pub(super) fn run(global: &Global, fix: &Fix, setup: &Setup, printer: &Printer) 
     };
     let order = Order { request: &request, knowledge: &knowledge, client: &client, from: fix.from };
     let bar = Bar::new(printer.progress);
-    let Mended { changes, unread } = mend(&order, &weigh.context, &bar)?;
+    let mended = mend(&order, &weigh.context, &bar)?;
     drop(bar);
+    let exit = exit(&mended);
+    if fix.format == Some(ListFormat::Json) {
+        let as_of = owned.index.about().as_of.to_string();
+        let answer = mend_json::answer(&mended, &weigh.targets, fix.from, as_of, exit.code());
+        printer.out(|out| weighbridge_report::write_json(&answer, out))?;
+        return Ok(exit);
+    }
+    let Mended { changes, unread } = mended;
     let mut text = String::new();
     for (number, change) in changes.iter().enumerate() {
         if number > 0 {
@@ -72,14 +80,6 @@ pub(super) fn run(global: &Global, fix: &Fix, setup: &Setup, printer: &Printer) 
         let _ = writeln!(text, "not known: {more} more places; `weighbridge scan --resolve` names them");
     }
     printer.out(|out| out.write_all(printable(&text).as_bytes()))?;
-    let unknown = if unread.is_empty() { Exit::Pass } else { Exit::Incomplete };
-    // What stays counts before what is not known, as in a scan.
-    let exit = changes.iter().map(exit).chain([unknown]).min_by_key(|exit| match exit {
-        Exit::Fail => 0,
-        Exit::Incomplete => 1,
-        _ => 2,
-    });
-    let exit = exit.unwrap_or(Exit::Pass);
     let flaw = |name: &PackageName, version: &Version| {
         let found = knowledge.python.vulnerabilities(name.as_str(), version);
         let worst = found.into_iter().filter(|it| severity(it) >= fix.from).max_by_key(severity)?;
@@ -135,13 +135,15 @@ pub(super) fn folder(target: &Path) -> PathBuf {
     text.strip_prefix("venv:").map_or_else(|| target.to_owned(), PathBuf::from)
 }
 
-/// How a plan ends: what stays fails, and what could not be planned is incomplete.
-fn exit(change: &Change) -> Exit {
-    match &change.plan {
-        Ok(plan) if plan.stays.is_empty() => Exit::Pass,
-        Ok(_) => Exit::Fail,
-        Err(_) => Exit::Incomplete,
+/// How it ends: what stays fails, and what could not be planned or read is incomplete. What stays counts before what is not
+/// known, as in a scan.
+fn exit(mended: &Mended) -> Exit {
+    let plans = || mended.changes.iter().map(|change| &change.plan);
+    if plans().any(|plan| plan.as_ref().is_ok_and(|plan| !plan.stays.is_empty())) {
+        return Exit::Fail;
     }
+    let is_known = mended.unread.is_empty() && plans().all(Result::is_ok);
+    if is_known { Exit::Pass } else { Exit::Incomplete }
 }
 
 /// The plan, for a person. Writing to a string cannot fail.
@@ -255,7 +257,8 @@ fn tell_stays(change: &Change, plan: &Plan, width: usize, text: &mut String) {
     }
 }
 
-fn because(why: &Why) -> String {
+/// Why a vulnerability stays, in plain words.
+pub(super) fn because(why: &Why) -> String {
     match why {
         Why::Unusable(version, reason) => format!("mended in {version}, which {reason}"),
         Why::Worse(version, id) => format!("{version} is free of it and has {id}"),

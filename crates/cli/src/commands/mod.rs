@@ -7,6 +7,7 @@ mod explain;
 mod fix;
 mod import;
 mod mend;
+mod mend_json;
 mod rules;
 mod scan;
 mod shell;

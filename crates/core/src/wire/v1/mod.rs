@@ -35,6 +35,8 @@ macro_rules! wire {
     };
 }
 
+pub mod plan;
+
 wire! {
 /// The report on one scan: what there is, what is wrong with it, and what could not be looked at.
 pub struct Report {
