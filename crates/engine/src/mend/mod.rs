@@ -25,7 +25,7 @@ use weighbridge_resolve::problem::MOST_STEPS;
 use weighbridge_resolve::{Failure, Flaw, Plan, Problem, Target, Wish, plan};
 
 use crate::choose::packages::OnIndex;
-use crate::choose::{Chosen, choose, described};
+use crate::choose::{Chosen, choose};
 use crate::conclude::{Evidence, conclude};
 use crate::enrich::{self, Knowledge, Known};
 use crate::flow::{Request, ScanError};
@@ -184,7 +184,7 @@ struct Mender<'a> {
 impl Mender<'_> {
     /// The change of the project; none where nothing is to be mended.
     fn change(&self, graph: &Graph) -> Option<Change> {
-        let target = Target::of(self.ground.environment.clone())?;
+        let target = Target::of(self.ground.environment.clone(), self.context.python.system)?;
         let mut flaws = Flaws::new();
         for (name, version) in &self.now.versions {
             for vulnerability in self.vulnerabilities(name, version) {
@@ -201,7 +201,7 @@ impl Mender<'_> {
                 NodeId::Project(folder) | NodeId::Environment(folder) => folder.to_string(),
                 NodeId::Component(_) | NodeId::Artifact(_) => String::new(),
             },
-            target: described(&self.ground.environment),
+            target: target.to_string(),
             python: target.python.to_string(),
             now: self.now.versions.clone(),
             flaws,
