@@ -16,6 +16,7 @@ pub mod join;
 pub mod mend;
 pub mod progress;
 pub mod read;
+mod record;
 mod standing;
 mod unpack;
 mod weigh;
