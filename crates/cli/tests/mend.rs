@@ -22,6 +22,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("compiled_files_come_after_those_they_stand_on", compiled_files_come_after_those_they_stand_on),
     ("a_compiled_file_is_never_edited", a_compiled_file_is_never_edited),
     ("what_a_tool_chose_instead_is_told", what_a_tool_chose_instead_is_told),
+    ("every_project_is_tried_before_any_is_written", every_project_is_tried_before_any_is_written),
     ("a_plan_that_fails_its_trial_changes_nothing", a_plan_that_fails_its_trial_changes_nothing),
 ];
 
@@ -428,6 +429,47 @@ fn what_a_tool_chose_instead_is_told() {
         let run = apply_in(&world, &path, &server).ends(exit);
         assert!(run.out.contains(told), "{}", run.out);
     }
+}
+
+fn every_project_is_tried_before_any_is_written() {
+    let world = World::new();
+    let program = |name: &str, text: &str| {
+        world.write(name, text);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            std::fs::set_permissions(world.path(name), std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+    };
+    // A Python that makes environments in which it lies itself, and installs by writing down for what it was asked.
+    program(
+        "bin/python3.12",
+        &format!(
+            "#!/bin/sh\nif [ \"$2\" = venv ]; then mkdir -p \"$3/bin\"; cp \"$0\" \"$3/bin/python\"\n\
+             else while [ $# -gt 1 ]; do [ \"$1\" = -r ] && cat \"$2\" >> {}; shift; done; fi\n",
+            world.path("installed").display()
+        ),
+    );
+    for folder in ["one", "two"] {
+        world.write(&format!("{folder}/requirements.txt"), "jinja2==3.1.5\nmarkupsafe==2.1.5\n");
+        program(&format!("{folder}/check"), "#!/bin/sh\nexit 0\n");
+    }
+    let server = index();
+    let path = format!("{}:/usr/bin:/bin", world.path("bin").display());
+    let arguments =
+        format!("fix . --verify ./check --apply --index-url {}/simple/ --no-config", server.url());
+    let requirements = || ["one", "two"].map(|folder| read(&world, &format!("{folder}/requirements.txt")));
+    let before = requirements();
+    program("two/check", "#!/bin/sh\nexit 1\n");
+    let run = world.run_with(&[("PATH", &path)], &arguments).ends(1);
+    let run = run.says(&["`./check` fails with the plan of two", "nothing was changed"]);
+    assert!(run.out.contains("`./check` passes with the plan of one"), "{}", run.out);
+    assert_eq!(requirements(), before);
+    assert_eq!(read(&world, "installed"), "jinja2==3.1.6\nmarkupsafe==2.1.5\n".repeat(2));
+    program("two/check", "#!/bin/sh\nexit 0\n");
+    let run = world.run_with(&[("PATH", &path)], &arguments).ends(0);
+    run.shows(&["`./check` passes with the plan of two", "applied to one", "applied to two"]);
+    assert_eq!(requirements(), before.map(|text| text.replace("3.1.5", "3.1.6")));
 }
 
 fn a_plan_that_fails_its_trial_changes_nothing() {

@@ -110,11 +110,10 @@ fn act(
         return Ok(exit);
     }
     if let Some(command) = &fix.verify {
-        let [(change, plan)] = moving.as_slice() else {
-            return Err(Failure::usage("`--verify` tries one project, and several are to be changed")
-                .hint("name the folder of one of them"));
-        };
-        verify::run(fix, command, (*change, *plan), weigh, setup, printer)?;
+        // All of them before anything is written.
+        for (change, plan) in &moving {
+            verify::run(fix, command, (change, plan), weigh, setup, printer)?;
+        }
     }
     if fix.apply {
         let target = &folder(&fix.target);
