@@ -207,6 +207,23 @@ fn an_index_that_does_not_answer_is_no_plan() {
     let world = project("jinja2==3.1.5\n");
     let server = Server::start(|_| crate::server::Answer::status(500));
     fix(&world, &server, &[]).ends(4).shows(&["no plan: what there is of jinja2 could not be asked"]);
+    // Of the many packages about which it is silent some are named.
+    let names = ["attrs", "anyio", "blinker", "cachetools", "docutils"].map(|name| format!("{name}==1.0\n"));
+    let world = locked_at(&format!("jinja2==3.1.5\n{}", names.concat()));
+    let run = fix(&world, &server, &[]).ends(4).shows(&["not known: 2 more; `--format json` names them"]);
+    assert_eq!(run.out.matches("is kept as it is").count(), 3, "{}", run.out);
+}
+
+/// A project whose lock has these versions.
+fn locked_at(pins: &str) -> World {
+    let world = World::new();
+    let package = |pin: &str| {
+        let (name, version) = pin.split_once("==").unwrap();
+        format!("[[packages]]\nname = '{name}'\nversion = '{version}'\n")
+    };
+    let packages: String = pins.lines().map(package).collect();
+    world.write("pylock.toml", format!("lock-version = '1.0'\ncreated-by = 't'\n{packages}"));
+    world
 }
 
 fn what_was_not_read_is_told_and_never_clean() {

@@ -164,9 +164,7 @@ fn tell_failure(change: &Change, failure: &Unsolved, width: usize, text: &mut St
     for (number, line) in message.lines().enumerate() {
         wrapped(text, if number == 0 { "no plan: " } else { "  " }, line.trim(), width);
     }
-    for unknown in &change.unknown {
-        wrapped(text, "  not known: ", unknown, width);
-    }
+    tell_unknown(change, width, text);
 }
 
 fn tell_plan(change: &Change, plan: &Plan, from: Severity, width: usize, text: &mut String) {
@@ -197,9 +195,7 @@ fn tell_plan(change: &Change, plan: &Plan, from: Severity, width: usize, text: &
     for gap in &plan.gaps {
         wrapped(text, "  not known: ", &gap.to_string(), width);
     }
-    for unknown in &change.unknown {
-        wrapped(text, "  not known: ", unknown, width);
-    }
+    tell_unknown(change, width, text);
     text.push('\n');
     let milder = change.flaws.values().filter(|it| severity(it) < from).count();
     let count = |wanted: fn(&Move) -> bool| plan.moves.iter().filter(|moved| wanted(moved)).count();
@@ -225,6 +221,17 @@ fn tell_plan(change: &Change, plan: &Plan, from: Severity, width: usize, text: &
         let moved = plan.moves.iter().filter_map(|it| Some(format!("{}=={}", it.name, it.to.as_ref()?)));
         let pins: Vec<String> = moved.collect();
         wrapped(text, "= to do it: ", &format!("pip install {}", pins.join(" ")), width);
+    }
+}
+
+/// What is not known of what there is. An index that does not answer is silent about every package for one reason.
+fn tell_unknown(change: &Change, width: usize, text: &mut String) {
+    const MOST: usize = 3;
+    for unknown in change.unknown.iter().take(MOST) {
+        wrapped(text, "  not known: ", unknown, width);
+    }
+    if let more @ 1.. = change.unknown.len().saturating_sub(MOST) {
+        let _ = writeln!(text, "  not known: {more} more; `--format json` names them");
     }
 }
 
