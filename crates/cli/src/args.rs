@@ -237,6 +237,9 @@ pub struct Fix {
     /// Only say what would change (the default for packages).
     #[arg(long, conflicts_with = "apply")]
     pub plan: bool,
+    /// Format of the plan on standard output [default: human].
+    #[arg(long, value_enum, value_name = "FORMAT", conflicts_with_all = ["apply", "verify"])]
+    pub format: Option<ListFormat>,
     /// Write the plan into the project: pinned versions in its manifests, its lock by its own tool, else a file of constraints.
     #[arg(long)]
     pub apply: bool,

@@ -19,6 +19,7 @@ mod printer;
 mod progress;
 mod settings;
 mod setup;
+mod system;
 
 use std::panic;
 use std::process::ExitCode;

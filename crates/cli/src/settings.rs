@@ -13,7 +13,7 @@ use weighbridge_core::date::Date;
 use weighbridge_core::limits::{Cancel, Limits};
 use weighbridge_core::renderer::{Renderer, Show, Style};
 
-use crate::args::{self, Fix, Global, Scan, Weighing};
+use crate::args::{self, Fix, Global, Resolving, Scan, Weighing};
 use crate::config::{self, Config};
 use crate::errors::Failure;
 use crate::outputs::Output;
@@ -107,7 +107,8 @@ pub(crate) fn scan(
         }
         outputs.push(Output::new(path)?);
     }
-    let weigh = weigh(global, &scan.weighing, &scan.targets, (file, settings), policy, setup)?;
+    let mut weigh = weigh(global, &scan.weighing, &scan.targets, (file, settings), policy, setup)?;
+    weigh.context.python.system = scan.resolving.resolve.then(|| setup.system()).flatten();
     Ok(ScanSettings {
         weigh,
         shown: if global.quiet { format } else { Some(format.unwrap_or(human)) },
@@ -129,11 +130,15 @@ pub(crate) fn scan(
 pub(crate) fn unjudged(
     global: &Global,
     weighing: &Weighing,
+    resolving: &Resolving,
     target: &OsString,
     setup: &Setup,
 ) -> Result<Weigh, Failure> {
     let Config { file, settings } = configuration(weighing, setup)?;
-    weigh(global, weighing, std::slice::from_ref(target), (file, settings), Policy::default(), setup)
+    let target = std::slice::from_ref(target);
+    let mut weigh = weigh(global, weighing, target, (file, settings), Policy::default(), setup)?;
+    weigh.context.python.system = resolving.resolve.then(|| setup.system()).flatten();
+    Ok(weigh)
 }
 
 /// What is meant by `fix` for packages: what somebody has decided to live with is left alone.
@@ -145,7 +150,9 @@ pub(crate) fn mending(global: &Global, fix: &Fix, setup: &Setup) -> Result<Weigh
         ..Policy::default()
     };
     let target = fix.target.clone().into_os_string();
-    weigh(global, &fix.weighing, &[target], (file, settings), policy, setup)
+    let mut weigh = weigh(global, &fix.weighing, &[target], (file, settings), policy, setup)?;
+    weigh.context.python.system = setup.system();
+    Ok(weigh)
 }
 
 /// The context of a command that weighs nothing.
@@ -370,7 +377,7 @@ fn python(version: &str) -> Python {
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned())),
     );
-    Python { version, platform }
+    Python { version, platform, system: None }
 }
 
 #[cfg(test)]

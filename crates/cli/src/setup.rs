@@ -5,9 +5,11 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use weighbridge_core::context::System;
 use weighbridge_core::date::Date;
 
 use crate::env_vars::Environment;
+use crate::system::system;
 
 /// The machine, as far as it matters.
 #[derive(Clone, Debug)]
@@ -26,6 +28,8 @@ pub(crate) struct Setup {
     pub(crate) err_is_terminal: bool,
     /// Columns of the terminal behind standard output.
     pub(crate) columns: Option<usize>,
+    /// The root of its file system.
+    pub(crate) root: PathBuf,
     /// Processors that this process may use.
     pub(crate) processors: usize,
 }
@@ -44,8 +48,14 @@ impl Setup {
             out_is_terminal: std::io::stdout().is_terminal(),
             err_is_terminal: std::io::stderr().is_terminal(),
             columns: size.map(|(width, _)| usize::from(width.0)),
+            root: PathBuf::from("/"),
             processors: std::thread::available_parallelism().map_or(1, usize::from),
         }
+    }
+
+    /// Which libraries it has. Looked at only where wheels are chosen: a C library is read for it.
+    pub(crate) fn system(&self) -> Option<System> {
+        system(&self.root)
     }
 }
 
@@ -63,6 +73,7 @@ impl Setup {
             out_is_terminal: false,
             err_is_terminal: false,
             columns: None,
+            root: PathBuf::from("/nowhere"),
             processors: 2,
         }
     }

@@ -8,6 +8,7 @@ use crate::support::{Run, World};
 pub(crate) const TESTS: &[Test] = &[
     ("the_smallest_change_is_planned", the_smallest_change_is_planned),
     ("what_stays_is_told_with_the_reason", what_stays_is_told_with_the_reason),
+    ("a_plan_is_told_as_data", a_plan_is_told_as_data),
     ("a_plan_is_written_where_the_versions_stand", a_plan_is_written_where_the_versions_stand),
     ("what_no_file_holds_goes_into_constraints", what_no_file_holds_goes_into_constraints),
     ("lines_with_digests_are_left_alone", lines_with_digests_are_left_alone),
@@ -17,6 +18,11 @@ pub(crate) const TESTS: &[Test] = &[
     ("what_was_not_read_is_told_and_never_clean", what_was_not_read_is_told_and_never_clean),
     ("options_of_the_other_kind_are_refused", options_of_the_other_kind_are_refused),
     ("the_tool_of_the_project_writes_its_lock", the_tool_of_the_project_writes_its_lock),
+    ("a_compiled_file_is_compiled_again", a_compiled_file_is_compiled_again),
+    ("compiled_files_come_after_those_they_stand_on", compiled_files_come_after_those_they_stand_on),
+    ("a_compiled_file_is_never_edited", a_compiled_file_is_never_edited),
+    ("what_a_tool_chose_instead_is_told", what_a_tool_chose_instead_is_told),
+    ("every_project_is_tried_before_any_is_written", every_project_is_tried_before_any_is_written),
     ("a_plan_that_fails_its_trial_changes_nothing", a_plan_that_fails_its_trial_changes_nothing),
 ];
 
@@ -76,6 +82,50 @@ fn what_stays_is_told_with_the_reason() {
     let world = project("app==1.0\njinja2==3.1.5\nmarkupsafe==2.1.5\n");
     fix(&world, &index(), &[]).ends(0).shows(&["app     1.0 → 1.1", "jinja2  3.1.5 → 3.1.6"]);
     fix(&world, &index(), &["--from", "high"]).ends(0).shows(&["nothing to mend"]);
+}
+
+fn a_plan_is_told_as_data() {
+    let schema = include_str!("../../../docs/schema/plan-v1.json");
+    let schema = jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap();
+    let told = |world: &World, server: &Server, arguments: &[&str], exit: i32| -> serde_json::Value {
+        let run = fix(world, server, &[&["--format", "json"], arguments].concat()).ends(exit);
+        let value = serde_json::from_str(&run.out).unwrap();
+        let errors: Vec<String> = schema.iter_errors(&value).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{errors:#?}");
+        assert_eq!(value["exit_code"], exit);
+        assert_eq!(run.out, fix(world, server, &[&["--plan", "--format", "json"], arguments].concat()).out);
+        value
+    };
+    let world = project("site==1.0\njinja2==3.1.5\nmarkupsafe==2.0.1\n");
+    let value = told(&world, &index(), &[], 0);
+    assert_eq!(value["schema"], "weighbridge.plan/1");
+    let flaw = |id: &str| serde_json::json!({"package": "jinja2", "id": id, "severity": "medium", "malicious": false});
+    assert_eq!(
+        value["projects"][0]["moves"],
+        serde_json::json!([
+            {"package": "jinja2", "from": "3.1.5", "to": "3.1.6", "clears": [flaw("CVE-2025-27516")]},
+            {"package": "markupsafe", "from": "2.0.1", "to": "2.1.5", "clears": []},
+        ])
+    );
+    let world = project("holder==1.0\njinja2==3.1.5\nmarkupsafe==2.1.5\n???\n");
+    let value = told(&world, &index(), &[], 1);
+    let stay = &value["projects"][0]["stays"][0];
+    assert_eq!((&stay["flaw"], &stay["reason"]), (&flaw("CVE-2025-27516"), &"blocked".into()));
+    assert_eq!(stay["text"], "blocked: holder 1.0 needs jinja2<3.1.6");
+    assert!(!stay["proof"].as_array().unwrap().is_empty());
+    assert_eq!(
+        (&value["unread"][0]["path"], &value["unread"][0]["line"]),
+        (&"requirements.txt".into(), &4.into())
+    );
+    // Nothing to mend, no plan, and what is not data.
+    let world = project("jinja2==3.1.6\n");
+    assert_eq!(told(&world, &index(), &[], 0)["projects"], serde_json::json!([]));
+    let world = project("jinja2==3.1.5\n");
+    let mute = Server::start(|_| crate::server::Answer::status(500));
+    let value = told(&world, &mute, &[], 4);
+    let failure = value["projects"][0]["failure"].as_str().unwrap();
+    assert!(failure.starts_with("what there is of jinja2 could not be asked"), "{failure}");
+    fix(&world, &index(), &["--format", "json", "--apply"]).ends(2).says(&["cannot be used with"]);
 }
 
 fn a_plan_is_written_where_the_versions_stand() {
@@ -157,6 +207,23 @@ fn an_index_that_does_not_answer_is_no_plan() {
     let world = project("jinja2==3.1.5\n");
     let server = Server::start(|_| crate::server::Answer::status(500));
     fix(&world, &server, &[]).ends(4).shows(&["no plan: what there is of jinja2 could not be asked"]);
+    // Of the many packages about which it is silent some are named.
+    let names = ["attrs", "anyio", "blinker", "cachetools", "docutils"].map(|name| format!("{name}==1.0\n"));
+    let world = locked_at(&format!("jinja2==3.1.5\n{}", names.concat()));
+    let run = fix(&world, &server, &[]).ends(4).shows(&["not known: 2 more; `--format json` names them"]);
+    assert_eq!(run.out.matches("is kept as it is").count(), 3, "{}", run.out);
+}
+
+/// A project whose lock has these versions.
+fn locked_at(pins: &str) -> World {
+    let world = World::new();
+    let package = |pin: &str| {
+        let (name, version) = pin.split_once("==").unwrap();
+        format!("[[packages]]\nname = '{name}'\nversion = '{version}'\n")
+    };
+    let packages: String = pins.lines().map(package).collect();
+    world.write("pylock.toml", format!("lock-version = '1.0'\ncreated-by = 't'\n{packages}"));
+    world
 }
 
 fn what_was_not_read_is_told_and_never_clean() {
@@ -174,7 +241,7 @@ fn options_of_the_other_kind_are_refused() {
     let world = project("jinja2==3.1.5\n");
     world.run("fix . --proof proof.json").ends(2).says(&["`--proof` is for checkpoints"]);
     world.write("model.pt", "no checkpoint");
-    world.run("fix model.pt --apply").ends(2).says(&["change packages"]);
+    world.run("fix model.pt --apply").ends(2).says(&["are for packages"]);
 }
 
 /// A program that stands for the project's tool: it writes down how it was called.
@@ -210,6 +277,13 @@ fn the_tool_of_the_project_writes_its_lock() {
     for (code, exit) in [(0, 0), (3, 1)] {
         let world = locked();
         let path = stand_in(&world, "uv", code);
+        if code == 0 {
+            world.write(
+                "bin/uv",
+                "#!/bin/sh\necho uv \"$@\" > called\nsed -i s/3.1.5/3.1.6/ uv.lock\n\
+                 printf '[[package]]\\nname = \"markupsafe\"\\nversion = \"2.1.5\"\\n' >> uv.lock\n",
+            );
+        }
         let arguments = format!("fix p --apply --index-url {url} --no-config");
         world.run_with(&[("PATH", &path)], &arguments).ends(exit);
         let called = read(&world, "p/called");
@@ -218,11 +292,201 @@ fn the_tool_of_the_project_writes_its_lock() {
             "{called}"
         );
     }
+    // Poetry refuses names that its lock does not have: what is new comes by itself.
+    let world = World::new();
+    world.write("p/pyproject.toml", "[tool.poetry.dependencies]\npython = '^3.12'\njinja2 = '>=3'\n");
+    let package =
+        |name: &str, version: &str| format!("[[package]]\nname = \"{name}\"\nversion = \"{version}\"\n");
+    world.write("p/poetry.lock", package("jinja2", "3.1.5"));
+    let path = stand_in(&world, "poetry", 0);
+    let both = [package("jinja2", "3.1.6"), package("markupsafe", "2.1.5")].concat();
+    let script = format!("#!/bin/sh\necho poetry \"$@\" > called\ncat > poetry.lock <<'END'\n{both}END\n");
+    world.write("bin/poetry", script);
+    let arguments = format!("fix p --apply --index-url {url} --no-config");
+    let run = world.run_with(&[("PATH", &path)], &arguments).ends(0);
+    assert_eq!(read(&world, "p/called"), "poetry update --lock --no-interaction jinja2\n");
+    assert!(
+        run.out.ends_with("poetry brought poetry.lock up to date: 2 versions as planned\n"),
+        "{}",
+        run.out
+    );
     // Where it is not installed, constraints hold what it would have locked.
     let world = locked();
     let arguments = format!("fix p --apply --index-url {url} --no-config");
     world.run_with(&[("PATH", "/nowhere")], &arguments).ends(0);
     assert!(world.path("p/weighbridge-constraints.txt").exists());
+}
+
+/// What `pip-compile` 7 wrote for `jinja2<4` while these versions stood there.
+const COMPILED: &str = "\
+#
+# This file is autogenerated by pip-compile with Python 3.11
+# by the following command:
+#
+#    pip-compile --strip-extras requirements.in
+#
+jinja2==3.1.5
+    # via -r requirements.in
+markupsafe==2.0.1
+    # via jinja2
+";
+
+/// A program that stands for one that compiles: it writes down how it was called, and edits the file with `sed`.
+fn compiler(world: &World, name: &str, file: &str, edit: &str) -> String {
+    let path = stand_in(world, name, 0);
+    world.write(
+        &format!("bin/{name}"),
+        format!(
+            "#!/bin/sh\necho \"$(basename $0)\" \"$@\" >> {}\nsed -i '{edit}' {file}\n",
+            world.path("called").display()
+        ),
+    );
+    path
+}
+
+fn apply_in(world: &World, path: &str, server: &Server) -> Run {
+    let url = format!("{}/simple/", server.url());
+    let arguments = format!("fix . --apply --index-url {url} --no-config");
+    world.run_with(&[("PATH", path)], &arguments)
+}
+
+fn a_compiled_file_is_compiled_again() {
+    let world = project(COMPILED);
+    world.write("requirements.in", "jinja2<4\n");
+    let edit = "s/3.1.5/3.1.6/; s/2.0.1/2.1.5/";
+    let path = compiler(&world, "pip-compile", "requirements.txt", edit);
+    let run = apply_in(&world, &path, &index()).ends(0);
+    let told = "  pip-compile brought requirements.txt up to date: 2 versions as planned\n";
+    assert!(run.out.ends_with(told), "{}", run.out);
+    assert_eq!(
+        read(&world, "called"),
+        "pip-compile --strip-extras requirements.in --upgrade-package jinja2==3.1.6 \
+         --upgrade-package markupsafe==2.1.5\n"
+    );
+    assert!(!world.path("weighbridge-constraints.txt").exists());
+    // An exact version in the file from which it is made is edited first.
+    let world = project(&COMPILED.replace("2.0.1", "2.1.5"));
+    world.write("requirements.in", "jinja2==3.1.5\n");
+    let path = compiler(&world, "pip-compile", "requirements.txt", edit);
+    apply_in(&world, &path, &index()).ends(0);
+    assert_eq!(read(&world, "requirements.in"), "jinja2==3.1.6\n");
+    // If the tool fails, that is taken back.
+    world.write("requirements.txt", COMPILED.replace("2.0.1", "2.1.5"));
+    world.write("requirements.in", "jinja2==3.1.5\n");
+    let path = stand_in(&world, "pip-compile", 3);
+    apply_in(&world, &path, &index()).ends(1).says(&["failed", "nothing was changed"]);
+    assert_eq!(read(&world, "requirements.in"), "jinja2==3.1.5\n");
+}
+
+fn compiled_files_come_after_those_they_stand_on() {
+    // As uv 0.13 writes them, from the folder above; the first by name stands on the other.
+    let head = |name: &str| {
+        format!(
+            "# This file was autogenerated by uv via the following command:\n\
+             #    uv pip compile requirements/{name}.in -o requirements/{name}.txt\n"
+        )
+    };
+    let world = World::new();
+    world
+        .write("requirements/main.in", "jinja2<4\n")
+        .write("requirements/all.in", "-c main.txt\njinja2\nsite\n");
+    world.write("requirements/main.txt", format!("{}jinja2==3.1.5\nmarkupsafe==2.1.5\n", head("main")));
+    world.write(
+        "requirements/all.txt",
+        format!("{}jinja2==3.1.5\nmarkupsafe==2.1.5\nsite==1.0\n", head("all")),
+    );
+    let path = compiler(&world, "uv", "$5", "s/3.1.5/3.1.6/");
+    let run = apply_in(&world, &path, &index()).ends(0);
+    assert_eq!(
+        read(&world, "called"),
+        "uv pip compile requirements/main.in -o requirements/main.txt --upgrade-package jinja2==3.1.6\n\
+         uv pip compile requirements/all.in -o requirements/all.txt --upgrade-package jinja2==3.1.6\n"
+    );
+    assert!(
+        run.out.contains("uv brought requirements/all.txt up to date: 1 version as planned"),
+        "{}",
+        run.out
+    );
+}
+
+fn a_compiled_file_is_never_edited() {
+    for (head, path, told) in [
+        (
+            COMPILED.to_owned(),
+            "/nowhere",
+            "requirements.txt is not brought up to date: pip-compile is not installed",
+        ),
+        (
+            COMPILED.replace("pip-compile --strip-extras requirements.in", "make requirements"),
+            "/usr/bin:/bin",
+            "requirements.txt is not brought up to date: it was made by `make requirements`",
+        ),
+    ] {
+        let world = project(&head);
+        world.write("requirements.in", "jinja2<4\n");
+        let run = apply_in(&world, path, &index()).ends(0);
+        assert!(run.out.contains(told), "{}", run.out);
+        assert_eq!(read(&world, "requirements.txt"), head);
+        assert!(read(&world, "weighbridge-constraints.txt").ends_with("jinja2==3.1.6\nmarkupsafe==2.1.5\n"));
+    }
+}
+
+fn what_a_tool_chose_instead_is_told() {
+    let server = index();
+    for (chosen, exit, told) in [
+        ("4.0", 0, "uv chose jinja2 4.0 and not 3.1.6\n"),
+        ("3.1.5", 1, "uv chose jinja2 3.1.5 and not 3.1.6, which has CVE-2025-27516 MEDIUM\n"),
+    ] {
+        let world = project(
+            "# This file was autogenerated by uv via the following command:\n\
+             #    uv pip compile requirements.in -o requirements.txt\njinja2==3.1.5\nmarkupsafe==2.1.5\n",
+        );
+        world.write("requirements.in", "jinja2\n");
+        let path = compiler(&world, "uv", "requirements.txt", &format!("s/3.1.5/{chosen}/"));
+        let run = apply_in(&world, &path, &server).ends(exit);
+        assert!(run.out.contains(told), "{}", run.out);
+    }
+}
+
+fn every_project_is_tried_before_any_is_written() {
+    let world = World::new();
+    let program = |name: &str, text: &str| {
+        world.write(name, text);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            std::fs::set_permissions(world.path(name), std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+    };
+    // A Python that makes environments in which it lies itself, and installs by writing down for what it was asked.
+    program(
+        "bin/python3.12",
+        &format!(
+            "#!/bin/sh\nif [ \"$2\" = venv ]; then mkdir -p \"$3/bin\"; cp \"$0\" \"$3/bin/python\"\n\
+             else while [ $# -gt 1 ]; do [ \"$1\" = -r ] && cat \"$2\" >> {}; shift; done; fi\n",
+            world.path("installed").display()
+        ),
+    );
+    for folder in ["one", "two"] {
+        world.write(&format!("{folder}/requirements.txt"), "jinja2==3.1.5\nmarkupsafe==2.1.5\n");
+        program(&format!("{folder}/check"), "#!/bin/sh\nexit 0\n");
+    }
+    let server = index();
+    let path = format!("{}:/usr/bin:/bin", world.path("bin").display());
+    let arguments =
+        format!("fix . --verify ./check --apply --index-url {}/simple/ --no-config", server.url());
+    let requirements = || ["one", "two"].map(|folder| read(&world, &format!("{folder}/requirements.txt")));
+    let before = requirements();
+    program("two/check", "#!/bin/sh\nexit 1\n");
+    let run = world.run_with(&[("PATH", &path)], &arguments).ends(1);
+    let run = run.says(&["`./check` fails with the plan of two", "nothing was changed"]);
+    assert!(run.out.contains("`./check` passes with the plan of one"), "{}", run.out);
+    assert_eq!(requirements(), before);
+    assert_eq!(read(&world, "installed"), "jinja2==3.1.6\nmarkupsafe==2.1.5\n".repeat(2));
+    program("two/check", "#!/bin/sh\nexit 0\n");
+    let run = world.run_with(&[("PATH", &path)], &arguments).ends(0);
+    run.shows(&["`./check` passes with the plan of two", "applied to one", "applied to two"]);
+    assert_eq!(requirements(), before.map(|text| text.replace("3.1.5", "3.1.6")));
 }
 
 fn a_plan_that_fails_its_trial_changes_nothing() {

@@ -119,4 +119,17 @@ pub struct Python {
     pub version: String,
     /// Values of the marker variables that do not follow from the version: `sys_platform`, `platform_machine`, …
     pub platform: BTreeMap<String, String>,
+    /// The libraries of the system, by which wheels say where they run; none where nobody knows.
+    pub system: Option<System>,
+}
+
+/// The version of what a system offers to binaries, as major and minor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum System {
+    /// Linux with the C library of GNU.
+    Glibc(u64, u64),
+    /// Linux with musl.
+    Musl(u64, u64),
+    /// macOS.
+    MacOs(u64, u64),
 }

@@ -29,6 +29,8 @@ pub enum What {
 
     /// The bytes of the entry are not those that whoever keeps it states.
     Altered(Altered),
+    /// The entry is a wheel whose members are not those that its record states.
+    WheelRecord(WheelRecord),
     /// The content of the entry shows formats that its name does not say.
     Misnamed(Misnamed),
 
@@ -137,6 +139,26 @@ pub struct Altered {
     pub claimed: Claimed,
     /// The digest of the same form over the bytes.
     pub found: Claimed,
+}
+
+/// Where the members of a wheel are not those that its `RECORD` states.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
+pub struct WheelRecord {
+    /// Members with other bytes, sorted.
+    pub altered: Vec<AlteredMember>,
+    /// Members that it does not name, sorted.
+    pub unrecorded: Vec<String>,
+}
+
+/// A member of a wheel whose bytes are not those that the record states.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct AlteredMember {
+    /// Its name in the wheel.
+    pub path: String,
+    /// The digest in the record.
+    pub stated: Digest,
+    /// The digest over the bytes.
+    pub found: Digest,
 }
 
 /// Formats of an entry by its name and by its content: ids of readers, or of formats that a reader tells apart.

@@ -17,6 +17,7 @@ mod keep;
 pub mod mend;
 pub mod progress;
 pub mod read;
+mod record;
 mod standing;
 mod unpack;
 mod weigh;

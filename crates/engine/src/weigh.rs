@@ -18,6 +18,7 @@ use weighbridge_core::world::File;
 
 use crate::keep;
 use crate::progress::Progress;
+use crate::record::{self, Members};
 use crate::unpack::{self, Budget, length};
 use crate::work::Item;
 
@@ -511,10 +512,13 @@ impl<'scan> Scale<'scan> {
         let mut done = BTreeSet::new();
         let mut solids: Vec<Solid> = Vec::new();
         let mut number = 0u64;
+        let mut members = Members::of(&place);
+        let is_remote = source.is_remote();
         weighed.ran = chosen.iter().map(|reader| reader.about().id).collect();
         let children = self.read(&place, &source, chosen, weighed);
         push(&mut stack, children, &source, number, &place, 1);
         drop(source);
+        let file = place;
         while let Some(todo) = stack.pop() {
             if self.context.cancel.is_cancelled() {
                 return;
@@ -529,35 +533,51 @@ impl<'scan> Scale<'scan> {
                 None => continue,
             };
             let place = todo.parent_place.step(Arc::clone(&todo.child.step));
+            // Each member of a wheel is compared with its record, whether or not anybody reads it.
+            let mut members = members.as_mut().filter(|_| todo.depth == 1);
             let chosen = match self.choose(&todo, &place, weighed) {
                 Ok(chosen) => todo.remaining(chosen, &mut done),
                 Err(reason) => {
+                    members.iter_mut().for_each(|members| members.add(&todo.child.step, None));
                     weighed.unread(&place, ENGINE, reason);
                     continue;
                 }
             };
-            if chosen.is_empty() {
+            if chosen.is_empty() && (members.is_none() || is_remote) {
+                members.iter_mut().for_each(|members| members.add(&todo.child.step, None));
                 continue;
             }
             let Todo { parent, child, depth, .. } = todo;
             let unpacked = match unpack::whole(&parent, child.body, &mut budget, &self.context.cancel) {
                 Ok(unpacked) => unpacked,
                 Err(reason) => {
+                    members.iter_mut().for_each(|members| members.add(&child.step, None));
                     weighed.unread(&place, ENGINE, reason);
                     continue;
                 }
             };
             drop(parent);
+            if let Some(members) = members {
+                let is_whole = unpacked.unread.is_none() && !is_remote;
+                let digest = is_whole.then(|| record::digest(&self.input(&unpacked.source))).flatten();
+                members.add(&child.step, digest);
+            }
             if let Some(reason) = unpacked.unread {
                 weighed.unread(&place, ENGINE, reason);
             }
             if let Some(reason) = unpacked.malformed {
                 weighed.say(&place, What::Malformed(reason));
             }
+            if chosen.is_empty() {
+                continue;
+            }
             number = number.saturating_add(1);
             weighed.inner = weighed.inner.saturating_add(1);
             let children = self.read(&place, &unpacked.source, &chosen, weighed);
             push(&mut stack, children, &unpacked.source, number, &place, depth.saturating_add(1));
+        }
+        if let Some(found) = members.and_then(|members| members.compare(&weighed.facts)) {
+            weighed.say(&file, What::WheelRecord(found));
         }
     }
 

@@ -132,6 +132,11 @@ const FIXTURES: &[Fixture] = &[
         |folder| folder.file("requirements.txt", "taken-back==2.0\nof-our-own==1.0\n"),
     ),
     (
+        "WB-D014",
+        |folder| folder.file("shop-1-py3-none-any.whl", packed("print('evil')\n")),
+        |folder| folder.file("shop-1-py3-none-any.whl", packed("print('shop')\n")),
+    ),
+    (
         "WB-G001",
         |folder| folder.file("model.onnx", beside("../../secret")),
         |folder| folder.file("model.onnx", beside("weights.bin")).file("weights.bin", [0; 16]),
@@ -215,6 +220,24 @@ fn installed(folder: Folder, path: &str, content: &[u8]) -> Folder {
         .file(format!("{site}/shop-1.dist-info/METADATA"), metadata)
         .file(format!("{site}/shop-1.dist-info/RECORD"), record)
         .file(format!("{site}/{path}"), content)
+}
+
+/// A wheel whose record was written for `print('shop')`.
+fn packed(module: &str) -> Vec<u8> {
+    let metadata = "Metadata-Version: 2.1\nName: shop\nVersion: 1\n";
+    let hash = |text: &str| base64(Digest::of(text.as_bytes()).as_bytes());
+    let record = format!(
+        "shop/__init__.py,sha256={},14\nshop-1.dist-info/METADATA,sha256={},{}\nshop-1.dist-info/RECORD,,\n",
+        hash("print('shop')\n"),
+        hash(metadata),
+        metadata.len(),
+    );
+    crate::shelf::wheel(&[
+        ("shop/__init__.py", module),
+        ("shop-1.dist-info/METADATA", metadata),
+        ("shop-1.dist-info/RECORD", &record),
+        ("shop-1.dist-info/RECORD.jws", "{}"),
+    ])
 }
 
 /// An environment of conda with the package `shop`, which has installed this script.

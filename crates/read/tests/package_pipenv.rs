@@ -9,6 +9,7 @@ use crate::package_facts::{check, read, read_source};
 pub(crate) fn trials() -> Vec<libtest_mimic::Trial> {
     trials![
         pipfile,
+        pipfile_names_indexes,
         pipfile_that_breaks_the_rules,
         pipfile_lock,
         pipfile_lock_that_breaks_the_rules,
@@ -57,6 +58,7 @@ python_version = "3.9"
 "#,
         &[
             "project - - python==3.9.*",
+            "1: index Default https://i.example/simple",
             "18: group dev-packages: pytest==8.*",
             "21: group doc-things: sphinx",
             "6: any-name",
@@ -69,6 +71,41 @@ python_version = "3.9"
             "15: near @ path ./wheels/n.whl",
             "8: ranged~=2.0",
             "10: windows ; python_version < '3' and sys_platform == 'win32'",
+        ],
+    );
+}
+
+fn pipfile_names_indexes() {
+    check(
+        "pipfile",
+        "Pipfile",
+        r#"[[source]]
+url = "https://user:pw@i.example/simple"
+name = "i"
+
+[[source]]
+url = "https://own.example/simple"
+verify_ssl = false
+name = "own"
+
+[[source]]
+name = "without"
+
+[packages]
+shop = {version = "*", index = "own"}
+numpy = {version = "*", index = "i"}
+
+[dev-packages]
+shop-tests = {version = "*", index = "own"}
+"#,
+        &[
+            "project - - python -",
+            "1: index Default https://i.example/simple",
+            "5: index Explicit https://own.example/simple for [\"shop\", \"shop-tests\"]",
+            "5: index Trusted https://own.example/simple",
+            "18: group dev-packages: shop-tests",
+            "15: numpy",
+            "14: shop",
         ],
     );
 }

@@ -157,6 +157,52 @@ pub(crate) fn carrier<'report>(
     carriers.all(|other| other == Some(first)).then_some(first)
 }
 
+/// What somebody asked for, and what is vulnerable behind it.
+pub(crate) struct Direct<'a> {
+    /// The package that a project asks for, or that lies in its environment.
+    pub(crate) id: &'a NodeId,
+    /// The vulnerable packages that it brings in by the shortest way, perhaps itself.
+    pub(crate) packages: BTreeSet<&'a NodeId>,
+    /// So many open vulnerabilities of these fail the policy.
+    pub(crate) failing: usize,
+    /// So many there are.
+    pub(crate) vulnerabilities: usize,
+}
+
+/// The open vulnerabilities by the direct requirement through which they are reached, the one that brings most first.
+pub(crate) fn by_direct(report: &Report) -> Vec<Direct<'_>> {
+    let is_package = |id: &&NodeId| {
+        let component = report.graph.component(id);
+        component.is_some_and(|it| matches!(it.ecosystem, Ecosystem::PyPi | Ecosystem::Conda))
+    };
+    let mut found: BTreeMap<&NodeId, Direct<'_>> = BTreeMap::new();
+    let open = report.findings.iter().filter(|finding| finding.status == Status::Open);
+    for finding in open.filter(|it| it.vulnerability.as_ref().is_some_and(|it| !it.malicious)) {
+        let Some(path) = shortest(finding) else { continue };
+        let mut packages = path.iter().filter(is_package);
+        let Some(first) = packages.next() else { continue };
+        let direct = found.entry(first).or_insert_with(|| Direct {
+            id: first,
+            packages: BTreeSet::new(),
+            failing: 0,
+            vulnerabilities: 0,
+        });
+        direct.packages.insert(packages.next_back().unwrap_or(first));
+        direct.vulnerabilities = direct.vulnerabilities.saturating_add(1);
+        direct.failing = direct.failing.saturating_add(usize::from(report.fails(finding)));
+    }
+    let mut found: Vec<Direct<'_>> = found.into_values().collect();
+    found.sort_by_key(|it| (Reverse((it.failing, it.vulnerabilities)), it.id));
+    found
+}
+
+/// The way by which a finding came in that says most: the shortest that begins at a project, else the shortest at all.
+pub(crate) fn shortest(finding: &Finding) -> Option<&Vec<NodeId>> {
+    let paths = &finding.paths.paths;
+    let from_project = |path: &&Vec<NodeId>| matches!(path.first(), Some(NodeId::Project(_)));
+    paths.iter().find(from_project).or(paths.first())
+}
+
 /// `a`, `a and b`, `a, b and 3 more`.
 fn listed(names: &[String]) -> String {
     /// Most names.

@@ -10,7 +10,7 @@ use weighbridge_core::place::Span;
 use weighbridge_core::renderer::{Renderer, Show, Style};
 use weighbridge_core::report::{Report, Safety, Verdict};
 
-use crate::group::{Block, Kind, blocks};
+use crate::group::{Block, Kind, blocks, by_direct};
 use crate::page;
 use crate::text::escape;
 use crate::words;
@@ -409,6 +409,7 @@ impl<'a> Teller<'a> {
             }
             tail.push(pieces);
         }
+        tail.extend(self.by_direct());
         let counts = words::by_severity(hidden.iter().flat_map(|block| block.findings.iter().copied()));
         let mut pieces = Vec::new();
         if !counts.is_empty() {
@@ -442,6 +443,37 @@ impl<'a> Teller<'a> {
         let hidden = notes.len().saturating_sub(most);
         self.list(&mut tail, "note:", notes.take(most), hidden);
         tail
+    }
+
+    /// Which direct requirements bring in the vulnerable packages; none where that would tell little that the blocks do not.
+    fn by_direct(&self) -> Option<Vec<Piece>> {
+        let directs = by_direct(self.report);
+        let packages: usize = directs.iter().map(|direct| direct.packages.len()).sum();
+        if packages < MOST_LISTED || packages == directs.len() {
+            return None;
+        }
+        let mut pieces = Piece::words("by direct requirement:", Look::Warn, 0);
+        let most = if self.all { directs.len() } else { MOST_LISTED };
+        let (mut what, mut unit) = (" vulnerabilities", " packages");
+        let last = directs.len().min(most).saturating_sub(1);
+        for (at, direct) in directs.iter().take(most).enumerate() {
+            let label = escape(&self.report.graph.label(direct.id));
+            let count = direct.packages.len();
+            let comma = if at < last { "," } else { "" };
+            let inside = match count {
+                1 => String::new(),
+                _ => format!(" in {count}{}", std::mem::take(&mut unit)),
+            };
+            // The first says what the numbers of the others are.
+            let text = format!("({}{}{inside}){comma}", direct.vulnerabilities, std::mem::take(&mut what));
+            pieces.push(Piece::new(label, Look::Plain, 1));
+            pieces.extend(Piece::words(&text, Look::Plain, 1));
+        }
+        let more = directs.len().saturating_sub(most);
+        if more > 0 {
+            pieces.extend(Piece::words(&format!("and {more} more"), Look::Plain, 1));
+        }
+        Some(pieces)
     }
 
     /// What the findings of a block are about together, and how many they are.

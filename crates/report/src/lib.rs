@@ -19,6 +19,8 @@ mod tree;
 pub mod words;
 mod wrap;
 
+pub use tree::write_json;
+
 use weighbridge_core::renderer::Renderer;
 
 /// Every renderer, sorted by id.

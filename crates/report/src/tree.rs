@@ -62,7 +62,10 @@ impl Tree {
 ///
 /// JSON must escape only the control characters below U+0020. Those above, bidirectional overrides and invisible
 /// characters are escaped too: nothing is lost by it, and whoever looks at the file in a terminal sees them.
-pub(crate) fn write_json<T: Serialize>(value: &T, output: &mut dyn io::Write) -> io::Result<()> {
+///
+/// # Errors
+/// Those of the output.
+pub fn write_json<T: Serialize>(value: &T, output: &mut dyn io::Write) -> io::Result<()> {
     let formatter = Visible(PrettyFormatter::new());
     value.serialize(&mut serde_json::Serializer::with_formatter(&mut *output, formatter))?;
     output.write_all(b"\n")

@@ -118,9 +118,7 @@ pub(crate) fn title(report: &Report, finding: &Finding) -> String {
 /// The way by which the finding came in that says most: the shortest that begins at a project, else the shortest at
 /// all; labels, escaped. Empty if there is none or if it consists of the root alone.
 pub(crate) fn path(report: &Report, finding: &Finding) -> Vec<String> {
-    let paths = &finding.paths.paths;
-    let from_project = |path: &&Vec<NodeId>| matches!(path.first(), Some(NodeId::Project(_)));
-    let path = paths.iter().find(from_project).or(paths.first()).filter(|path| path.len() > 1);
+    let path = group::shortest(finding).filter(|path| path.len() > 1);
     path.into_iter().flatten().map(|id| escape(&step(report, id))).collect()
 }
 

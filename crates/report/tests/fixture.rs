@@ -473,7 +473,12 @@ pub(crate) fn incomplete() -> Report {
 
 /// Five hundred findings: an old environment, and one in which somebody has edited many files.
 pub(crate) fn many() -> Report {
-    let labels: Vec<String> = (0..60).map(|number| format!(". > package-{number:02} 1.{number}")).collect();
+    let label = |number: u32| format!("package-{number:02} 1.{number}");
+    let way = |number: u32| match number {
+        0..20 => format!(". > {}", label(number)),
+        _ => format!(". > {} > {}", label(number % 7), label(number)),
+    };
+    let labels: Vec<String> = (0..60).map(way).collect();
     let mut report = clean(graph(&labels.iter().map(String::as_str).collect::<Vec<_>>()));
     let mut findings = Vec::new();
     for number in 0..300u32 {

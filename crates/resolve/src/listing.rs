@@ -136,7 +136,7 @@ mod tests {
         let platform = [("sys_platform", "linux"), ("platform_machine", "x86_64")];
         let platform: BTreeMap<String, String> =
             platform.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-        let target = Target::of(MarkerEnvironment::new("3.9.1", &platform)).unwrap();
+        let target = Target::of(MarkerEnvironment::new("3.9.1", &platform), None).unwrap();
         let files = [
             ("a-1.10.tar.gz", "1.10", None, false),
             ("a-1.9.tar.gz", "1.9", None, false),

@@ -3,9 +3,11 @@
 //! Source: the "Platform compatibility tags" specification of the Python packaging guide (PEP 425, 600, 656).
 
 use std::cmp::Reverse;
+use std::fmt;
 
 use weighbridge_advisory::pep440::Version;
 use weighbridge_advisory::pep508::MarkerEnvironment;
+use weighbridge_core::context::System;
 
 /// Whom to install for: CPython on one platform.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -16,6 +18,8 @@ pub struct Target {
     pub environment: MarkerEnvironment,
     /// The platform.
     pub platform: Platform,
+    /// The version of the system's libraries is that of a usual system of this day, since nobody knows it.
+    pub is_assumed: bool,
 }
 
 /// A platform as wheels name it.
@@ -57,24 +61,37 @@ const GLIBC: (u64, u64) = (2, 36);
 const MACOS: (u64, u64) = (14, 0);
 
 impl Target {
-    /// The target whose markers have these values. The libraries of the system, which no marker tells, are assumed to be
-    /// those of a usual system of this day.
+    /// The target whose markers have these values, with these libraries of the system, which no marker tells.
     ///
     /// `None` where the environment states no version of Python.
-    pub fn of(environment: MarkerEnvironment) -> Option<Self> {
+    pub fn of(environment: MarkerEnvironment, system: Option<System>) -> Option<Self> {
         let python = Version::parse(environment.value("python_full_version")?).ok()?;
         let machine = environment.value("platform_machine").unwrap_or_default().to_ascii_lowercase();
-        let platform = match environment.value("sys_platform").unwrap_or_default() {
-            "linux" => Platform::Glibc { version: GLIBC, machine },
-            "darwin" => Platform::MacOs { version: MACOS, machine },
-            "win32" => match machine.as_str() {
+        let mut is_assumed = false;
+        let mut assumed = |version| {
+            is_assumed = true;
+            version
+        };
+        let platform = match (environment.value("sys_platform").unwrap_or_default(), system) {
+            ("linux", Some(System::Musl(major, minor))) => {
+                Platform::Musl { version: (major, minor), machine }
+            }
+            ("linux", Some(System::Glibc(major, minor))) => {
+                Platform::Glibc { version: (major, minor), machine }
+            }
+            ("linux", _) => Platform::Glibc { version: assumed(GLIBC), machine },
+            ("darwin", Some(System::MacOs(major, minor))) => {
+                Platform::MacOs { version: (major, minor), machine }
+            }
+            ("darwin", _) => Platform::MacOs { version: assumed(MACOS), machine },
+            ("win32", _) => match machine.as_str() {
                 "amd64" | "x86_64" => Platform::Windows { tag: "win_amd64" },
                 "arm64" | "aarch64" => Platform::Windows { tag: "win_arm64" },
                 _ => Platform::Windows { tag: "win32" },
             },
             _ => Platform::Other,
         };
-        Some(Self { python, environment, platform })
+        Some(Self { python, environment, platform, is_assumed })
     }
 
     /// Whether a wheel of this name can be installed; the name is `NAME-VERSION[-BUILD]-PYTHON-ABI-PLATFORM.whl`, and
@@ -134,6 +151,24 @@ impl Target {
     fn series(&self) -> (u64, u64) {
         let at = |index: usize| self.python.release().get(index).copied().unwrap_or(0);
         (at(0), at(1))
+    }
+}
+
+/// `Python 3.12.0 on linux x86_64`, and what is assumed of it.
+impl fmt::Display for Target {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = |name| self.environment.value(name).unwrap_or_default();
+        write!(out, "Python {} on {} {}", self.python, value("sys_platform"), value("platform_machine"))?;
+        match &self.platform {
+            Platform::Glibc { version: (major, minor), .. } if self.is_assumed => {
+                write!(out, " (glibc {major}.{minor} assumed)")
+            }
+            Platform::MacOs { version: (major, minor), .. } if self.is_assumed => {
+                write!(out, " (macOS {major}.{minor} assumed)")
+            }
+            Platform::Musl { .. } => out.write_str(" with musl"),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -218,7 +253,34 @@ mod tests {
     fn target(python: &str, platform: &[(&str, &str)]) -> Target {
         let values: BTreeMap<String, String> =
             platform.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-        Target::of(MarkerEnvironment::new(python, &values)).unwrap()
+        Target::of(MarkerEnvironment::new(python, &values), None).unwrap()
+    }
+
+    #[test]
+    fn the_system_decides_which_wheels_run() {
+        let linux = [("sys_platform", "linux"), ("platform_machine", "x86_64")];
+        let linux = linux.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let of = |system| Target::of(MarkerEnvironment::new("3.12.1", &linux), system).unwrap();
+        for (system, told, takes) in [
+            (None, "Python 3.12.1 on linux x86_64 (glibc 2.36 assumed)", [true, true, false, false]),
+            (Some(System::Glibc(2, 17)), "Python 3.12.1 on linux x86_64", [true, false, false, false]),
+            (Some(System::Glibc(2, 39)), "Python 3.12.1 on linux x86_64", [true, true, true, false]),
+            (
+                Some(System::Musl(1, 2)),
+                "Python 3.12.1 on linux x86_64 with musl",
+                [false, false, false, true],
+            ),
+            (
+                Some(System::MacOs(14, 5)),
+                "Python 3.12.1 on linux x86_64 (glibc 2.36 assumed)",
+                [true, true, false, false],
+            ),
+        ] {
+            let target = of(system);
+            let tags = ["manylinux2014", "manylinux_2_28", "manylinux_2_39", "musllinux_1_2"];
+            let taken = tags.map(|tag| target.takes(&format!("a-1.0-cp312-cp312-{tag}_x86_64.whl")));
+            assert_eq!((target.to_string().as_str(), taken), (told, takes));
+        }
     }
 
     /// The order of `packaging.tags.sys_tags`.

@@ -58,7 +58,7 @@ pub(crate) fn versions(text: &str) -> BTreeMap<PackageName, Version> {
 pub(crate) fn target() -> Target {
     let platform = [("sys_platform", "linux"), ("platform_machine", "x86_64"), ("os_name", "posix")];
     let platform = platform.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    Target::of(MarkerEnvironment::new("3.11.4", &platform.into())).unwrap()
+    Target::of(MarkerEnvironment::new("3.11.4", &platform.into()), None).unwrap()
 }
 
 impl World {

@@ -306,7 +306,7 @@ impl Built {
             limits: Limits::default(),
             cancel: Cancel::default(),
             offline: true,
-            python: Python { version: "3.12.0".into(), platform: BTreeMap::new() },
+            python: Python { version: "3.12.0".into(), platform: BTreeMap::new(), system: None },
             remote: Remote::default(),
             cache: None,
         };

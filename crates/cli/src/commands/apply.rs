@@ -4,16 +4,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use weighbridge_advisory::pep440::Version;
+use weighbridge_core::context::Context;
+use weighbridge_core::fact::What;
 use weighbridge_core::name::PackageName;
-use weighbridge_core::place::Span;
+use weighbridge_core::opener::Opener as _;
+use weighbridge_core::place::{Place, Span};
 use weighbridge_engine::mend::{Change, Line};
+use weighbridge_engine::read::{Options, read};
 use weighbridge_net::feed::atomic::replace_file;
+use weighbridge_net::open;
+use weighbridge_read::READERS;
 use weighbridge_resolve::Plan;
 
+use super::compiled::{Compiled, compiled};
 use crate::errors::Failure;
 use crate::exit::Exit;
 use crate::printer::{Printer, printable};
@@ -22,20 +30,30 @@ use crate::setup::Setup;
 /// The file for what no other file can hold.
 const CONSTRAINTS: &str = "weighbridge-constraints.txt";
 
+/// The lock files that a tool brings up to date.
+const LOCKS: [&str; 3] = ["pdm.lock", "poetry.lock", "uv.lock"];
+
 /// New versions by name.
 type Versions<'p> = BTreeMap<&'p PackageName, &'p Version>;
 
-/// Writes the plan of one project below `target`.
+/// What to write, where, and with what.
+pub(super) struct Order<'a> {
+    pub(super) change: &'a Change,
+    pub(super) plan: &'a Plan,
+    /// The folder that was named.
+    pub(super) target: &'a Path,
+    /// The worst vulnerability of a version that a tool chose, if it is one that was to be mended.
+    pub(super) flaw: &'a dyn Fn(&PackageName, &Version) -> Option<String>,
+    pub(super) context: &'a Context,
+}
+
+/// Writes the plan of one project. Fails the exit code if a tool chose versions that are no better.
 ///
 /// # Errors
-/// An environment has no files that could be written; a file cannot be read or written; the project's tool fails.
-pub(super) fn run(
-    change: &Change,
-    plan: &Plan,
-    target: &Path,
-    setup: &Setup,
-    printer: &Printer,
-) -> Result<(), Failure> {
+/// An environment has no files that could be written; a file cannot be read or written; the project's tool fails, and
+/// everything is as it was.
+pub(super) fn run(order: &Order<'_>, setup: &Setup, printer: &Printer) -> Result<Exit, Failure> {
+    let Order { change, plan, target, .. } = *order;
     let versions: Versions<'_> =
         plan.moves.iter().filter_map(|moved| Some((&moved.name, moved.to.as_ref()?))).collect();
     if change.is_environment {
@@ -46,45 +64,204 @@ pub(super) fn run(
         .hint(format!("pip install {}", pins(&versions).join(" "))));
     }
     let folder = target.join(&change.folder);
-    let mut done = String::new();
-    let mut held: BTreeSet<&PackageName> = BTreeSet::new();
-    for (path, edited) in edit(change, &versions, target)? {
+    let compiled = compiled_files(change, target)?;
+    let mut done = Done::default();
+    let mut saved: Vec<(PathBuf, Vec<u8>)> = Vec::new();
+    for (path, edited) in edit(change, &versions, target, &compiled)? {
+        save(&path, &mut saved)?;
         replace_file(&path, |out| out.write_all(edited.text.as_bytes()))
             .map_err(|error| Failure::unwritten(&format!("`{}`", path.display()), &error))?;
-        let _ = writeln!(done, "  wrote {}: {}", path.display(), edited.lines.join(", "));
-        held.extend(edited.held);
+        done.line(&format!("wrote {}: {}", path.display(), edited.lines.join(", ")));
+        done.held.extend(edited.held.into_iter().cloned());
     }
-    for lock in &change.locks {
-        let Some(tool) = Tool::of(lock.name(), &versions) else { continue };
-        match tool.run(&folder, setup)? {
-            Some(command) => {
-                printer.detail(&format!("ran {command}"));
-                let count = versions.len();
-                let _ =
-                    writeln!(done, "  {} brought {} up to date: {count} versions", tool.name, lock.name());
-                held.extend(versions.keys());
+    for (path, compiled) in in_order(compiled) {
+        let shown = path.strip_prefix(&folder).unwrap_or(&path).display().to_string();
+        match compiled {
+            Ok(compiled) => {
+                let there = standing(&path, order.context)?;
+                let added = plan.moves.iter().filter(|moved| moved.from.is_none()).map(|moved| &moved.name);
+                let added: BTreeSet<&PackageName> = added.collect();
+                let wanted = versions.iter().map(|(name, version)| (*name, *version));
+                let wanted = wanted.filter(|(name, _)| there.contains_key(*name) || added.contains(*name));
+                let wanted: Versions<'_> = wanted.collect();
+                // What stands nowhere in the file needs no new version there.
+                if wanted.keys().any(|name| there.contains_key(*name)) {
+                    let tool = Tool::of_compiled(&compiled, &wanted);
+                    drive(&tool, (&path, &shown), &wanted, order, setup, printer, &mut saved, &mut done)?;
+                }
             }
-            None => {
-                let _ = writeln!(
-                    done,
-                    "  {} is not brought up to date: {} is not installed",
-                    lock.name(),
-                    tool.name
-                );
-            }
+            Err(reason) => done.line(&format!("{shown} is not brought up to date: {reason}")),
         }
     }
-    let left: Versions<'_> =
-        versions.iter().filter(|(name, _)| !held.contains(*name)).map(|(n, v)| (*n, *v)).collect();
+    for lock in change.locks.iter().filter(|lock| LOCKS.contains(&lock.name())) {
+        let path = target.join(&*lock.path);
+        // Poetry and PDM take no name that their lock does not have; what is new they add by themselves.
+        let there = standing(&path, order.context)?;
+        let Some(tool) = Tool::of(lock.name(), &folder, &versions, &|name| there.contains_key(name)) else {
+            continue;
+        };
+        drive(&tool, (&path, lock.name()), &versions, order, setup, printer, &mut saved, &mut done)?;
+    }
+    let left = versions.iter().filter(|(name, _)| !done.held.contains(**name));
+    let left: Versions<'_> = left.map(|(name, version)| (*name, *version)).collect();
     if !left.is_empty() {
         let path = folder.join(CONSTRAINTS);
         let mut text = "# Versions that weighbridge fix has planned; use with `pip install -c`.\n".to_owned();
         pins(&left).iter().for_each(|pin| text.push_str(&format!("{pin}\n")));
         replace_file(&path, |out| out.write_all(text.as_bytes()))
             .map_err(|error| Failure::unwritten(&format!("`{}`", path.display()), &error))?;
-        let _ = writeln!(done, "  wrote {}: install with `-c {CONSTRAINTS}`", path.display());
+        done.line(&format!("wrote {}: install with `-c {CONSTRAINTS}`", path.display()));
     }
-    printer.out(|out| out.write_all(printable(&format!("\napplied to {}\n{done}", change.name)).as_bytes()))
+    let text = format!("\napplied to {}\n{}", change.name, done.text);
+    printer.out(|out| out.write_all(printable(&text).as_bytes()))?;
+    Ok(if done.is_worse { Exit::Fail } else { Exit::Pass })
+}
+
+/// What was done.
+#[derive(Default)]
+struct Done {
+    /// For the user.
+    text: String,
+    /// What stands in a file now, in the planned version or the one that the tool chose.
+    held: BTreeSet<PackageName>,
+    /// A tool chose a version that has what was to be mended.
+    is_worse: bool,
+}
+
+impl Done {
+    fn line(&mut self, line: &str) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.text, "  {line}");
+    }
+}
+
+/// Lets a tool bring its file up to date and looks at what it chose. If it fails, all files are as they were.
+#[expect(clippy::too_many_arguments, reason = "each is a thing of its own")]
+fn drive(
+    tool: &Tool,
+    (path, shown): (&Path, &str),
+    versions: &Versions<'_>,
+    order: &Order<'_>,
+    setup: &Setup,
+    printer: &Printer,
+    saved: &mut Vec<(PathBuf, Vec<u8>)>,
+    done: &mut Done,
+) -> Result<(), Failure> {
+    let Some(program) = setup.environment.program(tool.name) else {
+        done.line(&format!("{shown} is not brought up to date: {} is not installed", tool.name));
+        return Ok(());
+    };
+    save(path, saved)?;
+    let command = tool.run(&program).map_err(|failure| match restore(saved) {
+        Ok(()) => failure.hint("nothing was changed"),
+        Err(error) => failure.hint(format!("not everything is as it was: {error}")),
+    })?;
+    printer.detail(&format!("ran {command}"));
+    let mut count = 0usize;
+    let mut other = Vec::new();
+    let chosen = standing(path, order.context)?;
+    for (name, version) in versions {
+        let Some(found) = chosen.get(*name) else { continue };
+        done.held.insert((*name).clone());
+        if found.contains(*version) {
+            count = count.saturating_add(1);
+            continue;
+        }
+        let list: Vec<String> = found.iter().map(ToString::to_string).collect();
+        let flaw = found.iter().find_map(|version| (order.flaw)(name, version));
+        done.is_worse |= flaw.is_some();
+        let flaw = flaw.map(|flaw| format!(", which has {flaw}")).unwrap_or_default();
+        other.push(format!("{} chose {name} {} and not {version}{flaw}", tool.name, list.join(" and ")));
+    }
+    let counted = if count == 1 { "1 version".to_owned() } else { format!("{count} versions") };
+    done.line(&format!("{} brought {shown} up to date: {counted} as planned", tool.name));
+    other.iter().for_each(|line| done.line(line));
+    Ok(())
+}
+
+/// Keeps the bytes of a file as they are now.
+fn save(path: &Path, saved: &mut Vec<(PathBuf, Vec<u8>)>) -> Result<(), Failure> {
+    let bytes = fs::read(path).map_err(|error| Failure::unreadable(path, &error))?;
+    saved.push((path.to_owned(), bytes));
+    Ok(())
+}
+
+/// Writes back what was kept, the first of each file last.
+fn restore(saved: &[(PathBuf, Vec<u8>)]) -> std::io::Result<()> {
+    saved.iter().rev().try_for_each(|(path, bytes)| replace_file(path, |out| out.write_all(bytes)))
+}
+
+/// The versions that stand in a lock or a compiled file.
+fn standing(path: &Path, context: &Context) -> Result<BTreeMap<PackageName, BTreeSet<Version>>, Failure> {
+    let mut found: BTreeMap<PackageName, BTreeSet<Version>> = BTreeMap::new();
+    let mut add = |name: PackageName, version: &str| {
+        found.entry(name).or_default().extend(Version::parse(version).ok());
+    };
+    if path.extension().is_some_and(|it| it == "txt") {
+        let text = fs::read_to_string(path).map_err(|error| Failure::unreadable(path, &error))?;
+        for (name, rest) in text.lines().filter_map(|line| line.split_once("==")) {
+            let end = |letter: char| letter.is_whitespace() || ";\\#".contains(letter);
+            let version = rest.split(end).next().unwrap_or_default();
+            if let Ok(name) = PackageName::new(name.split('[').next().unwrap_or_default().trim()) {
+                add(name, version);
+            }
+        }
+        return Ok(found);
+    }
+    let opened = open::path::Path.open(&path.to_string_lossy(), context)?;
+    let options = Options { readers: READERS, exclude: &[], jobs: NonZeroUsize::new(1) };
+    let readings = read(vec![opened], &options, context, &())?;
+    for fact in readings.facts.values().flatten() {
+        if let What::Locked(locked) = &fact.what
+            && let Some(version) = &locked.version
+        {
+            add(locked.name.clone(), version);
+        }
+    }
+    Ok(found)
+}
+
+/// The files of the project that a tool compiled, by path; why they cannot be compiled again where that is so.
+type CompiledFiles = BTreeMap<PathBuf, Result<Compiled, String>>;
+
+fn compiled_files(change: &Change, target: &Path) -> Result<CompiledFiles, Failure> {
+    let manifests = change.lines.iter().map(|line| &line.place).filter(|it| it.inner.is_empty());
+    let locks = change.locks.iter().filter(|lock| lock.name().starts_with("pylock"));
+    let places: BTreeSet<&Place> = manifests.chain(locks).collect();
+    let mut found = BTreeMap::new();
+    for place in places.into_iter().filter(|it| it.path.ends_with(".txt") || it.path.ends_with(".toml")) {
+        let path = target.join(&*place.path);
+        let text = fs::read_to_string(&path).map_err(|error| Failure::unreadable(&path, &error))?;
+        let real = path.canonicalize().map_err(|error| Failure::unreadable(&path, &error))?;
+        if let Some(compiled) = compiled(&real, &text) {
+            found.insert(path, compiled);
+        }
+    }
+    Ok(found)
+}
+
+/// The files in an order in which those come first on which others build.
+fn in_order(mut files: CompiledFiles) -> Vec<(PathBuf, Result<Compiled, String>)> {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let mut waits: BTreeMap<PathBuf, BTreeSet<PathBuf>> = BTreeMap::new();
+    for (path, compiled) in &files {
+        let named = compiled.as_ref().map(Compiled::stands_on).unwrap_or_default();
+        let named = named.iter().map(|it| real(it)).filter(|it| *it != real(path));
+        waits.insert(path.clone(), named.collect());
+    }
+    let mut ordered = Vec::new();
+    while let Some(first) = files.keys().next() {
+        let is_ready = |path: &&PathBuf| {
+            let waits = waits.get(*path);
+            !files.keys().any(|other| waits.is_some_and(|waits| waits.contains(&real(other))))
+        };
+        // In a circle any of them is the first.
+        let next = files.keys().find(is_ready).unwrap_or(first).clone();
+        if let Some(compiled) = files.remove(&next) {
+            ordered.push((next, compiled));
+        }
+    }
+    ordered
 }
 
 fn pins(versions: &Versions<'_>) -> Vec<String> {
@@ -106,11 +283,14 @@ fn edit<'p>(
     change: &Change,
     versions: &Versions<'p>,
     target: &Path,
+    compiled: &CompiledFiles,
 ) -> Result<BTreeMap<PathBuf, Edited<'p>>, Failure> {
     let mut by_file: BTreeMap<PathBuf, Vec<&Line>> = BTreeMap::new();
     for line in change.lines.iter().filter(|line| line.is_exact && line.place.inner.is_empty()) {
         by_file.entry(target.join(&*line.place.path)).or_default().push(line);
     }
+    // What a tool wrote it writes anew.
+    by_file.retain(|path, _| !compiled.contains_key(path));
     let mut edited = BTreeMap::new();
     for (path, lines) in by_file {
         let before = fs::read_to_string(&path).map_err(|error| Failure::unreadable(&path, &error))?;
@@ -155,53 +335,62 @@ fn replaced(row: &str, old: &str, new: &str) -> Option<String> {
 /// The tool that writes a lock, and how it is told the new versions.
 struct Tool {
     name: &'static str,
+    /// Where it runs.
+    folder: PathBuf,
     arguments: Vec<String>,
 }
 
 impl Tool {
     /// The tool of a lock file; none for those that no tool brings up to date in place.
-    fn of(lock: &str, versions: &Versions<'_>) -> Option<Self> {
-        let names = versions.keys().map(ToString::to_string);
-        match lock {
-            "uv.lock" => {
-                let upgrades =
-                    pins(versions).into_iter().flat_map(|pin| ["--upgrade-package".to_owned(), pin]);
-                Some(Self {
-                    name: "uv",
-                    arguments: ["lock".to_owned()].into_iter().chain(upgrades).collect(),
-                })
-            }
-            "poetry.lock" => {
-                let fixed = ["update", "--lock", "--no-interaction"].map(str::to_owned);
-                Some(Self { name: "poetry", arguments: fixed.into_iter().chain(names).collect() })
-            }
-            "pdm.lock" => {
-                let fixed = ["update", "--no-sync", "--update-reuse"].map(str::to_owned);
-                Some(Self { name: "pdm", arguments: fixed.into_iter().chain(names).collect() })
-            }
-            _ => None,
+    fn of(
+        lock: &str,
+        folder: &Path,
+        versions: &Versions<'_>,
+        has: &dyn Fn(&PackageName) -> bool,
+    ) -> Option<Self> {
+        let names = versions.keys().filter(|name| has(name)).map(ToString::to_string);
+        let (name, fixed): (_, &[&str]) = match lock {
+            "uv.lock" => ("uv", &["lock"]),
+            "poetry.lock" => ("poetry", &["update", "--lock", "--no-interaction"]),
+            "pdm.lock" => ("pdm", &["update", "--no-sync", "--update-reuse"]),
+            _ => return None,
+        };
+        let mut arguments: Vec<String> = fixed.iter().map(|&word| word.to_owned()).collect();
+        if name == "uv" {
+            arguments.extend(upgrades(versions));
+        } else {
+            arguments.extend(names);
         }
+        Some(Self { name, folder: folder.to_owned(), arguments })
     }
 
-    /// Runs it in the folder of the project and says how; none if it is not installed.
-    fn run(&self, folder: &Path, setup: &Setup) -> Result<Option<String>, Failure> {
-        let Some(program) = setup.environment.program(self.name) else { return Ok(None) };
+    /// The tool of a compiled file.
+    fn of_compiled(compiled: &Compiled, versions: &Versions<'_>) -> Self {
+        let arguments = compiled.arguments.iter().cloned().chain(upgrades(versions)).collect();
+        Self { name: compiled.program, folder: compiled.folder.clone(), arguments }
+    }
+
+    /// Runs it and says how.
+    fn run(&self, program: &Path) -> Result<String, Failure> {
         let shown = format!("{} {}", self.name, self.arguments.join(" "));
         let output = Command::new(program)
             .args(&self.arguments)
-            .current_dir(folder)
+            .current_dir(&self.folder)
             .stdin(Stdio::null())
             .output()
             .map_err(|error| Failure::new(Exit::Internal, format!("cannot run `{shown}`")).because(&error))?;
         if output.status.success() {
-            return Ok(Some(shown));
+            return Ok(shown);
         }
         let said = String::from_utf8_lossy(&output.stderr);
         let last: Vec<&str> = said.lines().rev().filter(|line| !line.trim().is_empty()).take(5).collect();
         let last: Vec<&str> = last.into_iter().rev().collect();
-        Err(Failure::new(Exit::Fail, format!("`{shown}` failed: {}", printable(&last.join(" / "))))
-            .hint("its lock is as it was; manifests may hold new versions already"))
+        Err(Failure::new(Exit::Fail, format!("`{shown}` failed: {}", printable(&last.join(" / ")))))
     }
+}
+
+fn upgrades(versions: &Versions<'_>) -> impl Iterator<Item = String> {
+    pins(versions).into_iter().flat_map(|pin| ["--upgrade-package".to_owned(), pin])
 }
 
 #[cfg(test)]

@@ -49,9 +49,9 @@ pub(super) fn run(global: &Global, fix: &Fix, setup: &Setup, printer: &Printer) 
     let locator = fix.target.to_str().ok_or_else(|| {
         Failure::usage(format!("the name of `{shown}` is not UTF-8")).hint("copy it to another name")
     })?;
-    if fix.apply || fix.verify.is_some() {
+    if fix.apply || fix.verify.is_some() || fix.format.is_some() {
         return Err(Failure::usage(format!(
-            "`{shown}` is a file, and `--apply` and `--verify` change packages"
+            "`{shown}` is a file, and `--apply`, `--verify` and `--format` are for packages"
         ))
         .hint("name the folder of a project"));
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use weighbridge_advisory::pep440::Version;
 use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::finding::Severity;
 use weighbridge_core::knowledge::Vulnerability;
@@ -15,9 +16,9 @@ use weighbridge_read::READERS;
 use weighbridge_resolve::plan::{Flawed, Move, Why};
 use weighbridge_resolve::{Failure as Unsolved, Plan};
 
-use super::{apply, end_on_interrupt, verify};
+use super::{apply, end_on_interrupt, mend_json, verify};
 use crate::advisories;
-use crate::args::{Fix, Global};
+use crate::args::{Fix, Global, ListFormat};
 use crate::errors::Failure;
 use crate::exit::Exit;
 use crate::packages;
@@ -47,8 +48,16 @@ pub(super) fn run(global: &Global, fix: &Fix, setup: &Setup, printer: &Printer) 
     };
     let order = Order { request: &request, knowledge: &knowledge, client: &client, from: fix.from };
     let bar = Bar::new(printer.progress);
-    let Mended { changes, unread } = mend(&order, &weigh.context, &bar)?;
+    let mended = mend(&order, &weigh.context, &bar)?;
     drop(bar);
+    let exit = exit(&mended);
+    if fix.format == Some(ListFormat::Json) {
+        let as_of = owned.index.about().as_of.to_string();
+        let answer = mend_json::answer(&mended, &weigh.targets, fix.from, as_of, exit.code());
+        printer.out(|out| weighbridge_report::write_json(&answer, out))?;
+        return Ok(exit);
+    }
+    let Mended { changes, unread } = mended;
     let mut text = String::new();
     for (number, change) in changes.iter().enumerate() {
         if number > 0 {
@@ -71,16 +80,15 @@ pub(super) fn run(global: &Global, fix: &Fix, setup: &Setup, printer: &Printer) 
         let _ = writeln!(text, "not known: {more} more places; `weighbridge scan --resolve` names them");
     }
     printer.out(|out| out.write_all(printable(&text).as_bytes()))?;
-    let unknown = if unread.is_empty() { Exit::Pass } else { Exit::Incomplete };
-    // What stays counts before what is not known, as in a scan.
-    let exit = changes.iter().map(exit).chain([unknown]).min_by_key(|exit| match exit {
-        Exit::Fail => 0,
-        Exit::Incomplete => 1,
-        _ => 2,
-    });
-    let exit = exit.unwrap_or(Exit::Pass);
-    act(fix, &weigh, &changes, setup, printer)?;
-    Ok(exit)
+    let flaw = |name: &PackageName, version: &Version| {
+        let found = knowledge.python.vulnerabilities(name.as_str(), version);
+        let worst = found.into_iter().filter(|it| severity(it) >= fix.from).max_by_key(severity)?;
+        Some(format!("{} {}", worst.name, word(&worst)))
+    };
+    match act(fix, &weigh, &changes, &flaw, setup, printer)? {
+        Exit::Pass => Ok(exit),
+        worse => Ok(worse),
+    }
 }
 
 /// Tries and writes what was planned, as far as that is asked for; the trial first.
@@ -88,30 +96,36 @@ fn act(
     fix: &Fix,
     weigh: &Weigh,
     changes: &[Change],
+    flaw: &dyn Fn(&PackageName, &Version) -> Option<String>,
     setup: &Setup,
     printer: &Printer,
-) -> Result<(), Failure> {
+) -> Result<Exit, Failure> {
     let moving: Vec<(&Change, &Plan)> = changes
         .iter()
         .filter_map(|change| Some((change, change.plan.as_ref().ok()?)))
         .filter(|(_, plan)| !plan.moves.is_empty())
         .collect();
+    let mut exit = Exit::Pass;
     if moving.is_empty() {
-        return Ok(());
+        return Ok(exit);
     }
     if let Some(command) = &fix.verify {
-        let [(change, plan)] = moving.as_slice() else {
-            return Err(Failure::usage("`--verify` tries one project, and several are to be changed")
-                .hint("name the folder of one of them"));
-        };
-        verify::run(fix, command, (*change, *plan), weigh, setup, printer)?;
-    }
-    if fix.apply {
-        for (change, plan) in moving {
-            apply::run(change, plan, &folder(&fix.target), setup, printer)?;
+        // All of them before anything is written.
+        for (change, plan) in &moving {
+            verify::run(fix, command, (change, plan), weigh, setup, printer)?;
         }
     }
-    Ok(())
+    if fix.apply {
+        let target = &folder(&fix.target);
+        for (change, plan) in moving {
+            let order = apply::Order { change, plan, target, flaw, context: &weigh.context };
+            exit = match apply::run(&order, setup, printer)? {
+                Exit::Pass => exit,
+                worse => worse,
+            };
+        }
+    }
+    Ok(exit)
 }
 
 /// The folder that a target is.
@@ -120,13 +134,15 @@ pub(super) fn folder(target: &Path) -> PathBuf {
     text.strip_prefix("venv:").map_or_else(|| target.to_owned(), PathBuf::from)
 }
 
-/// How a plan ends: what stays fails, and what could not be planned is incomplete.
-fn exit(change: &Change) -> Exit {
-    match &change.plan {
-        Ok(plan) if plan.stays.is_empty() => Exit::Pass,
-        Ok(_) => Exit::Fail,
-        Err(_) => Exit::Incomplete,
+/// How it ends: what stays fails, and what could not be planned or read is incomplete. What stays counts before what is not
+/// known, as in a scan.
+fn exit(mended: &Mended) -> Exit {
+    let plans = || mended.changes.iter().map(|change| &change.plan);
+    if plans().any(|plan| plan.as_ref().is_ok_and(|plan| !plan.stays.is_empty())) {
+        return Exit::Fail;
     }
+    let is_known = mended.unread.is_empty() && plans().all(Result::is_ok);
+    if is_known { Exit::Pass } else { Exit::Incomplete }
 }
 
 /// The plan, for a person. Writing to a string cannot fail.
@@ -148,9 +164,7 @@ fn tell_failure(change: &Change, failure: &Unsolved, width: usize, text: &mut St
     for (number, line) in message.lines().enumerate() {
         wrapped(text, if number == 0 { "no plan: " } else { "  " }, line.trim(), width);
     }
-    for unknown in &change.unknown {
-        wrapped(text, "  not known: ", unknown, width);
-    }
+    tell_unknown(change, width, text);
 }
 
 fn tell_plan(change: &Change, plan: &Plan, from: Severity, width: usize, text: &mut String) {
@@ -188,9 +202,7 @@ fn tell_plan(change: &Change, plan: &Plan, from: Severity, width: usize, text: &
     for gap in &plan.gaps {
         wrapped(text, "  not known: ", &gap.to_string(), width);
     }
-    for unknown in &change.unknown {
-        wrapped(text, "  not known: ", unknown, width);
-    }
+    tell_unknown(change, width, text);
     text.push('\n');
     let milder = change.flaws.values().filter(|it| severity(it) < from).count();
     let count = |wanted: fn(&Move) -> bool| plan.moves.iter().filter(|moved| wanted(moved)).count();
@@ -216,6 +228,17 @@ fn tell_plan(change: &Change, plan: &Plan, from: Severity, width: usize, text: &
         let moved = plan.moves.iter().filter_map(|it| Some(format!("{}=={}", it.name, it.to.as_ref()?)));
         let pins: Vec<String> = moved.collect();
         wrapped(text, "= to do it: ", &format!("pip install {}", pins.join(" ")), width);
+    }
+}
+
+/// What is not known of what there is. An index that does not answer is silent about every package for one reason.
+fn tell_unknown(change: &Change, width: usize, text: &mut String) {
+    const MOST: usize = 3;
+    for unknown in change.unknown.iter().take(MOST) {
+        wrapped(text, "  not known: ", unknown, width);
+    }
+    if let more @ 1.. = change.unknown.len().saturating_sub(MOST) {
+        let _ = writeln!(text, "  not known: {more} more; `--format json` names them");
     }
 }
 
@@ -247,7 +270,8 @@ fn tell_stays(change: &Change, plan: &Plan, width: usize, text: &mut String) {
     }
 }
 
-fn because(why: &Why) -> String {
+/// Why a vulnerability stays, in plain words.
+pub(super) fn because(why: &Why) -> String {
     match why {
         Why::Unusable(version, reason) => format!("mended in {version}, which {reason}"),
         Why::Worse(version, id) => format!("{version} is free of it and has {id}"),

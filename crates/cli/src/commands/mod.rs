@@ -1,11 +1,13 @@
 //! What each command does, one file each.
 
 mod apply;
+mod compiled;
 mod db;
 mod explain;
 mod fix;
 mod import;
 mod mend;
+mod mend_json;
 mod rules;
 mod scan;
 mod shell;

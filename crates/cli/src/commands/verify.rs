@@ -40,7 +40,7 @@ pub(super) fn run(
     let environment = temporary.path().join("env");
     let pins = temporary.path().join("plan.txt");
     fs::write(&pins, listed(change, plan)).map_err(|error| Failure::unwritten("the plan", &error))?;
-    printer.say(&format!("verify: a fresh environment of {}", python.display()));
+    printer.say(&format!("verify {}: a fresh environment of {}", change.name, python.display()));
     step(Command::new(&python).args(["-m", "venv"]).arg(&environment), "make an environment")?;
     let binaries = environment.join(if cfg!(windows) { "Scripts" } else { "bin" });
     let installer = binaries.join("python");
@@ -65,10 +65,13 @@ pub(super) fn run(
         .status()
         .map_err(|error| Failure::new(Exit::Internal, "cannot run the command").because(&error))?;
     if !status.success() {
-        return Err(Failure::new(Exit::Fail, format!("verify: `{command}` fails with the plan ({status})"))
-            .hint("nothing was changed"));
+        return Err(Failure::new(
+            Exit::Fail,
+            format!("verify: `{command}` fails with the plan of {} ({status})", change.name),
+        )
+        .hint("nothing was changed"));
     }
-    let passed = format!("\nverified: `{command}` passes with the plan\n");
+    let passed = format!("\nverified: `{command}` passes with the plan of {}\n", change.name);
     printer.out(|out| out.write_all(printable(&passed).as_bytes()))
 }
 

@@ -21,7 +21,7 @@ use crate::setup::Setup;
 
 /// Runs the command.
 pub(super) fn run(global: &Global, why: &Why, setup: &Setup, printer: &Printer) -> Result<Exit, Failure> {
-    let weigh = settings::unjudged(global, &why.weighing, &why.target, setup)?;
+    let weigh = settings::unjudged(global, &why.weighing, &why.resolving, &why.target, setup)?;
     end_on_interrupt(Some(weigh.context.cancel.clone()))?;
     let report = scan::weigh(&weigh, &why.resolving, setup, printer)?;
     let found = find(&report, &why.name);

@@ -7,7 +7,7 @@ pub(crate) mod packages;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use weighbridge_advisory::pep508::{MarkerEnvironment, Requirement};
+use weighbridge_advisory::pep508::Requirement;
 use weighbridge_core::coverage::{Gap, Unread};
 use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::{self, Fact, Locked, Origin, Requires, Role, What};
@@ -36,7 +36,9 @@ pub(crate) struct Chosen {
 pub(crate) fn choose(input: &Input<'_>, client: &Client) -> Chosen {
     let mut chosen = Chosen::default();
     for project in grounds(input).into_iter().filter(|project| project.is_open) {
-        let Some(target) = Target::of(project.environment.clone()) else { continue };
+        let Some(target) = Target::of(project.environment.clone(), input.context.python.system) else {
+            continue;
+        };
         let chooser = Chooser {
             project: &project,
             packages: OnIndex::new(client, &target),
@@ -44,7 +46,7 @@ pub(crate) fn choose(input: &Input<'_>, client: &Client) -> Chosen {
             constraints: project
                 .constraints
                 .iter()
-                .filter_map(|it| as_requirement(&it.requirement))
+                .filter_map(|(it, _)| as_requirement(&it.requirement))
                 .collect(),
             cancel: &input.context.cancel,
         };
@@ -162,11 +164,9 @@ impl Chooser<'_> {
             1 => "1 version".to_owned(),
             count => format!("{count} versions"),
         };
-        chosen.notes.push(format!(
-            "{count} of {} chosen as pip would today, for {}",
-            self.project.name,
-            described(&self.project.environment)
-        ));
+        chosen
+            .notes
+            .push(format!("{count} of {} chosen as pip would today, for {}", self.project.name, self.target));
     }
 
     fn locked(&self, name: &PackageName, pick: &Pick) -> Locked {
@@ -193,13 +193,6 @@ impl Chooser<'_> {
 
 fn gap(asked: &Asked<'_>, reason: String) -> Gap {
     Gap { place: asked.place.clone(), span: asked.span.clone(), reason: Unread::Unresolved(reason) }
-}
-
-/// `Python 3.12.0 on linux x86_64`.
-pub(crate) fn described(environment: &MarkerEnvironment) -> String {
-    let value = |name| environment.value(name).unwrap_or_default();
-    let (python, system) = (value("python_full_version"), value("sys_platform"));
-    format!("Python {python} on {system} {}", value("platform_machine"))
 }
 
 /// A requirement as the resolver takes it; none where it cannot be read, which was told when it was.

@@ -195,7 +195,8 @@ impl<'a> Collected<'a> {
             | What::Binary(_)
             | What::Library(_)
             | What::Bom(_)
-            | What::Altered(_) => {}
+            | What::Altered(_)
+            | What::WheelRecord(_) => {}
         }
     }
 

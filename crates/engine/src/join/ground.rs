@@ -26,7 +26,7 @@ pub(crate) struct Ground<'a> {
     /// What each of its manifests asks of indexes and addresses, in the order of the lines.
     pub(crate) manifests: BTreeMap<&'a Place, Vec<Said<'a, Requires>>>,
     /// Versions that its packages must have if something asks for them.
-    pub(crate) constraints: Vec<&'a Requires>,
+    pub(crate) constraints: Vec<Said<'a, Requires>>,
     /// Lock files in its folder.
     pub(crate) locks: Vec<&'a Place>,
     /// The environments that belong to it.
@@ -62,8 +62,8 @@ pub(crate) fn grounds<'a>(input: &Input<'a>) -> Vec<Ground<'a>> {
         let constraints = above
             .flat_map(|project| &project.manifests)
             .flat_map(|place| collected.requires.get(place).into_iter().flatten())
-            .map(|(requires, _)| *requires)
-            .filter(|it| it.role == Role::Constraint && it.requirement.ecosystem == Ecosystem::PyPi)
+            .filter(|(it, _)| it.role == Role::Constraint && it.requirement.ecosystem == Ecosystem::PyPi)
+            .copied()
             .collect();
         grounds.push(Ground {
             id: project.id.clone(),

@@ -9,11 +9,11 @@ use weighbridge_core::graph::{NodeId, NodeKind};
 use weighbridge_core::name::PackageName;
 use weighbridge_core::place::{Class, Evidence, EvidenceSet, Place};
 
-use super::Input;
 use super::collect::Collected;
 use super::draw::{Drawing, concluded};
 use super::installed::{Distribution, ancestors, folder_of, join_path};
 use super::markers::{Markers, Pythons};
+use super::{CHOSEN, Input};
 
 /// Projects and environments by their folders.
 pub(super) struct Layout<'a> {
@@ -88,7 +88,9 @@ impl<'a> Layout<'a> {
         pythons: &mut Pythons<'_>,
     ) {
         let inside = Inside::new(collected, distributions);
-        let stated = collected.projects.keys().chain(collected.locks.keys());
+        // What was chosen lies at the places of manifests and is no lock file.
+        let locks = collected.locks.iter().filter(|(_, said)| said.iter().any(|(_, it)| it.reader != CHOSEN));
+        let stated = collected.projects.keys().chain(locks.map(|(place, _)| place));
         let stated: BTreeSet<&str> = stated.map(|place| place.folder()).collect();
         let folder_for = |place: &'a Place| {
             if let Some(file) = by_itself(place) {

@@ -153,7 +153,7 @@ mod tests {
     fn python() -> Python {
         let platform = [("sys_platform", "linux"), ("platform_machine", "x86_64")];
         let platform = platform.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        Python { version: "3.12.4".into(), platform }
+        Python { version: "3.12.4".into(), platform, system: None }
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! Requirements that leave no choice: exact versions and wheels named by their file name.
 
+use std::cmp::Ordering;
+
+use weighbridge_advisory::order::Order;
 use weighbridge_advisory::pep440::{Specifiers, Version};
 use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::{Origin, Requirement};
@@ -58,20 +61,62 @@ fn exact_python(specifier: &str) -> Option<String> {
 pub(super) fn allows(requirement: &Requirement, version: &str) -> bool {
     match requirement.ecosystem {
         Ecosystem::PyPi => allows_python(&requirement.specifier, version),
-        _ => match (exact(requirement), begins_like(&requirement.specifier)) {
-            (Some(exact), _) => exact == version,
-            (None, Some(beginning)) => {
-                version.strip_prefix(beginning).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-            }
-            (None, None) => true,
-        },
+        Ecosystem::Conda => allows_conda(&requirement.specifier, version),
+        _ => true,
     }
 }
 
-/// `1.2` where a specifier of conda is `1.2.*` and nothing else.
-fn begins_like(specifier: &str) -> Option<&str> {
-    let beginning = specifier.split(' ').next()?.strip_suffix(".*")?;
-    beginning.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.').then_some(beginning)
+/// The same for conda (its documentation, *Package match specifications*): clauses joined by `,`, choices parted by `|`, a build
+/// behind a space, which is not looked at.
+fn allows_conda(specifier: &str, version: &str) -> bool {
+    let choices = specifier.split(' ').next().unwrap_or_default();
+    // Groups in brackets and patterns are for the solver of conda alone.
+    if choices.contains(['(', ')', '^', '$']) {
+        return true;
+    }
+    choices.split('|').any(|clauses| clauses.split(',').all(|clause| allows_clause(clause.trim(), version)))
+}
+
+fn allows_clause(clause: &str, version: &str) -> bool {
+    let at = clause.find(|letter: char| !"=!<>~".contains(letter)).unwrap_or(clause.len());
+    let (operator, bound) = clause.split_at(at);
+    let bound = bound.trim();
+    let bare = bound.trim_end_matches('*').trim_end_matches('.');
+    if bare.is_empty() {
+        return true;
+    }
+    let is_series = bound.ends_with('*');
+    let compared = || Order::Conda.compare(version, bare);
+    let is = |allowed: fn(Ordering) -> bool| compared().is_none_or(allowed);
+    match operator {
+        "=" => is_within(bare, version),
+        "" | "==" if is_series => is_within(bare, version),
+        "" | "==" => version == bare || is(Ordering::is_eq),
+        "!=" if is_series => !is_within(bare, version),
+        "!=" => version != bare && is(Ordering::is_ne),
+        ">=" => is(Ordering::is_ge),
+        "<=" => is(Ordering::is_le),
+        ">" => is(Ordering::is_gt),
+        "<" => is(Ordering::is_lt),
+        "~=" => {
+            let series = bare.rsplit_once('.').map_or(bare, |(series, _)| series);
+            is(Ordering::is_ge) && is_within(series, version)
+        }
+        _ => true,
+    }
+}
+
+/// Whether a version of conda is one of the series `1.2`: `1.2`, `1.2.3` and `1.2rc1`, but not `1.20`.
+fn is_within(series: &str, version: &str) -> bool {
+    let (series, mut version) = (series.to_ascii_lowercase(), version.to_ascii_lowercase());
+    let missing = series.split('.').count().saturating_sub(version.split('.').count());
+    // What is missing is 0; nobody writes more than a few.
+    version.extend(std::iter::repeat_n(".0", missing.min(8)));
+    version.strip_prefix(series.as_str()).is_some_and(|rest| {
+        let goes_on =
+            |letter: char| letter.is_ascii_digit() && series.ends_with(|it: char| it.is_ascii_digit());
+        !rest.starts_with(goes_on)
+    })
 }
 
 fn allows_python(specifier: &str, version: &str) -> bool {
@@ -140,10 +185,35 @@ mod tests {
     }
 
     #[test]
-    fn versions_of_conda_that_begin_like_another_are_told_from_others() {
-        assert_eq!(begins_like("1.2.* py311_0"), Some("1.2"));
-        for other in ["", ">=1.2.*", "1.2.*|1.3.*", "==1.2"] {
-            assert_eq!(begins_like(other), None, "{other}");
+    fn specifiers_of_conda_allow_what_conda_would() {
+        for (specifier, allowed, refused) in [
+            ("", "1.0", ""),
+            ("* openblas", "1.0", ""),
+            ("==1.26.4 py311h64a7726_0", "1.26.4", "1.26.5"),
+            ("==1.2", "1.2.0", "1.2.1"),
+            ("1.2.* py311_0", "1.2.3", "1.20"),
+            ("1.2.*", "1.2", "1.3"),
+            ("1.2*", "1.2rc1", "1.20"),
+            ("=1.2.0", "1.2", "1.2.1"),
+            (">=1.2,<2", "1.21.1", "2.0"),
+            (">=1.2,<2", "1.2", "1.1"),
+            (">=3.8.0,<4.0a0", "3.9.0", "4.0a1"),
+            (">=2014a", "2014b", "2013d"),
+            ("1.8.*|>=2", "2.1", "1.9"),
+            ("1.8.*|>=2", "1.8.7", "1.7"),
+            ("~=3.11", "3.12", "4.0"),
+            ("~=3.11.2", "3.11.4", "3.12.0"),
+            ("!=1.5", "1.6", "1.5.0"),
+            ("!=1.5.*", "1.6", "1.5.2"),
+            (">1,!=1.5,<=1.9", "1.9", "1.5"),
+            ("<1.0", "1.0rc1", "1.0"),
+            // What cannot be read hides nothing.
+            ("^1.2$", "3", ""),
+            ("(>=1,<2)|>3", "2.5", ""),
+            (">=1", "un known", ""),
+        ] {
+            assert!(allows_conda(specifier, allowed), "{specifier} {allowed}");
+            assert!(refused.is_empty() || !allows_conda(specifier, refused), "{specifier} {refused}");
         }
     }
 

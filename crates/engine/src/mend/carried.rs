@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use weighbridge_core::context::Context;
 use weighbridge_core::coverage::Gap;
@@ -121,7 +122,7 @@ pub(super) struct Looking<'a> {
 }
 
 /// What is known of one part: its vulnerabilities, or nothing, because it cannot be assessed.
-type Known = Option<Vec<Vulnerability>>;
+type Known = Option<Vec<Arc<Vulnerability>>>;
 
 /// What was learned of a wheel, as it is kept: which readers saw it, and how much of it; then a line for each purl.
 fn learned(bytes: &[u8], by: &str) -> Option<(BTreeSet<Purl>, Whole)> {
@@ -161,7 +162,7 @@ impl<'a> Looking<'a> {
             };
             for it in vulnerabilities.iter().filter(|it| !skip(&name, &it.name)) {
                 let carried =
-                    || Carried { vulnerability: it.clone(), library: library.trim_end().to_owned() };
+                    || Carried { vulnerability: (**it).clone(), library: library.trim_end().to_owned() };
                 load.entry(it.name.clone()).or_insert_with(carried);
             }
         }
@@ -195,7 +196,7 @@ impl<'a> Looking<'a> {
                 licence: None,
                 installed: true,
             };
-            let node = Node { kind: NodeKind::Component(component), evidence: BTreeSet::new() };
+            let node = Node { kind: NodeKind::Component(component), evidence: Default::default() };
             graph.nodes.insert(NodeId::Component((*purl).clone()), node);
         }
         let found = enrich(&graph, self.order.knowledge);

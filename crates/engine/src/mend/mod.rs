@@ -28,7 +28,7 @@ use weighbridge_resolve::problem::MOST_STEPS;
 use weighbridge_resolve::{Failure, Flaw, Plan, Problem, Target, Wish, plan};
 
 use crate::choose::packages::OnIndex;
-use crate::choose::{Chosen, choose, described};
+use crate::choose::{Chosen, choose};
 use crate::conclude::{Evidence, conclude};
 use crate::enrich::{self, Knowledge, Known};
 use crate::flow::{Request, ScanError};
@@ -203,7 +203,7 @@ struct Mender<'a> {
 impl Mender<'_> {
     /// The change of the project; none where nothing is to be mended.
     fn change(&self, graph: &Graph) -> Option<Change> {
-        let target = Target::of(self.ground.environment.clone())?;
+        let target = Target::of(self.ground.environment.clone(), self.context.python.system)?;
         let mut flaws = Flaws::new();
         for (name, version) in &self.now.versions {
             for vulnerability in self.vulnerabilities(name, version) {
@@ -229,7 +229,7 @@ impl Mender<'_> {
                 NodeId::Project(folder) | NodeId::Environment(folder) => folder.to_string(),
                 NodeId::Component(_) | NodeId::Artifact(_) => String::new(),
             },
-            target: described(&self.ground.environment),
+            target: target.to_string(),
             python: target.python.to_string(),
             now: self.now.versions.clone(),
             flaws,
@@ -251,7 +251,13 @@ impl Mender<'_> {
     ) -> (Result<Plan, Failure>, Vec<String>) {
         let flawed = known.keys().map(|(name, _)| name.clone()).collect();
         let packages = Settled::new(OnIndex::new(self.order.client, target), self.now, &flawed);
+        // A compiled file that narrows another one of the project is its present choice, too.
+        let is_choice = |place: &Place, specifier: &str| {
+            self.ground.manifests.contains_key(place) && now::exact(specifier)
+        };
         let constraints: Vec<Requirement> = (self.ground.constraints.iter())
+            .filter(|(it, evidence)| !is_choice(&evidence.place, &it.requirement.specifier))
+            .map(|(it, _)| it)
             .filter_map(|it| crate::choose::as_requirement(&it.requirement))
             .collect();
         let problem = Problem {

@@ -216,6 +216,34 @@ fn assigned_by_poetry(poetry: &Table<'_>) -> Vec<(PackageName, String)> {
     assigned
 }
 
+/// What `[[source]]` of a `Pipfile` says: the first takes the place of the usual index, each other one is asked only about the
+/// packages that name it (Pipenv's documentation, *Specifying Package Indexes*). `others` are the tables without packages.
+pub(super) fn tell_pipenv(file: &Table<'_>, others: &[&str], piece: &Piece<'_>, notes: &mut Notes<'_>) {
+    let mut assigned: Vec<(PackageName, &str)> = Vec::new();
+    for (_, item) in file.iter().filter(|(key, _)| !others.contains(&key.get_ref().as_ref())) {
+        for (name, item) in item.get_ref().as_table().into_iter().flatten() {
+            let index = item.get_ref().get("index").and_then(|index| index.get_ref().as_str());
+            assigned.extend(PackageName::new(name.get_ref()).ok().zip(index));
+        }
+    }
+    for (at, (table, span)) in piece.tables(file, "source", notes).into_iter().enumerate() {
+        let Some(url) = piece.text(table, "url", notes) else { continue };
+        let kind = if at == 0 { IndexKind::Default } else { IndexKind::Explicit };
+        let mut index = PackageIndex::new(kind, indexes::location(url));
+        if let Some(name) = piece.text(table, "name", notes).filter(|_| at > 0) {
+            index.packages =
+                assigned.iter().filter(|(_, to)| *to == name).map(|(package, _)| package.clone()).collect();
+            index.packages.sort();
+            index.packages.dedup();
+        }
+        notes.sink.declared(What::Index(index), span.clone());
+        if table.get("verify_ssl").and_then(|item| item.get_ref().as_bool()) == Some(false) {
+            let trusted = PackageIndex::new(IndexKind::Trusted, indexes::location(url));
+            notes.sink.declared(What::Index(trusted), span);
+        }
+    }
+}
+
 /// What `[[tool.pdm.source]]` says: one called `pypi` takes the place of the usual index, the others are searched with it
 /// unless `respect-source-order` is set (PDM's documentation, *Configure the package indexes*).
 pub(super) fn tell_pdm(pdm: &Table<'_>, piece: &Piece<'_>, notes: &mut Notes<'_>) {

@@ -18,6 +18,7 @@ use super::document::{Document, Item, Piece, Table};
 use super::is_installed;
 use super::notes::Notes;
 use super::origin;
+use super::pip_settings;
 use super::requirement::{self, Markers};
 use super::text::{printable, quoted};
 use crate::tree::{self, Node, Tree};
@@ -56,7 +57,7 @@ impl Reader for PipfileReader {
             title: "manifest of Pipenv",
             family: Family::Package,
             names: &["Pipfile"],
-            reads: "requirements of every category with extras, markers and sources; the Python version",
+            reads: "requirements of every category with extras, markers and sources; the indexes; the Python version",
         }
     }
 
@@ -77,6 +78,7 @@ impl Reader for PipfileReader {
         }
         let project = Project { name: None, version: None, requires_python: python };
         notes.sink.declared(What::Project(project), None);
+        pip_settings::tell_pipenv(&piece.table, &OTHER_TABLES, &piece, &mut notes);
         let mut markers = Markers::default();
         for (key, item) in &piece.table {
             let category = key.get_ref().as_ref();

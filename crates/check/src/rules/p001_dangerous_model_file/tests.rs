@@ -65,7 +65,7 @@ fn judge_installed(
         limits: Limits::default(),
         cancel: Cancel::default(),
         offline: true,
-        python: Python { version: "3.12.0".to_owned(), platform: BTreeMap::new() },
+        python: Python { version: "3.12.0".to_owned(), platform: BTreeMap::new(), system: None },
         remote: Remote::default(),
         cache: None,
     };

@@ -82,13 +82,19 @@ fn verdict(verdict: Verdict) -> super::Verdict {
     }
 }
 
-fn severity(severity: Severity) -> super::Severity {
-    match severity {
-        Severity::Low => super::Severity::Low,
-        Severity::Medium => super::Severity::Medium,
-        Severity::High => super::Severity::High,
-        Severity::Critical => super::Severity::Critical,
+impl From<Severity> for super::Severity {
+    fn from(severity: Severity) -> Self {
+        match severity {
+            Severity::Low => Self::Low,
+            Severity::Medium => Self::Medium,
+            Severity::High => Self::High,
+            Severity::Critical => Self::Critical,
+        }
     }
+}
+
+fn severity(severity: Severity) -> super::Severity {
+    severity.into()
 }
 
 fn confidence(confidence: Confidence) -> super::Confidence {
@@ -360,6 +366,12 @@ fn remedy(remedy: &Remedy) -> super::Remedy {
         Remedy::Remove(_) => plain(super::RemedyKind::Remove),
         Remedy::Convert(_) => plain(super::RemedyKind::Convert),
         Remedy::Manual(_) => plain(super::RemedyKind::Manual),
+    }
+}
+
+impl From<&Gap> for super::Unread {
+    fn from(gap: &Gap) -> Self {
+        unread(gap)
     }
 }
 

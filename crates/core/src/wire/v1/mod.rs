@@ -23,6 +23,20 @@ pub fn schema() -> serde_json::Value {
     schema.to_value()
 }
 
+/// Declares wire types with the traits that all of them have.
+macro_rules! wire {
+    ($($(#[$attribute:meta])* $visibility:vis $kind:ident $name:ident $body:tt)*) => {
+        $(
+            #[derive(Clone, PartialEq, Debug, Serialize)]
+            #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+            $(#[$attribute])*
+            $visibility $kind $name $body
+        )*
+    };
+}
+
+pub mod plan;
+
 /// The report on one scan: what there is, what is wrong with it, and what could not be looked at.
 #[derive(Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -96,18 +110,6 @@ impl<T: schemars::JsonSchema> schemars::JsonSchema for Told<'_, T> {
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
         Vec::<T>::json_schema(generator)
     }
-}
-
-/// Declares wire types with the traits that all of them have.
-macro_rules! wire {
-    ($($(#[$attribute:meta])* $visibility:vis $kind:ident $name:ident $body:tt)*) => {
-        $(
-            #[derive(Clone, PartialEq, Debug, Serialize)]
-            #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-            $(#[$attribute])*
-            $visibility $kind $name $body
-        )*
-    };
 }
 
 wire! {

@@ -66,7 +66,7 @@ pub(super) fn join(facts: &Facts) -> Joined {
         limits: Limits::default(),
         cancel: Cancel::default(),
         offline: true,
-        python: Python { version: "3.12.4".into(), platform },
+        python: Python { version: "3.12.4".into(), platform, system: None },
         remote: Remote::default(),
         cache: None,
     };

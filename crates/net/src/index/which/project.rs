@@ -1,4 +1,5 @@
-//! What the project that is weighed says about indexes: options in requirements files, `uv.toml`, `pyproject.toml`, and
+//! What the project that is weighed says about indexes: options in requirements files, `uv.toml`,
+//! `pyproject.toml`, `Pipfile`, and
 //! where a lock file has its packages from.
 
 use std::fs;
@@ -41,6 +42,11 @@ pub(super) fn read(around: &Surroundings) -> Result<Project, IndexError> {
     for path in requirements(folder, only) {
         let Some(text) = text(&path)? else { continue };
         options(&text, &path, &mut project.said)?;
+    }
+    if project.said.main.is_none()
+        && let Some(text) = text(&folder.join("Pipfile"))?
+    {
+        project.said.main = of_pipenv(&text)?;
     }
     if let Some(text) = text(&folder.join("uv.lock"))? {
         project.is_of_uv = true;
@@ -105,10 +111,7 @@ fn options(text: &str, path: &Path, said: &mut Said) -> Result<(), IndexError> {
         let why = format!("`{option}` in `{name}`");
         if matches!(option, "-i" | "--index-url" | "--pypi-url" | "--extra-index-url") && value.contains("${")
         {
-            // pip would put the environment's secrets into an address that the project chose.
-            return Err(IndexError::NoIndex(format!(
-                "{why} holds a variable of the environment, which is not put in; name the index with `--index-url`"
-            )));
+            return Err(variable(&why));
         }
         match option {
             "-i" | "--index-url" | "--pypi-url" => said.main = Some(Named::new(value, why)),
@@ -118,6 +121,26 @@ fn options(text: &str, path: &Path, said: &mut Said) -> Result<(), IndexError> {
         }
     }
     Ok(())
+}
+
+/// The first source of a `Pipfile`, which takes the place of the usual index. What is wrong with the file is told by whoever
+/// reads it for its packages.
+fn of_pipenv(text: &str) -> Result<Option<Named>, IndexError> {
+    let Ok(file) = text.parse::<toml::Table>() else { return Ok(None) };
+    let first = file.get("source").and_then(Value::as_array).and_then(|sources| sources.first());
+    let Some(url) = first.and_then(|source| source.get("url")?.as_str()) else { return Ok(None) };
+    let why = "`[[source]]` in `Pipfile`";
+    if url.contains('$') {
+        return Err(variable(why));
+    }
+    Ok(Some(Named::new(url, why)))
+}
+
+/// An address that the project chose and that is to be completed by the environment, with whatever secret that holds.
+fn variable(why: &str) -> IndexError {
+    IndexError::NoIndex(format!(
+        "{why} holds a variable of the environment, which is not put in; name the index with `--index-url`"
+    ))
 }
 
 /// The index from which a lock file of uv has its first package of an index.

@@ -45,7 +45,13 @@ fn the_strongest_place_wins() {
     );
     let project =
         ("project/pyproject.toml", "[[tool.uv.index]]\nurl = 'https://f.example/simple'\ndefault = true\n");
+    let pipfile = (
+        "project/Pipfile",
+        "[[source]]\nurl = 'https://g.example/simple'\nname = 'g'\n[[source]]\nurl = 'https://h.example/simple'\n",
+    );
     let cases: &[(&[_], &[_], &str)] = &[
+        (&[pipfile], &[a], "Together: https://g.example/simple by `[[source]]` in `Pipfile`"),
+        (&[pipfile, requirements], &[], "Together: https://d.example/simple by `-i` in `requirements.txt`"),
         (&[], &[a, b], "Together: https://a.example/simple by `PIP_INDEX_URL`"),
         (&[], &[b], "Together: https://b.example/simple by `UV_DEFAULT_INDEX`"),
         (&[conf], &[a], "Together: https://a.example/simple by `PIP_INDEX_URL`"),
@@ -130,10 +136,14 @@ fn secrets_are_sent_and_never_shown() {
 
 #[test]
 fn a_project_gets_no_secret_of_the_environment() {
-    let line = "--extra-index-url https://x.example/${HOME}/simple\n";
-    let error = chosen(&[("project/requirements.txt", line)], &[("PIP_INDEX_URL", "https://a.example/s")]);
-    let error = error.unwrap_err().to_string();
-    assert!(error.contains("variable of the environment"), "{error}");
+    for (file, text) in [
+        ("project/requirements.txt", "--extra-index-url https://x.example/${HOME}/simple\n"),
+        ("project/Pipfile", "[[source]]\nurl = 'https://u:$HOME@x.example/simple'\n"),
+    ] {
+        let error = chosen(&[(file, text)], &[("PIP_INDEX_URL", "https://a.example/s")]);
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("variable of the environment"), "{error}");
+    }
 }
 
 #[test]
