@@ -106,7 +106,10 @@ impl Handle for FileHandle {
         let path = self.root.join(self.raw.as_deref().unwrap_or(OsStr::new(&*self.path)));
         // What has a stamp was a regular file when it was listed: that was the question.
         let source = match self.stamp {
-            Some(_) if OPEN_FLAGS != 0 => FileSource::open_regular(&path)?,
+            // Where the system refuses, it may have become something else: then the question is asked again.
+            Some(_) if OPEN_FLAGS != 0 => {
+                FileSource::open_regular(&path).or_else(|_| FileSource::open(&path))?
+            }
             _ => FileSource::open(&path)?,
         };
         Ok(Arc::new(source))
