@@ -100,6 +100,9 @@ fn the_nearest_version_with_a_clean_copy_is_taken() {
     let line = run.out.lines().find(|line| line.contains("1.0 → 1.2")).unwrap();
     assert!(line.contains("clears CVE-") && run.out.contains("in openssl 1.1.1k + "), "{}", run.out);
     run.shows(&["= 1 of 1 packages move", "pip install cv==1.2"]);
+    let run = fix(&world, &server, "--format json").ends(0);
+    let plan: serde_json::Value = serde_json::from_str(&run.out).unwrap();
+    assert_eq!(plan["projects"][0]["moves"][0]["clears"][0]["library"], "openssl 1.1.1k");
     // What was learned is kept: the same without a network.
     fix(&world, &server, "--plan --offline").ends(0).shows(&["1.0 → 1.2"]);
 }

@@ -209,12 +209,14 @@ fn answer(
     while at < end {
         let count = piece.len().min((end - at) as usize);
         answer.body.fill(at, &mut piece[..count]);
+        // Whoever has got them finds them counted.
+        sent.fetch_add(count as u64, Ordering::SeqCst);
         // The client may have had enough.
         if stream.write_all(&piece[..count]).is_err() {
+            sent.fetch_sub(count as u64, Ordering::SeqCst);
             return;
         }
         at += count as u64;
-        sent.fetch_add(count as u64, Ordering::SeqCst);
     }
 }
 

@@ -107,6 +107,8 @@ pub enum Why {
         /// The whole proof, a line each.
         proof: Vec<String>,
     },
+    /// Something inside the package has it, and no version is known without it; why, in words. Never the planner's own answer.
+    Carried(String),
     /// No answer within the limits.
     Undecided(String),
 }
@@ -119,7 +121,7 @@ impl fmt::Display for Why {
             Self::Worse(version, id) => write!(out, "{version} has {id}"),
             Self::Yanked(version) => write!(out, "{version} was yanked"),
             Self::Blocked { by, .. } => write!(out, "blocked: {by}"),
-            Self::Undecided(reason) => out.write_str(reason),
+            Self::Carried(reason) | Self::Undecided(reason) => out.write_str(reason),
         }
     }
 }

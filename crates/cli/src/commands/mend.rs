@@ -277,7 +277,7 @@ pub(super) fn because(why: &Why) -> String {
         Why::Worse(version, id) => format!("{version} is free of it and has {id}"),
         Why::Yanked(version) => format!("mended in {version}, which was yanked"),
         Why::Blocked { by, .. } => format!("blocked: {by}"),
-        Why::NoFix | Why::Undecided(_) => why.to_string(),
+        Why::NoFix | Why::Carried(_) | Why::Undecided(_) => why.to_string(),
     }
 }
 

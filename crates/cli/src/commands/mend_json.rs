@@ -62,10 +62,12 @@ fn project(change: &Change) -> wire::Project {
 }
 
 fn flaw(change: &Change, flawed: &Flawed) -> wire::Flaw {
-    let known = change.flaws.get(&(flawed.name.clone(), flawed.flaw.id.clone()));
+    let key = (flawed.name.clone(), flawed.flaw.id.clone());
+    let known = change.flaws.get(&key);
     wire::Flaw {
         package: flawed.name.to_string(),
         id: flawed.flaw.id.clone(),
+        library: change.libraries.get(&key).cloned(),
         severity: known.map_or(flawed.flaw.severity, severity).into(),
         malicious: known.is_some_and(|it| it.malicious),
     }
@@ -78,6 +80,7 @@ fn stay(change: &Change, flawed: &Flawed, why: &Why) -> wire::Stay {
         Why::Worse(version, _) => (wire::Reason::Worse, Some(version)),
         Why::Yanked(version) => (wire::Reason::Yanked, Some(version)),
         Why::Blocked { .. } => (wire::Reason::Blocked, None),
+        Why::Carried(_) => (wire::Reason::Carried, None),
         Why::Undecided(_) => (wire::Reason::Undecided, None),
     };
     let proof = match why {

@@ -207,7 +207,7 @@ impl Mender<'_> {
                 if !then.contains_key(id) {
                     plan.clears.insert(flawed);
                 } else if let Some(why) = shelf.why(id).filter(|_| flawed.flaw.severity >= self.order.from) {
-                    plan.stays.push((flawed, Why::Undecided(why)));
+                    plan.stays.push((flawed, Why::Carried(why)));
                 }
             }
             let own = to.map(|to| self.vulnerabilities(name, to)).unwrap_or_default();

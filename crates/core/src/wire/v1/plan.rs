@@ -87,6 +87,8 @@ pub struct Flaw {
     pub package: String,
     /// The name that people know, such as a CVE id.
     pub id: String,
+    /// What inside the package has it, such as `openssl 1.1.1k`; `null` if the package itself has it.
+    pub library: Option<String>,
     /// How bad it is; what nobody rated is `medium`.
     pub severity: Severity,
     /// The package itself is an attack.
@@ -122,6 +124,8 @@ pub enum Reason {
     Yanked,
     /// Something asks for versions that have it.
     Blocked,
+    /// Something inside the package has it, and no version is known whose wheel is without it.
+    Carried,
     /// No answer within the limits.
     Undecided,
 }
