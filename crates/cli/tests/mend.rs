@@ -99,7 +99,11 @@ fn a_plan_is_told_as_data() {
     let world = project("site==1.0\njinja2==3.1.5\nmarkupsafe==2.0.1\n");
     let value = told(&world, &index(), &[], 0);
     assert_eq!(value["schema"], "weighbridge.plan/1");
-    let flaw = |id: &str| serde_json::json!({"package": "jinja2", "id": id, "severity": "medium", "malicious": false});
+    let flaw = |id: &str| {
+        serde_json::json!({
+            "package": "jinja2", "id": id, "library": null, "severity": "medium", "malicious": false,
+        })
+    };
     assert_eq!(
         value["projects"][0]["moves"],
         serde_json::json!([
