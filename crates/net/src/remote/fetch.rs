@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 
 use ureq::Body;
 use ureq::http::Response;
+use ureq::unversioned::transport::DefaultConnector;
 use weighbridge_core::context::{ObjectStore, Remote, Secret};
 use weighbridge_core::limits::Cancel;
 
 use super::RemoteError;
+use super::hosts::Hosts;
 use super::sign::{Asked, Signer};
 use super::url::Url;
 use crate::feed::client::tls;
@@ -20,6 +22,8 @@ use crate::online::Online;
 const TRIES: u32 = 4;
 /// How long to wait before the second try; before each further one twice as long.
 const FIRST_WAIT: Duration = Duration::from_millis(400);
+/// Most connections to one host that are kept for the next request.
+const IDLE: usize = 32;
 /// How often an answer may lead elsewhere: a repository that was renamed, then the store that holds the bytes.
 const REDIRECTS: usize = 4;
 /// An answer may take so many times the patience, and besides that a second for so many bytes.
@@ -118,13 +122,17 @@ impl Fetcher {
             // Redirects are followed here, because not every host may see every header.
             .max_redirects(0)
             .max_redirects_will_error(false)
+            // As many as ask at a time: a new connection costs a handshake.
+            .max_idle_connections(2 * IDLE)
+            .max_idle_connections_per_host(IDLE)
             .timeout_resolve(patience)
             .timeout_connect(patience)
             .timeout_recv_response(patience)
             .timeout_per_read(patience)
             .tls_config(tls)
             .build();
-        Ok(Self { agent: config.new_agent(), pass, patience: remote.patience, cancel: cancel.clone() })
+        let agent = ureq::Agent::with_parts(config, DefaultConnector::default(), Hosts::default());
+        Ok(Self { agent, pass, patience: remote.patience, cancel: cancel.clone() })
     }
 
     /// Asks for `wanted` at `url` and wherever that leads. The answer has the status 200, 206 or 416, or 304 where a

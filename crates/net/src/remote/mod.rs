@@ -7,6 +7,7 @@
 //! [`Source`]: weighbridge_core::source::Source
 
 pub(crate) mod fetch;
+mod hosts;
 pub(crate) mod hub;
 mod sign;
 pub(crate) mod source;
