@@ -66,8 +66,7 @@ pub(super) fn section(bench: &Bench, root: &Path) -> anyhow::Result<String> {
     let mut text = format!(
         "## {TITLE}\n\n`{LIST}` of `xtask/data/requirements`, from the index that pip would ask: [the same choice](resolver.md) \
          as pip makes, but pip also builds what says nothing of its needs, and ours also matches and judges all that was chosen. \
-         With an empty cache once, which measures the network above all (ours opens many \
-         connections and looks the host up for each, so a slow name service costs it most); then the best of {TIMES} with the cache of that. \
+         With an empty cache once, which measures the network above all; then the best of {TIMES} with the cache of that. \
          Versions: {}. Ours first starts the installed pip to ask for its index, which is in its time. What is kept also depends on what \
          the index says of its pages: where it says nothing, ours keeps them for ten minutes, uv asks again, and pip keeps nothing.\n\n\
          | cache | tool | command | wall | CPU | memory | exit | wall, ours = 1 |\n|---|---|---|--:|--:|--:|--:|--:|\n",
