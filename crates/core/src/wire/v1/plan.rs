@@ -63,7 +63,7 @@ pub struct Project {
     pub moves: Vec<Move>,
     /// Vulnerabilities that stay, the most severe first.
     pub stays: Vec<Stay>,
-    /// Milder vulnerabilities that the moves bring.
+    /// Vulnerabilities that the moves bring, each milder than the worst that goes or than `from`.
     pub brings: Vec<Flaw>,
     /// What was not known when this was planned, in plain words.
     pub unknown: Vec<String>,
