@@ -318,7 +318,7 @@ fn folder(path: &Path, output: &str) -> Option<PathBuf> {
 }
 
 /// The words of a command, as a shell parts them; none for what only a shell could do.
-fn words(command: &str) -> Option<Vec<String>> {
+pub(super) fn words(command: &str) -> Option<Vec<String>> {
     let mut words: Vec<String> = Vec::new();
     let mut word: Option<String> = None;
     let mut quote = None;

@@ -75,6 +75,11 @@ impl Compared {
         self.files.values().any(|status| matches!(status, Status::Changed { .. } | Status::Missing))
     }
 
+    /// Of something it cannot be said.
+    pub fn is_unread(&self) -> bool {
+        self.files.values().any(|status| matches!(status, Status::Unread(_)))
+    }
+
     /// Files left out by rule that can run.
     pub fn unsigned_that_run(&self) -> impl Iterator<Item = &str> {
         let runs = |status: &Status| matches!(status, Status::Ignored { runs: true });
