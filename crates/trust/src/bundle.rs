@@ -163,7 +163,9 @@ impl Bundle {
         let text = |bytes: &Vec<u8>| STANDARD.encode(bytes);
         let mut material = WireMaterial { tlog_entries: Some(Vec::new()), ..WireMaterial::default() };
         match &self.material {
-            Material::Key(hint) => material.public_key = Some(WireKey { hint: Some(hint.clone()), raw_bytes: None }),
+            Material::Key(hint) => {
+                material.public_key = Some(WireKey { hint: Some(hint.clone()), raw_bytes: None })
+            }
             Material::Chain(chain) => {
                 let certificates = chain.iter().map(|der| WireCertificate { raw_bytes: text(der) }).collect();
                 material.x509_certificate_chain = Some(WireChain { certificates });

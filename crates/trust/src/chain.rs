@@ -19,7 +19,8 @@ use crate::keys::{PublicKey, Sha2};
 const CODE_SIGNING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.3");
 const ANY_USE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37.0");
 /// Extensions that are understood, or that bear on nothing that is asked of a chain here.
-const KNOWN: [ObjectIdentifier; 4] = [BasicConstraints::OID, KeyUsage::OID, ExtendedKeyUsage::OID, SubjectAltName::OID];
+const KNOWN: [ObjectIdentifier; 4] =
+    [BasicConstraints::OID, KeyUsage::OID, ExtendedKeyUsage::OID, SubjectAltName::OID];
 /// Most certificates between the one that signs and the trusted one.
 const DEEPEST: usize = 8;
 /// Most signatures that are checked for one chain: names that are equal many times over cost no more than this.
@@ -68,7 +69,9 @@ pub enum ChainError {
     #[error("the certificate of `{0}` is not for signatures: its key usage lacks digitalSignature")]
     NotForSignatures(String),
     /// Not valid at the time.
-    #[error("the certificate of `{subject}` is valid from {from} to {until} only, and there is no trusted time of the signature")]
+    #[error(
+        "the certificate of `{subject}` is valid from {from} to {until} only, and there is no trusted time of the signature"
+    )]
     Expired {
         /// Whose.
         subject: String,
@@ -167,7 +170,9 @@ impl<'a> Search<'a> {
         }
         let issuer = &certificate.tbs_certificate.issuer;
         for anchor in self.anchors {
-            if anchor.0.tbs_certificate.subject == *issuer && self.may_issue(&anchor.0, certificate, below.len()) {
+            if anchor.0.tbs_certificate.subject == *issuer
+                && self.may_issue(&anchor.0, certificate, below.len())
+            {
                 return Some(anchor);
             }
         }
@@ -221,11 +226,16 @@ fn may_sign_certificates(issuer: &Certificate, below: usize, time: i64) -> Resul
 /// What holds for every certificate of a chain: its time, and that its demands are understood.
 fn is_sound(certificate: &Certificate, time: i64) -> Result<(), ChainError> {
     let validity = &certificate.tbs_certificate.validity;
-    let seconds = |time: x509_cert::time::Time| i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX);
+    let seconds =
+        |time: x509_cert::time::Time| i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX);
     let (from, until) = (seconds(validity.not_before), seconds(validity.not_after));
     if time < from || time > until {
         let day = |seconds| weighbridge_core::date::Date::from_unix_seconds(seconds).to_string();
-        return Err(ChainError::Expired { subject: subject(certificate), from: day(from), until: day(until) });
+        return Err(ChainError::Expired {
+            subject: subject(certificate),
+            from: day(from),
+            until: day(until),
+        });
     }
     for extension in certificate.tbs_certificate.extensions.iter().flatten() {
         if extension.critical && !KNOWN.contains(&extension.extn_id) {
@@ -236,7 +246,9 @@ fn is_sound(certificate: &Certificate, time: i64) -> Result<(), ChainError> {
 }
 
 /// The extension of a kind; none if there is none.
-fn extension<'a, T: Decode<'a> + AssociatedOid>(certificate: &'a Certificate) -> Result<Option<T>, ChainError> {
+fn extension<'a, T: Decode<'a> + AssociatedOid>(
+    certificate: &'a Certificate,
+) -> Result<Option<T>, ChainError> {
     let mut found = None;
     for extension in certificate.tbs_certificate.extensions.iter().flatten() {
         if extension.extn_id != T::OID {
@@ -246,9 +258,10 @@ fn extension<'a, T: Decode<'a> + AssociatedOid>(certificate: &'a Certificate) ->
         if found.is_some() {
             return Err(ChainError::Malformed(format!("extension {} is there twice", T::OID)));
         }
-        found = Some(T::from_der(extension.extn_value.as_bytes()).map_err(|error| {
-            ChainError::Malformed(format!("extension {}: {error}", T::OID))
-        })?);
+        found = Some(
+            T::from_der(extension.extn_value.as_bytes())
+                .map_err(|error| ChainError::Malformed(format!("extension {}: {error}", T::OID)))?,
+        );
     }
     Ok(found)
 }
@@ -283,7 +296,10 @@ fn is_signed_by(certificate: &Certificate, issuer: &Certificate) -> bool {
         // RFC 8410.
         "1.3.101.112" => {
             let info = &issuer.tbs_certificate.subject_public_key_info;
-            let key = info.subject_public_key.as_bytes().filter(|_| info.algorithm.oid.to_string() == "1.3.101.112");
+            let key = info
+                .subject_public_key
+                .as_bytes()
+                .filter(|_| info.algorithm.oid.to_string() == "1.3.101.112");
             key.is_some_and(|key| {
                 rsa::UnparsedPublicKey::new(&rsa::ED25519, key).verify(&message, signature).is_ok()
             })

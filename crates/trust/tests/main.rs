@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
+mod certificates;
+mod chains;
+mod key_files;
+mod models;
 mod vectors;
 
 use libtest_mimic::{Arguments, Trial};
@@ -12,13 +16,14 @@ type Test = (&'static str, fn());
 fn main() {
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = Vec::new();
-    let plain: [&[Test]; 0] = [];
+    let plain = [chains::TESTS, key_files::TESTS, models::TESTS];
     trials.extend(plain.into_iter().flatten().map(|(name, test)| {
         Trial::test(*name, || {
             test();
             Ok(())
         })
     }));
+    trials.extend(key_files::trials());
     trials.extend(vectors::trials());
     libtest_mimic::run(&arguments, trials).exit();
 }

@@ -62,7 +62,9 @@ impl Source for FileSource {
     }
 
     fn is_unchanged(&self) -> bool {
-        self.file.metadata().is_ok_and(|now| now.len() == self.size && (self.stamp.is_none() || stamp(&now) == self.stamp))
+        self.file
+            .metadata()
+            .is_ok_and(|now| now.len() == self.size && (self.stamp.is_none() || stamp(&now) == self.stamp))
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {

@@ -47,7 +47,12 @@ pub fn list(path: &Path) -> io::Result<Listing> {
     Ok(Listing { name, is_file: false, items })
 }
 
-fn list_folder(root: &Path, folder: &Path, folders: &mut Vec<PathBuf>, items: &mut Vec<Item>) -> io::Result<()> {
+fn list_folder(
+    root: &Path,
+    folder: &Path,
+    folders: &mut Vec<PathBuf>,
+    items: &mut Vec<Item>,
+) -> io::Result<()> {
     for item in fs::read_dir(root.join(folder))? {
         let item = item?;
         let below = folder.join(item.file_name());
@@ -56,7 +61,7 @@ fn list_folder(root: &Path, folder: &Path, folders: &mut Vec<PathBuf>, items: &m
             Ok(metadata) if metadata.is_dir() => folders.push(below),
             // Nobody could sign it by its name, nor be sure which file is meant.
             Ok(_) if below.to_str().is_none() => {
-                items.push(odd(root, &below, Unread::Unsupported("a name that is not UTF-8".to_owned())));
+                items.push(odd(root, &below, Unread::Malformed("its name is not UTF-8".to_owned())));
             }
             Ok(metadata) if metadata.is_symlink() => {
                 let is = link(&root.join(&below));
@@ -73,7 +78,8 @@ fn list_folder(root: &Path, folder: &Path, folders: &mut Vec<PathBuf>, items: &m
 
 /// What a link leads to.
 fn link(path: &Path) -> Is {
-    let target = || fs::read_link(path).map(|target| target.to_string_lossy().into_owned()).unwrap_or_default();
+    let target =
+        || fs::read_link(path).map(|target| target.to_string_lossy().into_owned()).unwrap_or_default();
     let Ok(real) = path.canonicalize() else { return Is::Odd(Unread::LinkBroken(target())) };
     match fs::metadata(&real) {
         Err(error) => Is::Odd(file::unread(error)),
@@ -158,12 +164,24 @@ mod tests {
             .items
             .iter()
             .map(|item| match &item.is {
-                Is::File(file) => format!("{} {}{}", item.path, file.size, if file.executable { " runs" } else { "" }),
+                Is::File(file) => {
+                    format!("{} {}{}", item.path, file.size, if file.executable { " runs" } else { "" })
+                }
                 Is::Link(file) => format!("{} -> {}", item.path, file.size),
                 Is::Odd(why) => format!("{}: {why}", item.path),
             })
             .collect();
-        assert_eq!(told, ["\\xff 1", "a.sh 2 runs", "b/c/weights 1", "broken: x", "link -> 1", "to-folder: y"]);
+        assert_eq!(
+            told,
+            [
+                "\\xff: malformed: its name is not UTF-8",
+                "a.sh 2 runs",
+                "b/c/weights 1",
+                "broken: link leads nowhere or in a circle, to `nowhere`",
+                "link -> 1",
+                "to-folder: link to a folder, not opened",
+            ]
+        );
     }
 
     #[test]

@@ -78,7 +78,12 @@ impl fmt::Debug for Roots {
 ///
 /// # Errors
 /// [`KeylessError`].
-pub fn verify(json: &str, digest: [u8; 32], wanted: &Wanted, roots: &Roots) -> Result<Identity, KeylessError> {
+pub fn verify(
+    json: &str,
+    digest: [u8; 32],
+    wanted: &Wanted,
+    roots: &Roots,
+) -> Result<Identity, KeylessError> {
     provider::install();
     let bundle = Bundle::from_json(json).map_err(|error| KeylessError::Malformed(error.to_string()))?;
     // Names are compared here, so that the message can say who it was instead.

@@ -3,9 +3,7 @@
 
 use ring::signature as by;
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
-use sigstore_verify::crypto::{
-    CryptoProvider, Error, HashContext, SigningScheme, install_default_provider,
-};
+use sigstore_verify::crypto::{CryptoProvider, Error, HashContext, SigningScheme, install_default_provider};
 use sigstore_verify::types::HashAlgorithm;
 
 use crate::keys::{Curve, PublicKey, Sha2};
@@ -42,9 +40,16 @@ impl CryptoProvider for Provider {
         })
     }
 
-    fn verify_raw(&self, scheme: SigningScheme, key: &[u8], data: &[u8], signature: &[u8]) -> Result<(), Error> {
+    fn verify_raw(
+        &self,
+        scheme: SigningScheme,
+        key: &[u8],
+        data: &[u8],
+        signature: &[u8],
+    ) -> Result<(), Error> {
         if let Some((curve, sha2)) = curve(scheme) {
-            let key = PublicKey::from_point(curve, key).map_err(|error| Error::InvalidKey(error.to_string()))?;
+            let key =
+                PublicKey::from_point(curve, key).map_err(|error| Error::InvalidKey(error.to_string()))?;
             return verdict(key.verifies(sha2, data, signature));
         }
         let algorithm: &dyn by::VerificationAlgorithm = match scheme {
@@ -68,7 +73,8 @@ impl CryptoProvider for Provider {
         signature: &[u8],
     ) -> Result<(), Error> {
         // Nobody here verifies RSA without the message.
-        let (curve, _) = curve(scheme).ok_or_else(|| Error::UnsupportedAlgorithm(scheme.name().to_owned()))?;
+        let (curve, _) =
+            curve(scheme).ok_or_else(|| Error::UnsupportedAlgorithm(scheme.name().to_owned()))?;
         let key = PublicKey::from_point(curve, key).map_err(|error| Error::InvalidKey(error.to_string()))?;
         verdict(key.verifies_digest(digest, signature))
     }

@@ -28,9 +28,15 @@ impl PrivateKey {
     /// [`KeyError::NoRandomness`].
     pub fn generate(curve: Curve) -> Result<Self, KeyError> {
         match curve {
-            Curve::P256 => p256::ecdsa::SigningKey::try_generate().map(Self::P256).map_err(|_| KeyError::NoRandomness),
-            Curve::P384 => p384::ecdsa::SigningKey::try_generate().map(Self::P384).map_err(|_| KeyError::NoRandomness),
-            Curve::P521 => p521::ecdsa::SigningKey::try_generate().map(Self::P521).map_err(|_| KeyError::NoRandomness),
+            Curve::P256 => {
+                p256::ecdsa::SigningKey::try_generate().map(Self::P256).map_err(|_| KeyError::NoRandomness)
+            }
+            Curve::P384 => {
+                p384::ecdsa::SigningKey::try_generate().map(Self::P384).map_err(|_| KeyError::NoRandomness)
+            }
+            Curve::P521 => {
+                p521::ecdsa::SigningKey::try_generate().map(Self::P521).map_err(|_| KeyError::NoRandomness)
+            }
         }
     }
 
@@ -55,8 +61,8 @@ impl PrivateKey {
             "PRIVATE KEY" => Self::from_pkcs8(&document),
             "EC PRIVATE KEY" => Self::from_sec1(&document),
             "ENCRYPTED PRIVATE KEY" => {
-                let encrypted =
-                    EncryptedPrivateKeyInfoRef::try_from(document.as_slice()).map_err(|_| KeyError::Malformed)?;
+                let encrypted = EncryptedPrivateKeyInfoRef::try_from(document.as_slice())
+                    .map_err(|_| KeyError::Malformed)?;
                 let password = password.ok_or(KeyError::NeedsPassword)?;
                 let opened = encrypted.decrypt(password).map_err(|_| KeyError::WrongPassword)?;
                 Self::from_pkcs8(opened.as_bytes())

@@ -54,8 +54,8 @@ pub struct Tolerance {
 
 /// Endings of files that run, or run something when they are loaded.
 const RUNNING: [&str; 26] = [
-    "bat", "ckpt", "cmd", "com", "dll", "dylib", "exe", "jar", "joblib", "js", "lua", "npy", "pickle", "pkl", "pl", "ps1",
-    "pt", "pth", "py", "pyc", "pyd", "pyz", "rb", "sh", "so", "wasm",
+    "bat", "ckpt", "cmd", "com", "dll", "dylib", "exe", "jar", "joblib", "js", "lua", "npy", "pickle", "pkl",
+    "pl", "ps1", "pt", "pth", "py", "pyc", "pyd", "pyz", "rb", "sh", "so", "wasm",
 ];
 
 impl Compared {
@@ -90,7 +90,8 @@ impl Compared {
 impl Manifest {
     /// Compares what was signed with what lies there. Every file is looked at, also after the first that is wrong.
     pub fn compare(&self, listing: &Listing, tolerance: &Tolerance, hashing: &Hashing<'_>) -> Compared {
-        let compared = hash::each(&listing.items, hashing.halt, |item| self.status(item, listing, tolerance, hashing));
+        let compared =
+            hash::each(&listing.items, hashing.halt, |item| self.status(item, listing, tolerance, hashing));
         let mut files = BTreeMap::new();
         for (item, status) in listing.items.iter().zip(compared) {
             let status = match status {
@@ -142,7 +143,9 @@ impl Manifest {
             Some(expected) => self.compare_file(file, expected, hashing),
             // No shard speaks of an empty file (section 4.2): nothing in it could be signed. One that runs by its mere name
             // (`__init__.py`) is told all the same.
-            None if file.size == 0 && matches!(self.method, Method::Shards(_)) => Status::Ignored { runs: runs(item) },
+            None if file.size == 0 && matches!(self.method, Method::Shards(_)) => {
+                Status::Ignored { runs: runs(item) }
+            }
             None => Status::Extra,
         })
     }

@@ -39,11 +39,12 @@ impl Hashing<'_> {
     /// Why it cannot be read; also when it changes meanwhile.
     pub fn pieces(&self, file: &File, method: Method, algorithm: Algorithm) -> Result<Vec<Piece>, Unread> {
         let whole = matches!((method, algorithm), (Method::Files, Algorithm::Sha256));
-        if whole && let (Some(cache), Some(stamp)) = (self.cache, file.handle.stamp()) {
-            if let Some(digest) = cache.digest(&stamp) {
-                (self.progress)(file.size);
-                return Ok(vec![Piece { start: 0, end: None, digest: Bytes(digest.as_bytes().to_vec()) }]);
-            }
+        if whole
+            && let (Some(cache), Some(stamp)) = (self.cache, file.handle.stamp())
+            && let Some(digest) = cache.digest(&stamp)
+        {
+            (self.progress)(file.size);
+            return Ok(vec![Piece { start: 0, end: None, digest: Bytes(digest.as_bytes().to_vec()) }]);
         }
         let source = file.handle.open()?;
         let size = source.size();
@@ -60,10 +61,11 @@ impl Hashing<'_> {
         if !source.is_unchanged() || source.stamp() != file.handle.stamp() {
             return Err(Unread::Io("the file changed while it was read".to_owned()));
         }
-        if whole && let (Some(cache), Some(stamp), [piece]) = (self.cache, source.stamp(), &*pieces) {
-            if let Ok(digest) = piece.digest.0.as_slice().try_into() {
-                cache.learn(&stamp, Digest::from_bytes(digest));
-            }
+        if whole
+            && let (Some(cache), Some(stamp), [piece]) = (self.cache, source.stamp(), &*pieces)
+            && let Ok(digest) = piece.digest.0.as_slice().try_into()
+        {
+            cache.learn(&stamp, Digest::from_bytes(digest));
         }
         Ok(pieces)
     }

@@ -102,7 +102,9 @@ fn current(statement: Statement<Predicate>) -> Result<Manifest, ManifestError> {
     let algorithm = algorithm(&serialization.hash_type)?;
     let method = match (serialization.method.as_str(), serialization.shard_size) {
         ("files", None) => Method::Files,
-        ("shards", Some(size)) => Method::Shards(whole(size).ok_or_else(|| malformed("its shard size is none"))?),
+        ("shards", Some(size)) => {
+            Method::Shards(whole(size).ok_or_else(|| malformed("its shard size is none"))?)
+        }
         ("shards", None) => return Err(malformed("it has shards of no size")),
         ("files", Some(_)) => return Err(malformed("it has a shard size and no shards")),
         (other, _) => return Err(ManifestError::Unsupported(format!("the method `{other}`"))),
@@ -112,7 +114,8 @@ fn current(statement: Statement<Predicate>) -> Result<Manifest, ManifestError> {
         let digest = Bytes::of_text(&resource.digest, algorithm.length())
             .ok_or_else(|| ManifestError::Malformed(format!("the digest of `{}` is none", resource.name)))?;
         if !is_named_so(&resource.algorithm, algorithm, method) {
-            let what = format!("`{}` is hashed with `{}`, not {algorithm}", resource.name, resource.algorithm);
+            let what =
+                format!("`{}` is hashed with `{}`, not {algorithm}", resource.name, resource.algorithm);
             return Err(ManifestError::Malformed(what));
         }
         listed.push((resource.name, digest));
@@ -153,15 +156,18 @@ fn old(statement: Statement<IgnoredAny>) -> Result<Manifest, ManifestError> {
 }
 
 /// The listed digests by the files that they belong to.
-fn files(listed: Vec<(String, Bytes)>, method: Method) -> Result<BTreeMap<String, Vec<Piece>>, ManifestError> {
+fn files(
+    listed: Vec<(String, Bytes)>,
+    method: Method,
+) -> Result<BTreeMap<String, Vec<Piece>>, ManifestError> {
     let only = listed.len() == 1;
     let mut files: BTreeMap<String, Vec<Piece>> = BTreeMap::new();
     for (name, digest) in listed {
         let (path, piece) = match method {
             Method::Files => (name.as_str(), Piece { start: 0, end: None, digest }),
             Method::Shards(_) => {
-                let (path, start, end) =
-                    shard(&name).ok_or_else(|| ManifestError::Malformed(format!("`{name}` names no shard")))?;
+                let (path, start, end) = shard(&name)
+                    .ok_or_else(|| ManifestError::Malformed(format!("`{name}` names no shard")))?;
                 (path, Piece { start, end: Some(end), digest })
             }
         };

@@ -100,7 +100,10 @@ pub fn verify(bundle: &Bundle, trust: Trust<'_>) -> Result<Verified, Refusal> {
         (Trust::Keyless { json, wanted, roots }, Material::Keyless) => {
             let manifest_digest = Manifest::claimed_root(&envelope.payload)?;
             let identity = keyless::verify(json, manifest_digest, wanted, roots)?;
-            return Ok(Verified { signer: Signer::Identity(identity), manifest: Manifest::read(&envelope.payload)? });
+            return Ok(Verified {
+                signer: Signer::Identity(identity),
+                manifest: Manifest::read(&envelope.payload)?,
+            });
         }
         (Trust::Keyless { .. }, material) => {
             return Err(Refusal::Method { shown: material.describe(), trusted: "a Sigstore identity" });

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use weighbridge_core::wire::v1::verification as wire;
 use weighbridge_core::wire::v1;
+use weighbridge_core::wire::v1::verification as wire;
 use weighbridge_trust::oms::{Compared, Signer, Status};
 
 use crate::exit::Exit;
@@ -86,7 +86,8 @@ fn one(text: &mut String, found: &Found) {
     let early = if signed.early { ", in a form of an early release" } else { "" };
     let _ = writeln!(text, "  signed by {}{early}", signer(&signed.signer));
     let files = &signed.compared.files;
-    let lines: Vec<(&str, &str, Vec<String>)> = files.iter().filter_map(|(path, status)| line(path, status)).collect();
+    let lines: Vec<(&str, &str, Vec<String>)> =
+        files.iter().filter_map(|(path, status)| line(path, status)).collect();
     let (shown, rest) = lines.split_at(lines.len().min(MOST_LINES));
     for (word, path, details) in shown {
         let _ = writeln!(text, "  {word:<8}  {path}");
@@ -99,7 +100,8 @@ fn one(text: &mut String, found: &Found) {
     }
     let count = |wanted: fn(&Status) -> bool| files.values().filter(|status| wanted(status)).count();
     let ok = count(|status| *status == Status::Ok);
-    let _ = writeln!(text, "  {ok} {} as signed ({})", if ok == 1 { "file" } else { "files" }, signed.algorithm);
+    let _ =
+        writeln!(text, "  {ok} {} as signed ({})", if ok == 1 { "file" } else { "files" }, signed.algorithm);
     let ignored: Vec<&str> = files
         .iter()
         .filter(|(_, status)| matches!(status, Status::Ignored { runs: false }))
@@ -137,7 +139,8 @@ fn signer(signer: &Signer) -> String {
     match signer {
         Signer::Key(key) => format!("key {:.16}… ({})", key.hint(), key.curve()),
         Signer::Certificate(leaf) => {
-            let names = if leaf.names.is_empty() { String::new() } else { format!(" ({})", leaf.names.join(", ")) };
+            let names =
+                if leaf.names.is_empty() { String::new() } else { format!(" ({})", leaf.names.join(", ")) };
             format!("certificate of `{}`{names}, trusted by `{}`", leaf.subject, leaf.anchor)
         }
         Signer::Identity(identity) => format!("`{}`, as {} says", identity.name, identity.issuer),
@@ -170,7 +173,11 @@ fn model(found: &Found) -> wire::Model {
         early: signed.is_some_and(|signed| signed.early),
         name: signed.map(|signed| signed.name.clone()),
         algorithm: signed.map(|signed| signed.algorithm),
-        files: signed.iter().flat_map(|signed| &signed.compared.files).map(|(path, status)| file(path, status)).collect(),
+        files: signed
+            .iter()
+            .flat_map(|signed| &signed.compared.files)
+            .map(|(path, status)| file(path, status))
+            .collect(),
     }
 }
 

@@ -18,7 +18,8 @@ use crate::signing_args::{Key, Password};
 pub(in crate::commands) fn run(key: &Key, setup: &Setup, printer: &Printer) -> Result<Exit, Failure> {
     match key {
         Key::Generate(generate) => {
-            let key = PrivateKey::generate(generate.curve.into()).map_err(|error| failed(&generate.file, &error))?;
+            let key = PrivateKey::generate(generate.curve.into())
+                .map_err(|error| failed(&generate.file, &error))?;
             write(&key, &generate.file, &generate.password, setup, printer)
         }
         Key::Export(export) => {
@@ -100,8 +101,17 @@ fn write(
         return Err(failure);
     }
     let public = key.public_key();
-    printer.say(&format!("private key  {}{}", file.display(), if password.is_some() { "" } else { "  (not encrypted)" }));
-    printer.say(&format!("public key   {}  ({}, {:.16}…)", public_file.display(), public.curve(), public.hint()));
+    printer.say(&format!(
+        "private key  {}{}",
+        file.display(),
+        if password.is_some() { "" } else { "  (not encrypted)" }
+    ));
+    printer.say(&format!(
+        "public key   {}  ({}, {:.16}…)",
+        public_file.display(),
+        public.curve(),
+        public.hint()
+    ));
     Ok(Exit::Pass)
 }
 

@@ -43,7 +43,9 @@ fn password(typed: &Password, setup: &Setup) -> Result<Option<Zeroizing<String>>
             let text = text(path)?;
             Ok(Some(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned())))
         }
-        None => Ok(setup.environment.text("WEIGHBRIDGE_KEY_PASSWORD").map(|text| Zeroizing::new(text.to_owned()))),
+        None => {
+            Ok(setup.environment.text("WEIGHBRIDGE_KEY_PASSWORD").map(|text| Zeroizing::new(text.to_owned())))
+        }
     }
 }
 

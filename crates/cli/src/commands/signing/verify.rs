@@ -5,11 +5,11 @@ use std::io::{self, Read as _};
 use std::path::Path;
 
 use weighbridge_net::open::listing;
+use weighbridge_trust::PublicKey;
 use weighbridge_trust::bundle::{self, Bundle};
 use weighbridge_trust::chain::Anchor;
 use weighbridge_trust::keyless::{Roots, Wanted};
 use weighbridge_trust::oms::{self, Compared, Tolerance, Trust};
-use weighbridge_trust::PublicKey;
 
 use super::answer::{self, Found, Signed, Verdict};
 use super::{Memory, below, default_signature, ignored, key, text};
