@@ -6,6 +6,7 @@ mod certificates;
 mod chains;
 mod key_files;
 mod models;
+mod reference;
 mod vectors;
 
 use libtest_mimic::{Arguments, Trial};
@@ -24,6 +25,7 @@ fn main() {
         })
     }));
     trials.extend(key_files::trials());
+    trials.extend(reference::trials());
     trials.extend(vectors::trials());
     libtest_mimic::run(&arguments, trials).exit();
 }
