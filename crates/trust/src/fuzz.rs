@@ -8,8 +8,11 @@ use crate::keyless::{self, Roots, Wanted};
 use crate::oms::{self, Manifest, Trust};
 use crate::{PrivateKey, PublicKey};
 
-/// Every target: its name, and what it does with bytes.
-pub static TARGETS: &[(&str, fn(&[u8]))] = &[
+/// The name of a target, and what it does with bytes.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target, sorted by name.
+pub static TARGETS: &[Target] = &[
     ("signature", signature),
     ("signature-certificate", certificate),
     ("signature-key", key),

@@ -149,8 +149,7 @@ fn is_affordable(scheme: &EncryptionScheme) -> Result<(), KeyError> {
     };
     match &parameters.kdf {
         Kdf::Scrypt(scrypt) => {
-            let cost: u64 = scrypt.cost_parameter.into();
-            let bytes = cost.saturating_mul(scrypt.block_size.into()).saturating_mul(128);
+            let bytes = scrypt.cost_parameter.saturating_mul(scrypt.block_size.into()).saturating_mul(128);
             if bytes > MOST_BYTES || scrypt.parallelization > 4 {
                 return Err(KeyError::Encryption(format!("scrypt that takes {bytes} bytes")));
             }
