@@ -114,6 +114,10 @@ pub struct Sign {
     /// The file to write [default: `model.sig` in the folder, or the name of the file with `.sig`].
     #[arg(long, value_name = "FILE")]
     pub signature: Option<PathBuf>,
+    /// Sign the tensors and metadata instead of the files, and put the signature inside the files (safetensors, GGUF), so that it
+    /// survives renaming and other shards.
+    #[arg(long, conflicts_with_all = ["signature", "shards", "hash", "ignore_paths", "allow_symlinks"])]
+    pub embed: bool,
     /// Hash the files in pieces of this many bytes, so that one large file keeps all processors busy. The reference
     /// implementation cannot verify this on its command line.
     #[arg(long, value_name = "BYTES", num_args = 0..=1, default_missing_value = "1000000000",
@@ -174,6 +178,10 @@ pub struct Verify {
     /// The signature [default: `model.sig` in the folder, or the name of the file with `.sig`].
     #[arg(long, value_name = "FILE")]
     pub signature: Option<PathBuf>,
+    /// Verify the signature inside the model, over its tensors, even where there is another one
+    /// [default: only where there is no other].
+    #[arg(long, conflicts_with = "signature")]
+    pub embedded: bool,
     /// Believe the holder of this public key (PEM).
     #[arg(long, value_name = "FILE", group = "whom")]
     pub public_key: Option<PathBuf>,

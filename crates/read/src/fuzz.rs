@@ -7,6 +7,8 @@ use weighbridge_core::limits::{Cancel, Limits};
 use weighbridge_core::place::{Place, Span};
 use weighbridge_core::sink::{Body, Sink};
 
+use crate::model::signature::{Format, Stored, contents, embed, write};
+
 /// Reads `data` with the reader of this id, under small limits.
 ///
 /// # Panics
@@ -32,6 +34,11 @@ pub fn run(id: &str, data: &[u8]) {
             assert!(offset <= input.size(), "a fact lies behind the end: {fact:?}");
         }
     }
+    match id {
+        "gguf" => sign(&input, Format::Gguf),
+        "safetensors" => sign(&input, Format::Safetensors),
+        _ => {}
+    }
     for child in &outcome.children {
         if let Body::Slice { offset, .. } | Body::Deflate { offset, .. } | Body::Stream { offset, .. } =
             &child.body
@@ -39,4 +46,34 @@ pub fn run(id: &str, data: &[u8]) {
             assert!(*offset <= input.size(), "a child begins behind the end: {child:?}");
         }
     }
+}
+
+/// Puts a signature into a model, if it is one without fault: nothing else in it may change, and once more may change
+/// nothing at all.
+fn sign(input: &Input, format: Format) {
+    let Ok(before) = contents(input, format) else { return };
+    let with = |input: &Input| {
+        let pieces = embed(input, format, "\"fuzzed\"").expect("a sound file can be written anew");
+        let mut bytes = Vec::new();
+        write(input, &pieces, &mut |piece| {
+            bytes.extend_from_slice(piece);
+            Ok(())
+        })
+        .expect("its parts lie in it");
+        bytes
+    };
+    // One key more than before.
+    let limits = Limits { entries: input.limits().entries.saturating_add(1), ..*input.limits() };
+    let signed = with(input);
+    let input = Input::new(Arc::new(signed.clone()), limits, Cancel::default());
+    let mut after = contents(&input, format).expect("what was written is sound");
+    assert_eq!(after.signature.take().as_deref(), Some("\"fuzzed\""));
+    assert_eq!(after.metadata, before.metadata);
+    assert_eq!(after.tensors.len(), before.tensors.len());
+    for (after, before) in after.tensors.iter().zip(&before.tensors) {
+        let says =
+            |tensor: &Stored| (tensor.name.clone(), tensor.dtype.clone(), tensor.shape.clone(), tensor.size);
+        assert_eq!(says(after), says(before));
+    }
+    assert_eq!(with(&input), signed);
 }

@@ -63,6 +63,7 @@ mod read;
 mod safetensors;
 mod sevenz;
 mod sevenz_builder;
+mod signature;
 mod skops;
 mod small_builders;
 mod small_formats;
@@ -112,6 +113,7 @@ fn main() {
         r_data::trials(),
         safetensors::trials(),
         sevenz::trials(),
+        signature::trials(),
         skops::trials(),
         small_formats::trials(),
         smoke::trials(),

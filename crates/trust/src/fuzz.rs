@@ -6,6 +6,7 @@ use crate::bundle::Bundle;
 use crate::chain::{self, Anchor};
 use crate::keyless::{self, Roots, Wanted};
 use crate::oms::{self, Manifest, Trust};
+use crate::tensors::{self, Content};
 use crate::{PrivateKey, PublicKey};
 
 /// The name of a target, and what it does with bytes.
@@ -18,6 +19,7 @@ pub static TARGETS: &[Target] = &[
     ("signature-key", key),
     ("signature-keyless", keyless),
     ("signature-statement", statement),
+    ("signature-tensors", tensors),
 ];
 
 /// Runs the target of this name.
@@ -42,6 +44,7 @@ fn signature(data: &[u8]) {
     let key = PublicKey::from_pem(KEY).expect("it is a key");
     assert!(oms::verify(&bundle, Trust::Key(&key)).is_err(), "a stranger's signature is believed");
     assert!(oms::verify(&bundle, Trust::Anchors { anchors: &[], time: 0 }).is_err(), "nobody is believed");
+    assert!(tensors::verify(&bundle, Trust::Key(&key)).is_err(), "a stranger's signature is believed");
 }
 
 fn certificate(data: &[u8]) {
@@ -78,4 +81,17 @@ fn statement(data: &[u8]) {
     if manifest.age == oms::Age::Current {
         assert_eq!(Manifest::read(&manifest.to_statement()).as_ref(), Ok(&manifest));
     }
+}
+
+fn tensors(data: &[u8]) {
+    let Ok(content) = Content::read(data) else { return };
+    let statement = content.to_statement();
+    assert_eq!(
+        Content::read(&statement).as_ref(),
+        Ok(&content),
+        "what is read can be written and read again"
+    );
+    assert!(Manifest::read(&statement).is_err(), "a statement of tensors is taken for one of files");
+    assert!(content.compare(&content).is_true());
+    assert_eq!(content.compare(&Content::default()).is_true(), content == Content::default());
 }

@@ -3,7 +3,7 @@
 //! Nothing here opens a file or a socket, or asks for the time: files come in as a [`Listing`], keys and bundles as texts,
 //! and the time as a number. Only a new key asks the system for random numbers. Read in this order: a [`bundle`] holds an
 //! envelope ([`dsse`]) and who made it; the envelope holds a statement ([`statement`]); that of a model lists its files
-//! ([`oms`]).
+//! ([`oms`]) or its tensors ([`tensors`]).
 //!
 //! [`Listing`]: weighbridge_core::listing::Listing
 
@@ -18,5 +18,6 @@ pub mod keyless;
 pub mod keys;
 pub mod oms;
 pub mod statement;
+pub mod tensors;
 
 pub use keys::{Curve, KeyError, PrivateKey, PublicKey};

@@ -8,6 +8,7 @@ mod key_files;
 mod models;
 mod reference;
 mod smoke;
+mod tensors;
 mod vectors;
 
 use libtest_mimic::{Arguments, Trial};
@@ -18,7 +19,7 @@ type Test = (&'static str, fn());
 fn main() {
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = Vec::new();
-    let plain = [chains::TESTS, key_files::TESTS, models::TESTS];
+    let plain = [chains::TESTS, key_files::TESTS, models::TESTS, tensors::TESTS];
     trials.extend(plain.into_iter().flatten().map(|(name, test)| {
         Trial::test(*name, || {
             test();

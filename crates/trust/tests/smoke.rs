@@ -4,6 +4,7 @@ use std::fs;
 
 use libtest_mimic::Trial;
 use weighbridge_trust::fuzz;
+use weighbridge_trust::tensors::Content;
 
 use crate::certificates::{Draft, issue};
 use crate::vectors::shared_dir;
@@ -63,6 +64,7 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
             vec![pem(None), pem(Some(b"secret")), key.public_key().to_pem().into_bytes()]
         }
         "signature-statement" => vec![statement.to_vec()],
+        "signature-tensors" => vec![Content::default().to_statement(), crate::tensors::content().to_statement()],
         _ => vec![br#"{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","verificationMaterial":{"publicKey":
             {"hint":""},"tlogEntries":[]},"dsseEnvelope":{"payload":"e30=","payloadType":"application/vnd.in-toto+json",
             "signatures":[{"sig":"MAYCAQECAQE="}]}}"#.to_vec()],

@@ -8,6 +8,7 @@
 
 mod layout;
 mod metadata;
+mod signature;
 mod types;
 
 use weighbridge_core::coverage::Unread;
@@ -18,6 +19,7 @@ use weighbridge_core::reader::{About, Claim, Family, Hint, Reader};
 use weighbridge_core::sink::Sink;
 
 use crate::fault::Faults;
+pub(super) use signature::{contents, embed};
 use types::Type;
 
 /// Window through which the file is read, in bytes.
@@ -73,9 +75,24 @@ struct File<'a> {
     alignment: u64,
     /// How many entries of a kind are kept: as many as a container may have.
     most: usize,
+    /// Keys and where their values lie, in the order of the file.
+    metadata: Vec<Pair>,
     /// Tensors in the order of the file.
     tensors: Vec<Tensor>,
     faults: Faults,
+}
+
+/// A key, and where its value lies.
+struct Pair {
+    key: String,
+    /// Where the pair begins.
+    at: u64,
+    /// Number of the type of the value.
+    kind: u32,
+    /// Where the value begins; that of a string, with its length.
+    value: u64,
+    /// Where it ends.
+    end: u64,
 }
 
 /// A tensor as the file describes it.
@@ -84,6 +101,8 @@ struct Tensor {
     /// Where its description begins.
     at: u64,
     kind: Type,
+    /// Its size in every dimension, the innermost first.
+    shape: Vec<u64>,
     elements: u64,
     /// Counted from the beginning of the tensor data.
     offset: u64,
@@ -118,6 +137,7 @@ impl<'a> File<'a> {
             tensor_count: 0,
             alignment: 32,
             most: usize::try_from(input.limits().entries).unwrap_or(usize::MAX),
+            metadata: Vec::new(),
             tensors: Vec::new(),
             faults: Faults::new("entries"),
         };

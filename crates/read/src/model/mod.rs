@@ -31,6 +31,7 @@ pub mod pmml;
 pub(crate) mod pytorch_zip;
 pub mod r_data;
 pub mod safetensors;
+pub mod signature;
 pub mod skops;
 pub mod tensor_data;
 pub mod tensorflow;

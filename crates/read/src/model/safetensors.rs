@@ -7,6 +7,7 @@
 
 mod dtype;
 mod header;
+mod signature;
 mod stored;
 
 use weighbridge_core::coverage::{LimitKind, Unread};
@@ -16,6 +17,7 @@ use weighbridge_core::place::Span;
 use weighbridge_core::reader::{About, Claim, Family, Hint, Reader};
 use weighbridge_core::sink::{Body, Child, Sink};
 
+pub(super) use signature::{contents, embed};
 pub use stored::{Stored, header, stored};
 
 use crate::bytes::{length, offset, u64_at};

@@ -178,7 +178,7 @@ fn text(pieces: &[Piece], others: &[Piece]) -> String {
 }
 
 /// Whether an item runs, or runs something when it is loaded.
-fn runs(item: &Item) -> bool {
+pub fn runs(item: &Item) -> bool {
     let name = item.path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
     let ending = name.rsplit_once('.').map(|(_, ending)| ending).unwrap_or_default();
     // Git puts hooks that never run into every folder.

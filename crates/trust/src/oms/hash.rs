@@ -77,6 +77,19 @@ impl Hashing<'_> {
         method: Method,
         algorithm: Algorithm,
     ) -> Result<Piece, Unread> {
+        let digest = self.range(source, start, end, algorithm)?;
+        let end = matches!(method, Method::Shards(_)).then_some(end);
+        Ok(Piece { start, end, digest })
+    }
+
+    /// The digest of a part of a file.
+    pub(crate) fn range(
+        &self,
+        source: &Arc<dyn Source>,
+        start: u64,
+        end: u64,
+        algorithm: Algorithm,
+    ) -> Result<Bytes, Unread> {
         let mut hasher = algorithm.hasher();
         let rest = end.saturating_sub(start);
         let mut buffer = vec![0; usize::try_from(rest).unwrap_or(BUFFER).clamp(1, BUFFER)];
@@ -96,8 +109,7 @@ impl Hashing<'_> {
             at = at.saturating_add(count);
             (self.progress)(count);
         }
-        let end = matches!(method, Method::Shards(_)).then_some(end);
-        Ok(Piece { start, end, digest: hasher.finish() })
+        Ok(hasher.finish())
     }
 }
 
@@ -119,7 +131,7 @@ fn bounds(size: u64, method: Method) -> Result<Vec<(u64, u64)>, Unread> {
 }
 
 /// Runs `work` over `items` on all threads and keeps their order; what comes after a halt is not begun.
-pub(super) fn each<T: Sync, R: Send>(
+pub(crate) fn each<T: Sync, R: Send>(
     items: &[T],
     halt: Halt<'_>,
     work: impl Fn(&T) -> R + Sync,

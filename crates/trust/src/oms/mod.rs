@@ -10,7 +10,10 @@ mod read;
 mod sign;
 mod verify;
 
-pub use compare::{Compared, Status, Tolerance};
+pub(crate) use hash::each;
+pub(crate) use verify::signer;
+
+pub use compare::{Compared, Status, Tolerance, runs};
 pub use hash::{Halt, Hashing};
 pub use manifest::{Age, Manifest, Method, Piece};
 pub use read::ManifestError;

@@ -85,36 +85,10 @@ pub enum Refusal {
 /// Why it is refused. Nothing that it says is looked at before its signature is good.
 pub fn verify(bundle: &Bundle, trust: Trust<'_>) -> Result<Verified, Refusal> {
     let envelope = &bundle.envelope;
-    if envelope.payload_type != dsse::IN_TOTO {
-        return Err(Refusal::PayloadType(envelope.payload_type.clone()));
-    }
-    let (key, signer) = match (trust, &bundle.material) {
-        (Trust::Key(key), _) => (key.clone(), Signer::Key(key.clone())),
-        (Trust::Anchors { anchors, time }, Material::Chain(shown)) => {
-            let leaf = chain::verify(shown, anchors, time)?;
-            (leaf.key.clone(), Signer::Certificate(Box::new(leaf)))
-        }
-        (Trust::Anchors { .. }, material) => {
-            return Err(Refusal::Method { shown: material.describe(), trusted: "a certificate" });
-        }
-        (Trust::Keyless { json, wanted, roots }, Material::Keyless) => {
-            let manifest_digest = Manifest::claimed_root(&envelope.payload)?;
-            let identity = keyless::verify(json, manifest_digest, wanted, roots)?;
-            return Ok(Verified {
-                signer: Signer::Identity(identity),
-                manifest: Manifest::read(&envelope.payload)?,
-            });
-        }
-        (Trust::Keyless { .. }, material) => {
-            return Err(Refusal::Method { shown: material.describe(), trusted: "a Sigstore identity" });
-        }
+    let (key, signer) = whom(bundle, trust, Manifest::claimed_root)?;
+    let Some(key) = key.filter(|key| !is_signed(bundle, key)) else {
+        return Ok(Verified { signer, manifest: Manifest::read(&envelope.payload)? });
     };
-    let signed = envelope.signed();
-    let is_good = |signature: &Vec<u8>| key.verifies(key.sha2(), &signed, signature);
-    if envelope.signatures.iter().any(is_good) {
-        let manifest = Manifest::read(&envelope.payload)?;
-        return Ok(Verified { signer, manifest });
-    }
     // Release 0.2 signed another encoding, and always with SHA-256. Only its own predicate is believed so.
     let signed = dsse::encode_0_2(&envelope.payload);
     let is_good = |signature: &Vec<u8>| key.verifies(Sha2::Sha256, &signed, signature);
@@ -124,11 +98,55 @@ pub fn verify(bundle: &Bundle, trust: Trust<'_>) -> Result<Verified, Refusal> {
             return Ok(Verified { signer, manifest });
         }
     }
-    Err(Refusal::Signature(match signer {
+    Err(refused(&signer))
+}
+
+/// Finds the digest in a payload by which Sigstore knows it.
+type Root = fn(&[u8]) -> Result<[u8; 32], ManifestError>;
+
+/// Who signed a bundle, whatever statement it holds.
+pub(crate) fn signer(bundle: &Bundle, trust: Trust<'_>, root: Root) -> Result<Signer, Refusal> {
+    let (key, signer) = whom(bundle, trust, root)?;
+    if key.is_none_or(|key| is_signed(bundle, &key)) { Ok(signer) } else { Err(refused(&signer)) }
+}
+
+/// Who is to be believed, and with which key he must have signed; none where Sigstore has said that he did.
+fn whom(bundle: &Bundle, trust: Trust<'_>, root: Root) -> Result<(Option<PublicKey>, Signer), Refusal> {
+    let envelope = &bundle.envelope;
+    if envelope.payload_type != dsse::IN_TOTO {
+        return Err(Refusal::PayloadType(envelope.payload_type.clone()));
+    }
+    Ok(match (trust, &bundle.material) {
+        (Trust::Key(key), _) => (Some(key.clone()), Signer::Key(key.clone())),
+        (Trust::Anchors { anchors, time }, Material::Chain(shown)) => {
+            let leaf = chain::verify(shown, anchors, time)?;
+            (Some(leaf.key.clone()), Signer::Certificate(Box::new(leaf)))
+        }
+        (Trust::Anchors { .. }, material) => {
+            return Err(Refusal::Method { shown: material.describe(), trusted: "a certificate" });
+        }
+        (Trust::Keyless { json, wanted, roots }, Material::Keyless) => {
+            let identity = keyless::verify(json, root(&envelope.payload)?, wanted, roots)?;
+            (None, Signer::Identity(identity))
+        }
+        (Trust::Keyless { .. }, material) => {
+            return Err(Refusal::Method { shown: material.describe(), trusted: "a Sigstore identity" });
+        }
+    })
+}
+
+/// Whether one signature of the envelope is one of this key.
+fn is_signed(bundle: &Bundle, key: &PublicKey) -> bool {
+    let signed = bundle.envelope.signed();
+    bundle.envelope.signatures.iter().any(|signature| key.verifies(key.sha2(), &signed, signature))
+}
+
+fn refused(signer: &Signer) -> Refusal {
+    Refusal::Signature(match signer {
         Signer::Key(key) => format!("the key {:.16}", key.hint()),
         Signer::Certificate(leaf) => format!("the certificate of `{}`", leaf.subject),
         Signer::Identity(identity) => format!("`{}`", identity.name),
-    }))
+    })
 }
 
 impl Material {

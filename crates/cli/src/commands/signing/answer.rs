@@ -1,10 +1,13 @@
 //! What `verify` says: to people, and to programs.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use weighbridge_core::wire::v1;
 use weighbridge_core::wire::v1::verification as wire;
 use weighbridge_trust::oms::{Compared, Signer, Status};
+use weighbridge_trust::tensors;
 
 use crate::exit::Exit;
 
@@ -34,9 +37,11 @@ pub(super) enum Verdict {
 pub(super) struct Signed {
     pub(super) signer: Signer,
     pub(super) early: bool,
-    pub(super) name: String,
+    pub(super) name: Option<String>,
     pub(super) algorithm: &'static str,
     pub(super) compared: Compared,
+    /// What was found of each tensor, where tensors were signed; then no file was.
+    pub(super) tensors: Option<tensors::Compared>,
 }
 
 impl Verdict {
@@ -86,8 +91,13 @@ fn one(text: &mut String, found: &Found) {
     let early = if signed.early { ", in a form of an early release" } else { "" };
     let _ = writeln!(text, "  signed by {}{early}", signer(&signed.signer));
     let files = &signed.compared.files;
-    let lines: Vec<(&str, &str, Vec<String>)> =
-        files.iter().filter_map(|(path, status)| line(path, status)).collect();
+    let mut lines: Vec<Line<'_>> = files.iter().filter_map(|(path, status)| line(path, status)).collect();
+    if let Some(tensors) = &signed.tensors {
+        let metadata = |(name, status)| tensor_line(name, status, "metadata ");
+        lines.splice(0..0, tensors.metadata.iter().filter_map(metadata));
+        let tensor = |(name, status)| tensor_line(name, status, "");
+        lines.splice(0..0, tensors.tensors.iter().filter_map(tensor));
+    }
     let (shown, rest) = lines.split_at(lines.len().min(MOST_LINES));
     for (word, path, details) in shown {
         let _ = writeln!(text, "  {word:<8}  {path}");
@@ -98,10 +108,14 @@ fn one(text: &mut String, found: &Found) {
     if !rest.is_empty() {
         let _ = writeln!(text, "  and {} more (`--json` lists all)", rest.len());
     }
-    let count = |wanted: fn(&Status) -> bool| files.values().filter(|status| wanted(status)).count();
-    let ok = count(|status| *status == Status::Ok);
-    let _ =
-        writeln!(text, "  {ok} {} as signed ({})", if ok == 1 { "file" } else { "files" }, signed.algorithm);
+    let (ok, what) = match &signed.tensors {
+        None => (files.values().filter(|status| **status == Status::Ok).count(), "file"),
+        Some(compared) => {
+            (compared.tensors.values().filter(|status| **status == tensors::Status::Ok).count(), "tensor")
+        }
+    };
+    let plural = if ok == 1 { "" } else { "s" };
+    let _ = writeln!(text, "  {ok} {what}{plural} as signed ({})", signed.algorithm);
     let ignored: Vec<&str> = files
         .iter()
         .filter(|(_, status)| matches!(status, Status::Ignored { runs: false }))
@@ -112,7 +126,8 @@ fn one(text: &mut String, found: &Found) {
         if ignored.len() > MOST_NAMES {
             let _ = write!(names, ", and {} more", ignored.len().saturating_sub(MOST_NAMES));
         }
-        let _ = writeln!(text, "  not signed, left out by rule: {names}");
+        let rule = if signed.tensors.is_some() { "" } else { ", left out by rule" };
+        let _ = writeln!(text, "  not signed{rule}: {names}");
     }
 }
 
@@ -121,8 +136,12 @@ const MOST_LINES: usize = 20;
 /// Names that are shown of files left out by rule.
 const MOST_NAMES: usize = 4;
 
+/// A word, what it is said of, and details.
+type Line<'a> = (&'static str, Cow<'a, str>, Vec<String>);
+
 /// What is said of a file that is not simply as it was signed.
-fn line<'a>(path: &'a str, status: &Status) -> Option<(&'static str, &'a str, Vec<String>)> {
+fn line<'a>(path: &'a str, status: &Status) -> Option<Line<'a>> {
+    let path = Cow::Borrowed(path);
     Some(match status {
         Status::Ok | Status::Ignored { runs: false } => return None,
         Status::Changed { expected, actual } => {
@@ -130,8 +149,22 @@ fn line<'a>(path: &'a str, status: &Status) -> Option<(&'static str, &'a str, Ve
         }
         Status::Missing => ("missing", path, Vec::new()),
         Status::Extra => ("extra", path, Vec::new()),
-        Status::Ignored { runs: true } => ("can run", path, vec!["not signed, left out by rule".to_owned()]),
+        Status::Ignored { runs: true } => ("can run", path, vec!["not signed".to_owned()]),
         Status::Unread(why) => ("unread", path, vec![why.to_string()]),
+    })
+}
+
+/// What is said of a tensor or of a key of the metadata that is not as it was signed.
+fn tensor_line<'a>(name: &str, status: &tensors::Status, kind: &str) -> Option<Line<'a>> {
+    let name = Cow::Owned(format!("{kind}{name}"));
+    Some(match status {
+        tensors::Status::Ok => return None,
+        tensors::Status::Changed { expected, actual } => {
+            ("changed", name, vec![format!("signed {expected}"), format!("is     {actual}")])
+        }
+        tensors::Status::Missing => ("missing", name, Vec::new()),
+        tensors::Status::Extra => ("extra", name, Vec::new()),
+        tensors::Status::Renamed { from } => ("renamed", name, vec![format!("signed as {from}")]),
     })
 }
 
@@ -171,14 +204,37 @@ fn model(found: &Found) -> wire::Model {
         reason: found.verdict.reason().map(str::to_owned),
         signer: signed.map(|signed| wire_signer(&signed.signer)),
         early: signed.is_some_and(|signed| signed.early),
-        name: signed.map(|signed| signed.name.clone()),
+        name: signed.and_then(|signed| signed.name.clone()),
         algorithm: signed.map(|signed| signed.algorithm),
         files: signed
             .iter()
             .flat_map(|signed| &signed.compared.files)
             .map(|(path, status)| file(path, status))
             .collect(),
+        tensors: tensors_of(signed, |compared| &compared.tensors),
+        metadata: tensors_of(signed, |compared| &compared.metadata),
     }
+}
+
+fn tensors_of(
+    signed: Option<&Signed>,
+    which: fn(&tensors::Compared) -> &BTreeMap<String, tensors::Status>,
+) -> Option<Vec<wire::Tensor>> {
+    let compared = signed.and_then(|signed| signed.tensors.as_ref())?;
+    Some(which(compared).iter().map(|(name, status)| tensor(name, status)).collect())
+}
+
+fn tensor(name: &str, status: &tensors::Status) -> wire::Tensor {
+    let (word, expected, actual, signed_as) = match status {
+        tensors::Status::Ok => (wire::TensorStatus::Ok, None, None, None),
+        tensors::Status::Changed { expected, actual } => {
+            (wire::TensorStatus::Changed, Some(expected.clone()), Some(actual.clone()), None)
+        }
+        tensors::Status::Missing => (wire::TensorStatus::Missing, None, None, None),
+        tensors::Status::Extra => (wire::TensorStatus::Extra, None, None, None),
+        tensors::Status::Renamed { from } => (wire::TensorStatus::Renamed, None, None, Some(from.clone())),
+    };
+    wire::Tensor { name: name.to_owned(), status: word, expected, actual, signed_as }
 }
 
 fn wire_signer(signer: &Signer) -> wire::Signer {

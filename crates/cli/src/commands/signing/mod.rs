@@ -1,6 +1,7 @@
 //! Keys and signatures: `weighbridge key`, `sign`, `verify`.
 
 mod answer;
+mod embedded;
 pub(super) mod key;
 pub(super) mod sign;
 pub(super) mod verify;

@@ -9,7 +9,7 @@ use weighbridge_trust::bundle::Material;
 use weighbridge_trust::oms::{self, Choice, Method, SignError, Signs};
 use weighbridge_trust::{PrivateKey, PublicKey, chain};
 
-use super::{Memory, below, default_signature, ignored, key, text};
+use super::{Memory, below, default_signature, embedded, ignored, key, text};
 use crate::commands::compiled::words;
 use crate::errors::Failure;
 use crate::exit::Exit;
@@ -23,6 +23,9 @@ const LARGEST_SIGNATURE: u64 = 1 << 10;
 /// Runs the command.
 pub(in crate::commands) fn run(sign: &Sign, setup: &Setup, printer: &Printer) -> Result<Exit, Failure> {
     let signer = signer(sign, setup)?;
+    if sign.embed {
+        return embedded::sign(sign, &signer, &signer.name(), setup, printer);
+    }
     let signature = sign.signature.clone().unwrap_or_else(|| default_signature(&sign.path));
     let memory = Memory::open(&sign.reading, setup)?;
     let listing = listing::list(&sign.path).map_err(|error| Failure::unreadable(&sign.path, &error))?;

@@ -12,7 +12,7 @@ use weighbridge_trust::keyless::{Roots, Wanted};
 use weighbridge_trust::oms::{self, Compared, Tolerance, Trust};
 
 use super::answer::{self, Found, Signed, Verdict};
-use super::{Memory, below, default_signature, ignored, key, text};
+use super::{Memory, below, default_signature, embedded, ignored, key, text};
 use crate::args::ListFormat;
 use crate::errors::Failure;
 use crate::exit::Exit;
@@ -21,7 +21,7 @@ use crate::setup::Setup;
 use crate::signing_args::Verify;
 
 /// Whom to believe, with what it takes.
-enum Whom {
+pub(super) enum Whom {
     Key(PublicKey),
     Anchors(Vec<Anchor>),
     Identity(Wanted, Roots),
@@ -89,6 +89,11 @@ fn one(path: &Path, verify: &Verify, whom: &Whom, memory: &Memory, setup: &Setup
         verdict: Verdict::Unsigned,
         signed: None,
     };
+    if verify.embedded || (verify.signature.is_none() && !signature.exists()) {
+        let inside = embedded::verify(path, &listing, verify, whom, memory, setup);
+        found.signature = None;
+        return Ok(inside.unwrap_or(found));
+    }
     let json = match read(&signature) {
         Ok(json) => json,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -107,12 +112,7 @@ fn one(path: &Path, verify: &Verify, whom: &Whom, memory: &Memory, setup: &Setup
             return Ok(found);
         }
     };
-    let trust = match whom {
-        Whom::Key(key) => Trust::Key(key),
-        Whom::Anchors(anchors) => Trust::Anchors { anchors, time: setup.now.div_euclid(1_000_000_000) },
-        Whom::Identity(wanted, roots) => Trust::Keyless { json: &json, wanted, roots },
-    };
-    let verified = match oms::verify(&bundle, trust) {
+    let verified = match oms::verify(&bundle, trust(whom, &json, setup)) {
         Ok(verified) => verified,
         Err(refusal) => {
             found.verdict = Verdict::Bad(refusal.to_string());
@@ -129,11 +129,21 @@ fn one(path: &Path, verify: &Verify, whom: &Whom, memory: &Memory, setup: &Setup
     found.signed = Some(Signed {
         signer: verified.signer,
         early: bundle.early || verified.manifest.age == oms::Age::Old,
-        name: verified.manifest.name,
+        name: Some(verified.manifest.name),
         algorithm: verified.manifest.algorithm.name(),
         compared,
+        tensors: None,
     });
     Ok(found)
+}
+
+/// Whom to believe about a bundle.
+pub(super) fn trust<'a>(whom: &'a Whom, json: &'a str, setup: &Setup) -> Trust<'a> {
+    match whom {
+        Whom::Key(key) => Trust::Key(key),
+        Whom::Anchors(anchors) => Trust::Anchors { anchors, time: setup.now.div_euclid(1_000_000_000) },
+        Whom::Identity(wanted, roots) => Trust::Keyless { json, wanted, roots },
+    }
 }
 
 fn verdict(compared: &Compared, allow_unsigned: bool) -> Verdict {

@@ -35,7 +35,7 @@ pub struct Verification {
 pub struct Model {
     /// The model, as it was named on the command line.
     pub path: String,
-    /// The file with the signature; `null` where there is none.
+    /// The file with the signature, which may be one of the model; `null` where there is none.
     pub signature: Option<String>,
     /// What is to be thought of it.
     pub verdict: Verdict,
@@ -45,12 +45,18 @@ pub struct Model {
     pub signer: Option<Signer>,
     /// The signature has a form of an early release, which is read for a time.
     pub early: bool,
-    /// What the signer called the model; `null` where no signature holds.
+    /// What the signer called the model; `null` where no signature holds, and where it is one of tensors.
     pub name: Option<String>,
     /// The hash function of the digests; `null` where no signature holds.
     pub algorithm: Option<&'static str>,
-    /// Every file that was signed or lies there, sorted by path.
+    /// Every file that was signed or lies there, sorted by path; of a model whose tensors are signed, those that hold none.
     pub files: Vec<File>,
+    /// Every tensor that was signed or is there, sorted by name; only where the signature is one of tensors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tensors: Option<Vec<Tensor>>,
+    /// Every key of the metadata that was signed or is there, in the same way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Vec<Tensor>>,
 }
 
 /// What is to be thought of a model.
@@ -126,5 +132,37 @@ pub enum Status {
     Ignored,
     /// It could not be read.
     Unread,
+}
+
+/// A tensor of a model, or a key of its metadata.
+pub struct Tensor {
+    /// Its name.
+    pub name: String,
+    /// What was found.
+    pub status: TensorStatus,
+    /// The signed type, shape and digest, where it was changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected: Option<String>,
+    /// Those of what is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actual: Option<String>,
+    /// The name under which it was signed, where it was renamed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_as: Option<String>,
+}
+
+/// What was found of a tensor.
+#[serde(rename_all = "kebab-case")]
+pub enum TensorStatus {
+    /// As it was signed.
+    Ok,
+    /// Not as it was signed.
+    Changed,
+    /// Signed, and not there.
+    Missing,
+    /// There, and not signed.
+    Extra,
+    /// Signed under another name, which is missing.
+    Renamed,
 }
 }

@@ -59,12 +59,10 @@ fn describe(file: &mut File<'_>, name: String, at: u64, sink: &mut Sink) -> Resu
     }
     let mut elements = Some(1u64);
     let mut empty = false;
-    let mut row = 1u64;
-    for index in 0..dimensions {
+    let mut shape = Vec::new();
+    for _ in 0..dimensions {
         let size = file.size()?;
-        if index == 0 {
-            row = size;
-        }
+        shape.push(size);
         empty |= size == 0;
         elements = elements.and_then(|elements| elements.checked_mul(size));
     }
@@ -97,6 +95,7 @@ fn describe(file: &mut File<'_>, name: String, at: u64, sink: &mut Sink) -> Resu
             return Ok(None);
         }
     };
+    let row = shape.first().copied().unwrap_or(1);
     if row.checked_rem(kind.block) != Some(0) {
         file.faults.tell(sink, "have rows that are no whole blocks", at, || {
             format!(
@@ -114,7 +113,7 @@ fn describe(file: &mut File<'_>, name: String, at: u64, sink: &mut Sink) -> Resu
         file.tell(EffectKind::Corrupt, &text, at, sink);
         return Ok(None);
     };
-    Ok(Some(Tensor { name, at, kind, elements, offset, bytes }))
+    Ok(Some(Tensor { name, at, kind, shape, elements, offset, bytes }))
 }
 
 /// Checks that the tensors lie in the file, in order and one after the other. With `whole`, everything before their

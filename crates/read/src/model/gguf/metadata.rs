@@ -6,7 +6,7 @@ use weighbridge_core::coverage::{LimitKind, Unread};
 use weighbridge_core::place::Span;
 use weighbridge_core::sink::{Body, Child, Sink};
 
-use super::File;
+use super::{File, Pair};
 use crate::bytes::{length, offset};
 
 /// How deep lists may be nested; no known file nests any.
@@ -16,7 +16,7 @@ const LOOKED_AT: u64 = 16 << 10;
 
 /// Types of values (`enum gguf_metadata_value_type`).
 const BOOL: u32 = 7;
-const STRING: u32 = 8;
+pub(super) const STRING: u32 = 8;
 const ARRAY: u32 = 9;
 const UINT32: u32 = 4;
 
@@ -43,18 +43,20 @@ pub(super) fn read(file: &mut File<'_>, sink: &mut Sink) -> Result<(), Unread> {
         if key.is_empty() {
             file.faults.tell(sink, "have an empty key", at, || format!("the key at {at} is empty"));
         }
-        value(file, &key, at, sink)?;
+        let kind = file.u32()?;
+        let begin = file.cursor.offset();
+        value(file, &key, kind, at, sink)?;
         if !keys.insert(key.clone()) {
             // Some loaders take the first, some the last, some none.
             file.faults
                 .tell(sink, "have the key of another one", at, || format!("the key `{key}` stands twice"));
         }
+        file.metadata.push(Pair { key, at, kind, value: begin, end: file.cursor.offset() });
     }
     Ok(())
 }
 
-fn value(file: &mut File<'_>, key: &str, at: u64, sink: &mut Sink) -> Result<(), Unread> {
-    let kind = file.u32()?;
+fn value(file: &mut File<'_>, key: &str, kind: u32, at: u64, sink: &mut Sink) -> Result<(), Unread> {
     if key == "general.alignment" {
         return alignment(file, kind, at, sink);
     }

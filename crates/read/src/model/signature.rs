@@ -1,0 +1,210 @@
+//! Signatures inside of models: what a signature over tensors speaks of, and a new head for the file that carries it
+//! (`docs/spec/tensor-signature.md`).
+//!
+//! Nothing is taken from a file that breaks any rule of its format: loaders would disagree on what is in it.
+
+use std::io;
+
+use weighbridge_core::coverage::{LimitKind, Unread};
+use weighbridge_core::digest::{Digest, Hasher};
+use weighbridge_core::fact::{Target, What};
+use weighbridge_core::input::Input;
+use weighbridge_core::limits::Limits;
+use weighbridge_core::place::Place;
+use weighbridge_core::reader::{Claim, HEAD_BYTES, Hint, Reader};
+use weighbridge_core::sink::Sink;
+
+pub use super::safetensors::Stored;
+use super::{gguf, safetensors};
+
+/// The key under which a signature lies.
+pub const KEY: &str = "weighbridge.signature";
+/// Longest signature, and longest head of a file with one, in bytes: what safetensors allows for its header.
+pub const LONGEST: u64 = 100_000_000;
+/// Most tensors, and most keys, of a file.
+pub const MOST: u64 = 1 << 20;
+
+/// Bytes that are read at once.
+const BUFFER: usize = 256 << 10;
+
+/// A format that can carry a signature.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Format {
+    /// safetensors.
+    Safetensors,
+    /// GGUF.
+    Gguf,
+}
+
+/// What a file holds of a model.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Contents {
+    /// Tensors in the order of the file, their shape with the outermost dimension first.
+    pub tensors: Vec<Stored>,
+    /// Metadata, but for the signature and what only says how the file is laid out.
+    pub metadata: Vec<Metadata>,
+    /// The signature.
+    pub signature: Option<String>,
+    /// Which of how many files of a model this one says it is, counted from zero.
+    pub split: Option<(u64, u64)>,
+}
+
+/// An entry of the metadata.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Metadata {
+    /// The key.
+    pub name: String,
+    /// `string`, or `gguf:N` for a value of GGUF that is none.
+    pub kind: String,
+    /// SHA-256 of the value.
+    pub digest: Digest,
+}
+
+/// A piece of a file that is written anew.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Piece {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// A part of the old file.
+    Part {
+        /// Where it begins there.
+        offset: u64,
+        /// How many bytes.
+        size: u64,
+    },
+}
+
+/// The limits within which files that carry signatures are read.
+pub fn limits() -> Limits {
+    Limits { text_bytes: LONGEST, entries: MOST, ..Limits::default() }
+}
+
+/// The format of a file, by its content or else its name; none for all that cannot carry a signature.
+///
+/// # Errors
+/// What the system says.
+pub fn format(input: &Input, path: &str) -> Result<Option<Format>, Unread> {
+    let mut head = vec![0; HEAD_BYTES];
+    let filled = input.read_some(0, &mut head)?;
+    head.truncate(filled);
+    let hint = Hint { path, size: input.size(), head: &head };
+    let claims = [
+        (safetensors::Safetensors.claims(&hint), Format::Safetensors),
+        (gguf::Gguf.claims(&hint), Format::Gguf),
+    ];
+    let (claim, format) = claims.into_iter().max_by_key(|(claim, _)| *claim).unzip();
+    Ok(format.filter(|_| claim != Some(Claim::No)))
+}
+
+/// What a file holds.
+///
+/// # Errors
+/// When it breaks a rule of its format, or cannot be read.
+pub fn contents(input: &Input, format: Format) -> Result<Contents, Unread> {
+    match format {
+        Format::Safetensors => safetensors::contents(input),
+        Format::Gguf => gguf::contents(input),
+    }
+}
+
+/// The pieces of the file with this signature in place of any older one. Its tensors and all else stay as they are.
+///
+/// # Errors
+/// When it breaks a rule of its format, cannot be read, or has no room for the signature.
+pub fn embed(input: &Input, format: Format, signature: &str) -> Result<Vec<Piece>, Unread> {
+    match format {
+        Format::Safetensors => safetensors::embed(input, signature),
+        Format::Gguf => gguf::embed(input, signature),
+    }
+}
+
+/// Writes a file anew: its pieces one after the other, in constant memory.
+///
+/// # Errors
+/// Those of reading and of `take`.
+pub fn write(
+    input: &Input,
+    pieces: &[Piece],
+    take: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<()> {
+    for piece in pieces {
+        match piece {
+            Piece::Bytes(bytes) => take(bytes)?,
+            Piece::Part { offset, size } => each(input, *offset, offset.saturating_add(*size), take)?,
+        }
+    }
+    Ok(())
+}
+
+/// A sink for the facts of a file whose name does not matter.
+pub(super) fn sink(reader: &dyn Reader, input: &Input) -> Sink {
+    Sink::new(Place::file("model"), reader.about().id, *input.limits())
+}
+
+/// Fails unless everything in the file was read and obeys the rules.
+pub(super) fn is_sound(sink: Sink) -> Result<(), Unread> {
+    for fact in sink.finish().facts {
+        match fact.what {
+            What::Malformed(text) => return Err(Unread::Malformed(text)),
+            What::Unread(why) => return Err(why),
+            What::Effect(effect) => {
+                let what = match effect.target {
+                    Target::Unknown(what) => format!("{what} ({})", effect.opcode),
+                    _ => effect.opcode.to_owned(),
+                };
+                return Err(Unread::Malformed(format!("loaders are misled by it: {what}")));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The digest of a part of a file.
+pub(super) fn digest(input: &Input, begin: u64, end: u64) -> Result<Digest, Unread> {
+    let mut hasher = Hasher::default();
+    each(input, begin, end, &mut |part| {
+        hasher.update(part);
+        Ok::<(), Unread>(())
+    })?;
+    Ok(hasher.finish())
+}
+
+/// Reads a part of a file piece by piece.
+fn each<E: From<Told>>(
+    input: &Input,
+    begin: u64,
+    end: u64,
+    take: &mut dyn FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut buffer = vec![0; BUFFER];
+    let mut at = begin;
+    while at < end {
+        let rest = usize::try_from(end.saturating_sub(at)).unwrap_or(usize::MAX).min(buffer.len());
+        let part = buffer.get_mut(..rest).unwrap_or_default();
+        input.read_exact(at, part).map_err(Told)?;
+        take(part)?;
+        at = at.saturating_add(u64::try_from(rest).unwrap_or(u64::MAX));
+    }
+    Ok(())
+}
+
+/// Why something was not read, on its way into another error.
+struct Told(Unread);
+
+impl From<Told> for Unread {
+    fn from(told: Told) -> Self {
+        told.0
+    }
+}
+
+impl From<Told> for io::Error {
+    fn from(told: Told) -> Self {
+        Self::other(told.0)
+    }
+}
+
+/// That a head or signature is longer than it may be.
+pub(super) fn too_long() -> Unread {
+    Unread::Limit(LimitKind::TextBytes, LONGEST)
+}
