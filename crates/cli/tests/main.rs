@@ -8,6 +8,7 @@ mod arguments;
 mod binary_builder;
 mod carried;
 mod database;
+mod embedded;
 mod fix;
 mod hostile;
 mod interrupts;
@@ -37,6 +38,7 @@ fn main() {
         arguments::TESTS,
         carried::TESTS,
         database::TESTS,
+        embedded::TESTS,
         fix::TESTS,
         hostile::TESTS,
         interrupts::TESTS,
@@ -56,6 +58,7 @@ fn main() {
         })
     })
     .collect();
+    trials.extend(embedded::trials());
     trials.extend(reports::trials());
     trials.extend(signing::trials());
     // Needs `strace` and the right to trace; listed as ignored where there is none.

@@ -93,10 +93,9 @@ fn one(text: &mut String, found: &Found) {
     let files = &signed.compared.files;
     let mut lines: Vec<Line<'_>> = files.iter().filter_map(|(path, status)| line(path, status)).collect();
     if let Some(tensors) = &signed.tensors {
-        let metadata = |(name, status)| tensor_line(name, status, "metadata ");
-        lines.splice(0..0, tensors.metadata.iter().filter_map(metadata));
-        let tensor = |(name, status)| tensor_line(name, status, "");
-        lines.splice(0..0, tensors.tensors.iter().filter_map(tensor));
+        let metadata = tensors.metadata.iter().map(|(name, status)| (name, status, "metadata "));
+        let all = tensors.tensors.iter().map(|(name, status)| (name, status, "")).chain(metadata);
+        lines.splice(0..0, all.filter_map(|(name, status, kind)| tensor_line(name, status, kind)));
     }
     let (shown, rest) = lines.split_at(lines.len().min(MOST_LINES));
     for (word, path, details) in shown {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -260,8 +260,11 @@ impl Model {
         self.is_whole()?;
         self.fits_its_indexes()?;
         let mut content = Content::default();
-        let stored: Vec<_> =
-            self.files.iter().flat_map(|file| file.contents.tensors.iter().map(move |it| (file, it))).collect();
+        let stored: Vec<_> = self
+            .files
+            .iter()
+            .flat_map(|file| file.contents.tensors.iter().map(move |it| (file, it)))
+            .collect();
         let part = |(file, tensor): &(&Carrier, &signature::Stored)| Part {
             source: Arc::clone(&file.source),
             offset: tensor.offset,
