@@ -197,6 +197,10 @@ fn what_was_not_signed_is_told() {
     world.run(VERIFY).ends(1).shows(&["files that nobody signed can run", "can run   modeling.py"]);
     world.run("verify model --public-key k.pub --allow-unsigned-files").ends(0);
     fs::remove_file(world.path("model/modeling.py")).unwrap();
+    // A loader may take a checkpoint in place of the tensors.
+    world.write("model/pytorch_model.bin", b"\x80\x04N.");
+    world.run(VERIFY).ends(1).shows(&["can run   pytorch_model.bin"]);
+    fs::remove_file(world.path("model/pytorch_model.bin")).unwrap();
     // Another file of tensors is part of the model, whoever put it there.
     world.write("model/more.safetensors", file(&json!({}), &[("more", "U8", 1, b"x")]));
     world.run("verify model --public-key k.pub --allow-unsigned-files").ends(1).shows(&["extra     more"]);

@@ -7,7 +7,7 @@ use weighbridge_core::coverage::Unread;
 use weighbridge_core::digest::Digest;
 use weighbridge_core::input::Input;
 use weighbridge_core::limits::Cancel;
-use weighbridge_read::model::signature::{self, Contents, Format, KEY};
+use weighbridge_read::model::signature::{self, Contents, Format, KEY, Kind};
 
 use crate::gguf_builder::{Gguf, model};
 use crate::safetensors::file;
@@ -227,15 +227,27 @@ fn files_that_break_a_rule_are_refused() {
 }
 
 fn the_format_is_known_by_content_and_name() {
-    let format = |bytes: &[u8], name: &str| signature::format(&input(bytes), name).unwrap();
-    assert_eq!(format(&odd(), "renamed.bin"), Some(Format::Safetensors));
-    assert_eq!(format(&model("").bytes(), "renamed.bin"), Some(Format::Gguf));
+    let kind = |bytes: &[u8], name: &str| signature::kind(&input(bytes), name).unwrap();
+    let (safetensors, gguf) = (Kind::Tensors(Format::Safetensors), Kind::Tensors(Format::Gguf));
+    assert_eq!(kind(&odd(), "renamed.bin"), safetensors);
+    assert_eq!(kind(&model("").bytes(), "renamed.bin"), gguf);
+    // A header of 0x0480 bytes begins as a pickle of protocol 4 does.
+    assert_eq!(kind(&file(&format!("{:1152}", "{}"), b""), "a.safetensors"), safetensors);
     // By the content, whatever the name says.
-    assert_eq!(format(&model("").bytes(), "a.safetensors"), Some(Format::Gguf));
-    assert_eq!(format(b"", "sub/a.safetensors"), Some(Format::Safetensors));
-    assert_eq!(format(b"", "a.GGUF"), Some(Format::Gguf));
-    assert_eq!(format(br#"{"architectures": []}"#, "config.json"), None);
-    assert_eq!(format(b"", "empty"), None);
+    assert_eq!(kind(&model("").bytes(), "a.safetensors"), gguf);
+    assert_eq!(kind(b"", "sub/a.safetensors"), safetensors);
+    assert_eq!(kind(b"", "a.GGUF"), gguf);
+    assert_eq!(kind(b"\x80\x04N.", "pytorch_model.bin"), Kind::Pickled);
+    assert_eq!(kind(b"\x80\x04N.", "model.safetensors"), Kind::Pickled);
+    assert_eq!(kind(b"PK\x03\x04", "pytorch_model.bin"), Kind::Pickled);
+    for (bytes, name) in [
+        (&br#"{"architectures": []}"#[..], "config.json"),
+        (b"PK\x03\x04", "documents.zip"),
+        (b"#version: 0.2\ni n\nt h\n", "merges.txt"),
+        (b"", "empty"),
+    ] {
+        assert_eq!(kind(bytes, name), Kind::Other, "{name}");
+    }
     let unread: Unread = signature::contents(&input(b""), Format::Gguf).unwrap_err();
     assert_eq!(unread, Unread::Truncated { offset: 0 });
 }

@@ -15,7 +15,7 @@ use weighbridge_core::reader::{Claim, HEAD_BYTES, Hint, Reader};
 use weighbridge_core::sink::Sink;
 
 pub use super::safetensors::Stored;
-use super::{gguf, safetensors};
+use super::{gguf, pickle, safetensors, torch_legacy};
 
 /// The key under which a signature lies.
 pub const KEY: &str = "weighbridge.signature";
@@ -79,21 +79,37 @@ pub fn limits() -> Limits {
     Limits { text_bytes: LONGEST, entries: MOST, ..Limits::default() }
 }
 
-/// The format of a file, by its content or else its name; none for all that cannot carry a signature.
+/// What a file in the folder of a model is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// It holds tensors and can carry a signature.
+    Tensors(Format),
+    /// A pickle or a checkpoint of PyTorch, which runs what it says when a loader takes it in place of the tensors.
+    Pickled,
+    /// Something else.
+    Other,
+}
+
+/// What a file is, by its content or else its name.
 ///
 /// # Errors
 /// What the system says.
-pub fn format(input: &Input, path: &str) -> Result<Option<Format>, Unread> {
+pub fn kind(input: &Input, path: &str) -> Result<Kind, Unread> {
     let mut head = vec![0; HEAD_BYTES];
     let filled = input.read_some(0, &mut head)?;
     head.truncate(filled);
     let hint = Hint { path, size: input.size(), head: &head };
+    // An archive says nothing by itself; under this name it is a checkpoint.
+    let archive = head.starts_with(b"PK\x03\x04") && hint.has_extension("bin");
+    let pickled = [pickle::Pickle.claims(&hint), torch_legacy::TorchLegacy.claims(&hint)];
     let claims = [
-        (safetensors::Safetensors.claims(&hint), Format::Safetensors),
-        (gguf::Gguf.claims(&hint), Format::Gguf),
+        (safetensors::Safetensors.claims(&hint), Kind::Tensors(Format::Safetensors)),
+        (gguf::Gguf.claims(&hint), Kind::Tensors(Format::Gguf)),
+        (if archive { Claim::ByMagic } else { Claim::No }, Kind::Pickled),
+        (if pickled.contains(&Claim::ByMagic) { Claim::ByMagic } else { Claim::No }, Kind::Pickled),
     ];
-    let (claim, format) = claims.into_iter().max_by_key(|(claim, _)| *claim).unzip();
-    Ok(format.filter(|_| claim != Some(Claim::No)))
+    let first = claims.into_iter().filter(|(claim, _)| *claim != Claim::No).max_by_key(|(claim, _)| *claim);
+    Ok(first.map_or(Kind::Other, |(_, kind)| kind))
 }
 
 /// What a file holds.

@@ -14,7 +14,7 @@ use weighbridge_core::listing::{Is, Listing};
 use weighbridge_core::source::Source;
 use weighbridge_net::feed::atomic::replace_file;
 use weighbridge_net::open::listing;
-use weighbridge_read::model::signature::{self, Contents, Format};
+use weighbridge_read::model::signature::{self, Contents, Format, Kind};
 use weighbridge_trust::bundle::Bundle;
 use weighbridge_trust::oms::{self, Compared, Signs, Status};
 use weighbridge_trust::tensors::{self, Content, Metadata, Part, Tensor};
@@ -156,17 +156,24 @@ pub(super) fn verify(
     setup: &Setup,
 ) -> Option<Found> {
     let model = Model::open(listed, verify.reading.allow_symlinks, &memory.cancel);
-    let carrier = model.files.iter().find(|file| file.contents.signature.is_some())?;
-    let json = carrier.contents.signature.as_deref()?;
-    let mut found = Found {
-        path: path.display().to_string(),
-        signature: Some(carrier.path(path, listed).display().to_string()),
-        verdict: Verdict::Unsigned,
-        signed: None,
+    let mut found =
+        Found { path: path.display().to_string(), signature: None, verdict: Verdict::Unsigned, signed: None };
+    let signature =
+        |file: &Carrier| file.contents.signature.clone().map(|json| (file.path(path, listed), json));
+    let Some((carrier, json)) = model.files.iter().find_map(signature) else {
+        // A file without a sound header has no signature that anybody could read; of one that could not be read nothing is
+        // known.
+        let reason = model.unread.iter().find_map(|(name, why)| match Problem::from((&**name, why)) {
+            Problem::Unread(reason) => Some(reason),
+            Problem::Broken(_) => None,
+        })?;
+        found.verdict = Verdict::Unchecked(reason);
+        return Some(found);
     };
+    found.signature = Some(carrier.display().to_string());
     let signatures: BTreeSet<&str> =
         model.files.iter().filter_map(|file| file.contents.signature.as_deref()).collect();
-    found.verdict = match judge(&model, json, signatures.len(), whom, memory, setup) {
+    found.verdict = match judge(&model, &json, signatures.len(), whom, memory, setup) {
         Err(Problem::Broken(reason)) => Verdict::Bad(reason),
         Err(Problem::Unread(reason)) => Verdict::Unchecked(reason),
         Ok((signer, tensors)) => {
@@ -227,11 +234,14 @@ impl Model {
             };
             let opened = file.handle.open().and_then(|source| {
                 let input = Input::new(Arc::clone(&source), signature::limits(), cancel.clone());
-                let format = signature::format(&input, name)?;
-                Ok((source, input, format))
+                let kind = signature::kind(&input, name)?;
+                Ok((source, input, kind))
             });
             match opened {
-                Ok((_, input, None)) => {
+                Ok((_, _, Kind::Pickled)) => {
+                    model.others.insert(name.clone(), true);
+                }
+                Ok((_, input, Kind::Other)) => {
                     if name.ends_with(".safetensors.index.json") {
                         model.indexes.push((name.clone(), input));
                     }
@@ -240,7 +250,7 @@ impl Model {
                 Ok(_) if matches!(item.is, Is::Link(_)) && !allow_links => {
                     model.unread.push((name.clone(), Unread::Special("link")));
                 }
-                Ok((source, input, Some(format))) => match signature::contents(&input, format) {
+                Ok((source, input, Kind::Tensors(format))) => match signature::contents(&input, format) {
                     Ok(contents) => {
                         model.files.push(Carrier { name: name.clone(), source, input, format, contents });
                     }
