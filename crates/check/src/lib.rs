@@ -31,7 +31,7 @@ pub static CHECKS: &[&dyn Check] = &[
     &rules::d011_dependency_confusion::DependencyConfusion,
     &rules::d012_unknown_name::UnknownName,
     &rules::d013_withdrawn_package::WithdrawnPackage,
-    &rules::d014_altered_wheel::AlteredWheel,
+    &rules::d014_altered_package_file::AlteredPackageFile,
     &rules::g001_dangerous_graph::DangerousGraph,
     &rules::g002_untrusted_graph::UntrustedGraph,
     &rules::k001_dangerous_keras_model::DangerousKeras,

@@ -84,9 +84,71 @@ impl Borrow<str> for PackageName {
     }
 }
 
+/// A pattern of names of Python packages, as shells write them: `*` stands for any text, `?` for one character.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct NamePattern(String);
+
+impl NamePattern {
+    /// Normalises the text as names are, but for its signs.
+    ///
+    /// # Errors
+    /// When it holds what stands neither in names nor for a part of them.
+    pub fn new(text: &str) -> Result<Self, NameError> {
+        let allowed = |letter: char| letter.is_ascii_alphanumeric() || "-_.*?".contains(letter);
+        if text.is_empty() || text.len() > 256 || !text.chars().all(allowed) {
+            return Err(NameError(text.to_owned()));
+        }
+        Ok(Self(text.to_ascii_lowercase().replace(['_', '.'], "-")))
+    }
+
+    /// Whether a normalised name is one of those.
+    pub fn matches(&self, name: &str) -> bool {
+        let mut pieces = self.0.split('*');
+        let fits = |piece: &str, at: &str| {
+            piece.len() <= at.len()
+                && piece.bytes().zip(at.bytes()).all(|(sign, letter)| sign == b'?' || sign == letter)
+        };
+        let first = pieces.next().unwrap_or_default();
+        let Some(mut rest) = name.get(first.len()..).filter(|_| fits(first, name)) else { return false };
+        let Some(last) = pieces.next_back() else { return rest.is_empty() };
+        // The leftmost place of each piece leaves the most for those behind it.
+        for piece in pieces {
+            let mut places = rest.char_indices().map(|(at, _)| rest.get(at..).unwrap_or_default());
+            match places.find(|at| fits(piece, at)).and_then(|at| at.get(piece.len()..)) {
+                Some(behind) => rest = behind,
+                None if piece.is_empty() => {}
+                None => return false,
+            }
+        }
+        let end = rest.len().checked_sub(last.len()).and_then(|at| rest.get(at..));
+        end.is_some_and(|end| fits(last, end))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn patterns_stand_for_names() {
+        for (pattern, matched, other) in [
+            ("foo", "foo", "foo-bar"),
+            ("Foo_*", "foo-bar", "foo"),
+            ("*", "", "-"),
+            ("*-internal", "a-internal", "a-internal-b"),
+            ("a?c", "abc", "ac"),
+            ("a*b*a", "a-b-b-a", "a-b"),
+            ("a**b", "ab", "a"),
+            ("ab*ba", "abba", "aba"),
+        ] {
+            let found = NamePattern::new(pattern).unwrap();
+            assert!(found.matches(matched), "{pattern} {matched}");
+            assert!(other == "-" || !found.matches(other), "{pattern} {other}");
+        }
+        for text in ["", "a b", "[ab]", "ä*"] {
+            assert!(NamePattern::new(text).is_err(), "{text:?}");
+        }
+    }
 
     #[test]
     fn each_ecosystem_has_its_own_rules() {

@@ -533,8 +533,8 @@ impl<'scan> Scale<'scan> {
                 None => continue,
             };
             let place = todo.parent_place.step(Arc::clone(&todo.child.step));
-            // Each member of a wheel is compared with its record, whether or not anybody reads it.
-            let mut members = members.as_mut().filter(|_| todo.depth == 1);
+            // Each member of a package is compared with its record, whether or not anybody reads it.
+            let mut members = members.as_mut().filter(|members| todo.depth == members.depth());
             let chosen = match self.choose(&todo, &place, weighed) {
                 Ok(chosen) => todo.remaining(chosen, &mut done),
                 Err(reason) => {
@@ -577,7 +577,7 @@ impl<'scan> Scale<'scan> {
             push(&mut stack, children, &unpacked.source, number, &place, depth.saturating_add(1));
         }
         if let Some(found) = members.and_then(|members| members.compare(&weighed.facts)) {
-            weighed.say(&file, What::WheelRecord(found));
+            weighed.say(&file, What::MemberRecord(found));
         }
     }
 

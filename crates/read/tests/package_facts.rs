@@ -127,7 +127,7 @@ fn say(what: &What) -> String {
     match what {
         What::Malformed(reason) => format!("malformed: {reason}"),
         What::Altered(it) => format!("is {}, not {}", it.found, it.claimed),
-        What::WheelRecord(it) => format!("{} altered, {} unrecorded", it.altered.len(), it.unrecorded.len()),
+        What::MemberRecord(it) => format!("{} altered, {} unrecorded", it.altered.len(), it.unrecorded.len()),
         What::Misnamed(it) => format!("named {:?}, is {:?}", it.by_name, it.by_content),
         What::Unread(reason) => format!("unread: {reason}"),
         What::Project(project) => format!(

@@ -20,7 +20,7 @@ pub mod d010_look_alike_name;
 pub mod d011_dependency_confusion;
 pub mod d012_unknown_name;
 pub mod d013_withdrawn_package;
-pub mod d014_altered_wheel;
+pub mod d014_altered_package_file;
 pub mod g001_dangerous_graph;
 pub mod g002_untrusted_graph;
 mod imported;

@@ -196,7 +196,7 @@ impl<'a> Collected<'a> {
             | What::Library(_)
             | What::Bom(_)
             | What::Altered(_)
-            | What::WheelRecord(_) => {}
+            | What::MemberRecord(_) => {}
         }
     }
 
