@@ -12,6 +12,8 @@ use weighbridge_core::context::{Context, ObjectStore, Python, Remote, Secret, St
 use weighbridge_core::date::Date;
 use weighbridge_core::limits::{Cancel, Limits};
 use weighbridge_core::renderer::{Renderer, Show, Style};
+use weighbridge_engine::flow::Request;
+use weighbridge_read::READERS;
 
 use crate::args::{self, Fix, Global, Resolving, Scan, Weighing};
 use crate::config::{self, Config};
@@ -52,6 +54,19 @@ pub(crate) struct Weigh {
     pub(crate) config: Option<PathBuf>,
     /// The file that keeps the digests of files; none to believe no earlier one and to keep none.
     pub(crate) digests: Option<PathBuf>,
+}
+
+impl Weigh {
+    /// What is to be weighed, by all readers.
+    pub(crate) fn request(&self) -> Request<'_> {
+        Request {
+            targets: &self.targets,
+            exclude: &self.exclude,
+            jobs: Some(self.jobs),
+            readers: READERS,
+            policy: &self.policy,
+        }
+    }
 }
 
 /// What `scan` needs.

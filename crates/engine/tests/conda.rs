@@ -10,12 +10,11 @@ use libtest_mimic::Trial;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use weighbridge_core::digest::Digest;
 use weighbridge_core::graph::{Graph, Relation};
-use weighbridge_core::world::World;
 use weighbridge_engine::join::{Input, Joined, join};
 use weighbridge_engine::read::Readings;
 
 use crate::suite::build::{Archive, tar_of};
-use crate::support::{Folder, context, test, weigh};
+use crate::support::{self, Folder, context, test, weigh};
 
 pub(crate) fn tests() -> Vec<Trial> {
     vec![
@@ -144,33 +143,7 @@ fn findings(folder: &Folder) -> Vec<String> {
 
 fn findings_of(folder: &Folder, rules: &[&str]) -> Vec<String> {
     let (joined, readings) = joined(folder);
-    let routes = joined.graph.routes();
-    let context = context();
-    let world = World {
-        graph: &joined.graph,
-        routes: &routes,
-        facts: &readings.facts,
-        files: &readings.files,
-        artifacts: &[],
-        matches: &[],
-        clear: &Default::default(),
-        unassessed: &Default::default(),
-        standings: &Default::default(),
-        indexed: &Default::default(),
-        installed: &joined.installed,
-        disagreements: &joined.disagreements,
-        context: &context,
-    };
-    let mut findings = Vec::new();
-    for check in weighbridge_check::CHECKS {
-        if check.rules().iter().any(|rule| rules.contains(&rule.id)) {
-            check.check(&world, &mut findings);
-        }
-    }
-    findings
-        .iter()
-        .map(|finding| format!("{} {} {}", finding.rule.id, finding.severity, finding.title))
-        .collect()
+    support::findings_of(&joined, &readings, &context(), |rule| rules.contains(&rule))
 }
 
 fn an_environment_is_its_packages() {

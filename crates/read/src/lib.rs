@@ -36,6 +36,7 @@ mod protobuf;
 mod tally;
 mod tree;
 mod ubjson;
+pub mod words;
 mod xml;
 mod yaml;
 

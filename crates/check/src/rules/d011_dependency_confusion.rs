@@ -411,6 +411,8 @@ fn first(indexes: &[Said<'_, PackageIndex>]) -> Option<Span> {
 
 #[cfg(test)]
 mod tests {
+    use weighbridge_core::name::NamePattern;
+
     use super::super::dependency_world::{Built, check, requires};
     use super::*;
 

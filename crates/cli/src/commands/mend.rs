@@ -10,9 +10,7 @@ use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::finding::Severity;
 use weighbridge_core::knowledge::Vulnerability;
 use weighbridge_core::name::PackageName;
-use weighbridge_engine::flow::Request;
 use weighbridge_engine::mend::{Change, Mended, Order, mend, severity};
-use weighbridge_read::READERS;
 use weighbridge_resolve::plan::{Flawed, Move, Why};
 use weighbridge_resolve::{Failure as Unsolved, Plan};
 
@@ -39,13 +37,7 @@ pub(super) fn run(global: &Global, fix: &Fix, setup: &Setup, printer: &Printer) 
     printer.detail(&format!("advisories: {}, of {}", owned.source, owned.index.about().as_of));
     let others = |wanted: &BTreeSet<Ecosystem>| advisories::load_others(wanted, setup, printer);
     let knowledge = owned.knowledge(&others);
-    let request = Request {
-        targets: &weigh.targets,
-        exclude: &weigh.exclude,
-        jobs: Some(weigh.jobs),
-        readers: READERS,
-        policy: &weigh.policy,
-    };
+    let request = weigh.request();
     let order = Order { request: &request, knowledge: &knowledge, client: &client, from: fix.from };
     let bar = Bar::new(printer.progress);
     let mended = mend(&order, &weigh.context, &bar)?;
@@ -105,27 +97,23 @@ fn act(
         .filter_map(|change| Some((change, change.plan.as_ref().ok()?)))
         .filter(|(_, plan)| !plan.moves.is_empty())
         .collect();
-    let mut exit = Exit::Pass;
-    if moving.is_empty() {
-        return Ok(exit);
-    }
     if let Some(command) = &fix.verify {
         // All of them before anything is written.
         for (change, plan) in &moving {
             verify::run(fix, command, (change, plan), weigh, setup, printer)?;
         }
     }
-    if fix.apply {
-        let target = &folder(&fix.target);
-        for (change, plan) in moving {
-            let order = apply::Order { change, plan, target, flaw, context: &weigh.context };
-            exit = match apply::run(&order, setup, printer)? {
-                Exit::Pass => exit,
-                worse => worse,
-            };
-        }
+    if !fix.apply || moving.is_empty() {
+        return Ok(Exit::Pass);
     }
-    Ok(exit)
+    let order = apply::Order {
+        plans: &moving,
+        target: &folder(&fix.target),
+        indexes: &fix.indexes,
+        flaw,
+        context: &weigh.context,
+    };
+    apply::run(&order, setup, printer)
 }
 
 /// The folder that a target is.

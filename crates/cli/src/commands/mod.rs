@@ -5,6 +5,7 @@ mod compiled;
 mod db;
 mod explain;
 mod fix;
+mod hand_over;
 mod import;
 mod mend;
 mod mend_json;

@@ -17,7 +17,7 @@ use weighbridge_core::place::{Evidence, Place};
 use weighbridge_core::world::{Disagreement, Sides};
 
 use super::collect::{Collected, Said};
-use super::layout::{Layout, Project};
+use super::layout::{Counts, Layout, Project};
 use super::pins;
 use super::scope::{Installation, Lock, Package, Scopes};
 
@@ -47,8 +47,8 @@ pub(super) fn disagreements(
             .into_iter()
             .filter_map(|index| scopes.locks.get(index))
             .collect();
-        let environment = environment_of(folder, layout, scopes).filter(|_| !project.is_alone);
-        let conda = conda_environment_of(folder, layout, scopes).filter(|_| !project.is_alone);
+        let environment = environment_of(folder, layout, scopes).filter(|_| project.counts != Counts::Own);
+        let conda = conda_environment_of(folder, layout, scopes).filter(|_| project.counts != Counts::Own);
         for place in &project.manifests {
             let said = collected.requires.get(place).map(Vec::as_slice).unwrap_or_default();
             let manifest = Manifest { place, project, said };

@@ -33,15 +33,22 @@ pub(super) struct Project<'a> {
     pub(super) manifests: Vec<&'a Place>,
     pub(super) locks: Vec<&'a Place>,
     pub(super) markers: Rc<Markers>,
-    /// It is a file of commands that run elsewhere, in an image or on a server: no lock file and no environment here says
-    /// what they install.
-    pub(super) is_apart: bool,
+    pub(super) counts: Counts,
     name: String,
-    /// It runs in an environment made for it: what lies installed or is locked around it is nothing to it.
-    pub(super) is_alone: bool,
     version: Option<&'a str>,
     requires_python: Option<&'a str>,
     evidence: EvidenceSet,
+}
+
+/// What of that which is locked, narrowed or installed around a project counts for it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Counts {
+    /// All of it.
+    All,
+    /// Its own lock file and its own constraints: it is a script that runs in an environment made for it.
+    Own,
+    /// Constraints alone: it is a file of commands that run elsewhere, in an image or on a server.
+    Constraints,
 }
 
 /// A Python environment.
@@ -120,7 +127,9 @@ impl<'a> Layout<'a> {
                 let project = self.project_of_file(folder, evidence, pythons);
                 project.manifests.push(place);
                 // What a notebook installs lies in the environment in which the project's code runs.
-                project.is_apart = commands && !place.path.ends_with(".ipynb");
+                if commands && !place.path.ends_with(".ipynb") {
+                    project.counts = Counts::Constraints;
+                }
             }
         }
         let mut members = Vec::new();
@@ -152,7 +161,9 @@ impl<'a> Layout<'a> {
         pythons: &mut Pythons<'_>,
     ) -> &mut Project<'a> {
         let project = self.projects.entry(folder.to_owned()).or_insert_with(|| Project::at(folder, pythons));
-        project.is_alone |= by_itself(&evidence.place) == Some(folder);
+        if by_itself(&evidence.place) == Some(folder) {
+            project.counts = Counts::Own;
+        }
         project.evidence.insert(Evidence { span: None, ..evidence.clone() });
         project
     }
@@ -297,9 +308,8 @@ impl Project<'_> {
             manifests: Vec::new(),
             locks: Vec::new(),
             markers: pythons.of(None, None),
-            is_apart: false,
+            counts: Counts::All,
             name: folder.rsplit('/').next().unwrap_or(folder).to_owned(),
-            is_alone: false,
             version: None,
             requires_python: None,
             evidence: EvidenceSet::new(),

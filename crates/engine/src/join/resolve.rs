@@ -14,7 +14,7 @@ use weighbridge_core::place::{Class, Place};
 
 use super::collect::Collected;
 use super::installed::ancestors;
-use super::layout::{Layout, Project};
+use super::layout::{Counts, Layout, Project};
 use super::pins;
 use super::scope::{Scope, Scopes};
 
@@ -46,10 +46,11 @@ impl<'a> Resolver<'a> {
         scopes: &Scopes<'_>,
     ) -> Self {
         let mut resolver = Self {
-            locks: if project.is_apart { Vec::new() } else { scopes.locks_for(folder, project) },
-            environment: scopes
-                .environment_for(folder, layout)
-                .filter(|_| !project.is_alone && !project.is_apart),
+            locks: match project.counts {
+                Counts::Constraints => Vec::new(),
+                Counts::All | Counts::Own => scopes.locks_for(folder, project),
+            },
+            environment: scopes.environment_for(folder, layout).filter(|_| project.counts == Counts::All),
             in_file: BTreeMap::new(),
             constrained: BTreeMap::new(),
             anywhere: BTreeMap::new(),
@@ -63,7 +64,7 @@ impl<'a> Resolver<'a> {
             }
         }
         // A file of constraints often lies above the files that name it; the nearest one counts.
-        let reach = if project.is_alone { 1 } else { usize::MAX };
+        let reach = if project.counts == Counts::Own { 1 } else { usize::MAX };
         for project in ancestors(folder).take(reach).filter_map(|folder| layout.project_at(folder)) {
             let mut here: BTreeMap<(Ecosystem, &PackageName), BTreeSet<String>> = BTreeMap::new();
             for (_, requires) in pinning(project, collected).filter(|(_, it)| it.role == Role::Constraint) {
