@@ -27,7 +27,7 @@ fn metadata() -> Value {
 }
 
 /// The level of each crate (ARCHITECTURE.md). A crate may use crates on lower levels only.
-const LEVELS: [(&str, u8); 9] = [
+const LEVELS: [(&str, u8); 10] = [
     ("weighbridge-core", 0),
     ("weighbridge-advisory", 1),
     ("weighbridge-check", 2),
@@ -35,6 +35,7 @@ const LEVELS: [(&str, u8); 9] = [
     ("weighbridge-read", 2),
     ("weighbridge-report", 2),
     ("weighbridge-resolve", 2),
+    ("weighbridge-trust", 2),
     ("weighbridge-engine", 3),
     ("weighbridge", 5),
 ];

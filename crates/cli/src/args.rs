@@ -10,6 +10,8 @@ use weighbridge_core::finding::Severity;
 use weighbridge_core::knowledge::Epss;
 use weighbridge_core::renderer::Show;
 
+use crate::signing_args::{Key, Sign, Verify};
+
 /// Weighs what goes into an AI system: packages, model files, and what is wrong with them.
 ///
 /// `scan` is the default: `weighbridge .` weighs the folder you stand in. Nothing is sent anywhere, and no network is
@@ -76,6 +78,13 @@ pub enum Command {
     Why(Why),
     /// Plan the smallest change of packages that mends vulnerabilities; of a PyTorch checkpoint, rescue the tensors as safetensors.
     Fix(Fix),
+    /// Sign a model: every file of it, in the form of OpenSSF Model Signing.
+    Sign(Box<Sign>),
+    /// Verify that models are signed by somebody whom you believe, and are still as they were signed.
+    Verify(Box<Verify>),
+    /// Make, show and take over the keys that sign models.
+    #[command(subcommand)]
+    Key(Key),
     /// Look after the advisories.
     #[command(subcommand)]
     Db(Db),

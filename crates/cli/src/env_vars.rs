@@ -138,6 +138,10 @@ pub static VARIABLES: &[Variable] = &[
     },
     Variable { name: "WEIGHBRIDGE_JOBS", does: "Number of threads; like `-j`." },
     Variable {
+        name: "WEIGHBRIDGE_KEY_PASSWORD",
+        does: "Password of a private key for `key`, `sign` and `attest` where `--password-file` names none.",
+    },
+    Variable {
         name: "WEIGHBRIDGE_MAX_AGE",
         does: "Days after which advisories are too old; like `--max-age`.",
     },

@@ -19,6 +19,7 @@ mod printer;
 mod progress;
 mod settings;
 mod setup;
+pub mod signing_args;
 mod system;
 
 use std::panic;

@@ -22,6 +22,7 @@ mod server;
 #[allow(dead_code, reason = "the tests of the engine need more of it")]
 #[path = "../../engine/tests/shelf.rs"]
 mod shelf;
+mod signing;
 mod streams;
 mod support;
 
@@ -43,6 +44,7 @@ fn main() {
         policy::TESTS,
         readme::TESTS,
         remote::TESTS,
+        signing::TESTS,
         streams::TESTS,
     ]
     .into_iter()
@@ -55,6 +57,7 @@ fn main() {
     })
     .collect();
     trials.extend(reports::trials());
+    trials.extend(signing::trials());
     // Needs `strace` and the right to trace; listed as ignored where there is none.
     let traceable = database::can_trace();
     trials.push(

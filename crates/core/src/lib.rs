@@ -18,6 +18,7 @@ pub mod graph;
 pub mod input;
 pub mod knowledge;
 pub mod limits;
+pub mod listing;
 pub mod name;
 pub mod opener;
 pub mod place;

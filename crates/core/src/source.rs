@@ -27,6 +27,11 @@ pub trait Source: Send + Sync {
         None
     }
 
+    /// Whether the file is still the version that was opened, where the system can say.
+    fn is_unchanged(&self) -> bool {
+        true
+    }
+
     /// The bytes come over a network, so that nobody reads all of them without need.
     fn is_remote(&self) -> bool {
         false

@@ -12,6 +12,7 @@ mod mend_json;
 mod rules;
 mod scan;
 mod shell;
+mod signing;
 mod update;
 mod verify;
 mod why;
@@ -32,6 +33,9 @@ pub(crate) fn run(cli: &Cli, setup: &Setup, printer: &Printer) -> Result<Exit, F
         Command::Rules(rules) => rules::run(rules.format, printer),
         Command::Why(why) => why::run(&cli.global, why, setup, printer),
         Command::Fix(fix) => fix::run(&cli.global, fix, setup, printer),
+        Command::Key(key) => signing::key::run(key, setup, printer),
+        Command::Sign(sign) => signing::sign::run(sign, setup, printer),
+        Command::Verify(verify) => signing::verify::run(verify, setup, printer),
         Command::Db(db) => db::run(&cli.global, db, setup, printer),
         Command::Completions(completions) => shell::completions(completions.shell, printer),
         Command::Man => shell::man(printer),

@@ -61,6 +61,12 @@ impl Source for FileSource {
         self.stamp
     }
 
+    fn is_unchanged(&self) -> bool {
+        self.file
+            .metadata()
+            .is_ok_and(|now| now.len() == self.size && (self.stamp.is_none() || stamp(&now) == self.stamp))
+    }
+
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         let rest = usize::try_from(self.size.saturating_sub(offset)).unwrap_or(usize::MAX);
         let count = rest.min(buffer.len());

@@ -33,6 +33,7 @@ pub mod file;
 pub mod hub;
 pub mod hub_cache;
 mod link;
+pub mod listing;
 mod name;
 pub mod path;
 pub mod store;

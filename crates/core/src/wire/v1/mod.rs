@@ -36,6 +36,7 @@ macro_rules! wire {
 }
 
 pub mod plan;
+pub mod verification;
 
 /// The report on one scan: what there is, what is wrong with it, and what could not be looked at.
 #[derive(Serialize)]

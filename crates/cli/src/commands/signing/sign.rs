@@ -1,0 +1,174 @@
+//! `weighbridge sign`: signs a model.
+
+use std::io::{Read as _, Write as _};
+use std::process::{Command, Stdio};
+
+use weighbridge_net::feed::atomic::replace_file;
+use weighbridge_net::open::listing;
+use weighbridge_read::words::{Words, words};
+use weighbridge_trust::bundle::Material;
+use weighbridge_trust::oms::{self, Choice, Method, SignError, Signs};
+use weighbridge_trust::{PrivateKey, PublicKey, chain};
+
+use super::{Memory, below, default_signature, ignored, key, text};
+use crate::errors::Failure;
+use crate::exit::Exit;
+use crate::printer::Printer;
+use crate::setup::Setup;
+use crate::signing_args::Sign;
+
+/// Largest signature that a program may write, in bytes: one on P-521 has 139.
+const LARGEST_SIGNATURE: u64 = 1 << 10;
+
+/// Runs the command.
+pub(in crate::commands) fn run(sign: &Sign, setup: &Setup, printer: &Printer) -> Result<Exit, Failure> {
+    let signer = signer(sign, setup)?;
+    let signature = sign.signature.clone().unwrap_or_else(|| default_signature(&sign.path));
+    let memory = Memory::open(&sign.reading, setup)?;
+    let listing = listing::list(&sign.path).map_err(|error| Failure::unreadable(&sign.path, &error))?;
+    let choice = Choice {
+        method: sign.shards.map_or(Method::Files, Method::Shards),
+        algorithm: sign.hash.into(),
+        allow_symlinks: sign.reading.allow_symlinks,
+        ignore_paths: ignored(&sign.reading, &sign.path)?,
+        signature: below(&signature, &sign.path),
+    };
+    let described = memory.with(|hashing| oms::describe(&listing, &choice, hashing));
+    if memory.cancel.is_cancelled() {
+        return Ok(Exit::Interrupted);
+    }
+    let described = described.map_err(|error| refused(&error))?;
+    let bundle = oms::sign(&described.manifest, &signer).map_err(|error| refused(&error))?;
+    let json = bundle.to_json();
+    replace_file(&signature, |out| out.write_all(json.as_bytes()))
+        .map_err(|error| Failure::unwritten(&format!("`{}`", signature.display()), &error))?;
+    memory.save(printer);
+    let files = described.manifest.files.len();
+    printer.say(&format!("signed {files} {}", if files == 1 { "file" } else { "files" }));
+    printer.say(&format!("  by {}", signer.name()));
+    printer.say(&format!("  to {}", signature.display()));
+    for path in &described.left_out {
+        printer.say(&format!("  not signed: {path}"));
+    }
+    Ok(Exit::Pass)
+}
+
+/// Whoever signs, with what he shows.
+struct Signer {
+    hand: Hand,
+    public: PublicKey,
+    chain: Vec<Vec<u8>>,
+}
+
+/// What makes the signature.
+enum Hand {
+    Key(PrivateKey),
+    Program(Vec<String>),
+}
+
+impl Signer {
+    fn name(&self) -> String {
+        let key = format!("key {:.16}… ({})", self.public.hint(), self.public.curve());
+        if self.chain.is_empty() { key } else { format!("certificate, {key}") }
+    }
+}
+
+impl Signs for Signer {
+    fn material(&self) -> Material {
+        if self.chain.is_empty() {
+            Material::Key(self.public.hint())
+        } else {
+            Material::Chain(self.chain.clone())
+        }
+    }
+
+    fn sign(&self, encoded: &[u8]) -> Result<Vec<u8>, String> {
+        let signature = match &self.hand {
+            Hand::Key(key) => key.sign(encoded),
+            Hand::Program(words) => ask(words, encoded)?,
+        };
+        if !self.public.verifies(self.public.sha2(), encoded, &signature) {
+            return Err("its signature is not one of the public key".to_owned());
+        }
+        Ok(signature)
+    }
+}
+
+fn signer(sign: &Sign, setup: &Setup) -> Result<Signer, Failure> {
+    let mut shown = Vec::new();
+    for path in &sign.certificate_chain {
+        shown.extend(chain::pem_to_der(&text(path)?).map_err(|error| key::failed(path, &error))?);
+    }
+    let certified = match (shown.first(), sign.certificate_chain.first()) {
+        (Some(first), Some(path)) => Some(chain::key_of(first).map_err(|error| key::failed(path, &error))?),
+        _ => None,
+    };
+    let (hand, public) = match (&sign.key, &sign.signer) {
+        (Some(path), _) => {
+            let key = key::private(path, &sign.password, setup)?;
+            let public = key.public_key();
+            (Hand::Key(key), public)
+        }
+        (None, Some(command)) => {
+            let Words { list: words, is_plain: true } = words(command) else {
+                return Err(Failure::usage(format!("`{command}` is more than a command and its arguments")));
+            };
+            if words.is_empty() {
+                return Err(Failure::usage("the command of the signer is empty"));
+            }
+            let public = match (&sign.public_key, &certified) {
+                (Some(path), _) => key::public(path)?,
+                (None, Some(public)) => public.clone(),
+                (None, None) => {
+                    return Err(Failure::usage("nothing says which key the program signs with")
+                        .hint("add `--public-key FILE` or `--certificate-chain FILE`"));
+                }
+            };
+            (Hand::Program(words), public)
+        }
+        (None, None) => return Err(Failure::usage("nothing to sign with").hint("add `--key FILE`")),
+    };
+    if certified.is_some_and(|certified| certified != public) {
+        return Err(Failure::usage("the first certificate is not one of the signing key"));
+    }
+    Ok(Signer { hand, public, chain: shown })
+}
+
+/// Has a program sign.
+fn ask(words: &[String], encoded: &[u8]) -> Result<Vec<u8>, String> {
+    let (program, arguments) = words.split_first().ok_or("there is no program")?;
+    let failed = |error: std::io::Error| format!("`{program}`: {error}");
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(failed)?;
+    let (input, output) = (child.stdin.take(), child.stdout.take());
+    let mut signature = Vec::new();
+    // Who does not read what it shall sign shows it by what it writes.
+    std::thread::scope(|scope| {
+        scope.spawn(|| input.map(|mut input| input.write_all(encoded)));
+        if let Some(output) = output {
+            let _ = output.take(LARGEST_SIGNATURE).read_to_end(&mut signature);
+        }
+    });
+    let status = child.wait().map_err(failed)?;
+    if status.success() { Ok(signature) } else { Err(format!("`{program}` ended with {status}")) }
+}
+
+fn refused(error: &SignError) -> Failure {
+    const SHOWN: usize = 10;
+    let mut failure = Failure::new(Exit::Fail, error.to_string());
+    if let SignError::Files(files) = error {
+        let shown = files.iter().take(SHOWN).map(|(path, why)| format!("{path}: {}", why));
+        failure.causes.extend(shown);
+        if files.len() > SHOWN {
+            failure.causes.push(format!("and {} more", files.len().saturating_sub(SHOWN)));
+        }
+        if files.iter().any(|(_, why)| *why == weighbridge_core::coverage::Unread::Special("link")) {
+            failure = failure.hint("`--allow-symlinks` signs the files behind links to files");
+        }
+    }
+    failure
+}

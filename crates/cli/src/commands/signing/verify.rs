@@ -1,0 +1,165 @@
+//! `weighbridge verify`: whether models are signed by somebody who is believed, and still as they were signed.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use weighbridge_net::open::listing;
+use weighbridge_trust::PublicKey;
+use weighbridge_trust::bundle::{self, Bundle};
+use weighbridge_trust::chain::Anchor;
+use weighbridge_trust::keyless::{Roots, Wanted};
+use weighbridge_trust::oms::{self, Compared, Tolerance, Trust};
+
+use super::answer::{self, Found, Signed, Verdict};
+use super::{Memory, below, default_signature, ignored, key, text};
+use crate::args::ListFormat;
+use crate::errors::Failure;
+use crate::exit::Exit;
+use crate::printer::{Printer, printable};
+use crate::setup::Setup;
+use crate::signing_args::Verify;
+
+/// Whom to believe, with what it takes.
+enum Whom {
+    Key(PublicKey),
+    Anchors(Vec<Anchor>),
+    Identity(Wanted, Roots),
+}
+
+/// Runs the command.
+pub(in crate::commands) fn run(verify: &Verify, setup: &Setup, printer: &Printer) -> Result<Exit, Failure> {
+    if verify.signature.is_some() && verify.paths.len() > 1 {
+        return Err(Failure::usage("one signature is named, and several models"));
+    }
+    let whom = whom(verify)?;
+    let memory = Memory::open(&verify.reading, setup)?;
+    let mut found = Vec::with_capacity(verify.paths.len());
+    for path in &verify.paths {
+        found.push(one(path, verify, &whom, &memory, setup)?);
+        if memory.cancel.is_cancelled() {
+            return Ok(Exit::Interrupted);
+        }
+    }
+    memory.save(printer);
+    // What is known to be bad is told before what could not be said.
+    let order = [Exit::Fail, Exit::Incomplete, Exit::Nothing];
+    let is_one = |exit: &Exit| found.iter().any(|found| found.verdict.exit() == *exit);
+    let exit = order.into_iter().find(is_one).unwrap_or(Exit::Pass);
+    if verify.json || verify.format == ListFormat::Json {
+        printer.out(|out| {
+            serde_json::to_writer_pretty(&mut *out, &answer::json(&found, exit))?;
+            writeln!(out)
+        })?;
+    } else {
+        let text = printable(&answer::text(&found));
+        printer.out(|out| out.write_all(text.as_bytes()))?;
+    }
+    Ok(exit)
+}
+
+fn whom(verify: &Verify) -> Result<Whom, Failure> {
+    if let Some(path) = &verify.public_key {
+        return Ok(Whom::Key(key::public(path)?));
+    }
+    if let (Some(name), Some(issuer)) = (&verify.identity, &verify.identity_provider) {
+        let roots = match &verify.trusted_root {
+            Some(path) => Roots::read(&text(path)?).map_err(|error| key::failed(path, &error))?,
+            None => Roots::public(),
+        };
+        return Ok(Whom::Identity(Wanted { name: name.clone(), issuer: issuer.clone() }, roots));
+    }
+    let mut anchors = Vec::new();
+    for path in &verify.certificate_chain {
+        anchors.extend(Anchor::from_pem(&text(path)?).map_err(|error| key::failed(path, &error))?);
+    }
+    if anchors.is_empty() {
+        return Err(Failure::usage("nothing says whom to believe")
+            .hint("add `--public-key FILE`, `--certificate-chain FILE`, or `--identity NAME --identity-provider URL`"));
+    }
+    Ok(Whom::Anchors(anchors))
+}
+
+fn one(path: &Path, verify: &Verify, whom: &Whom, memory: &Memory, setup: &Setup) -> Result<Found, Failure> {
+    let listing = listing::list(path).map_err(|error| Failure::unreadable(path, &error))?;
+    let signature = verify.signature.clone().unwrap_or_else(|| default_signature(path));
+    let mut found = Found {
+        path: path.display().to_string(),
+        signature: Some(signature.display().to_string()),
+        verdict: Verdict::Unsigned,
+        signed: None,
+    };
+    let json = match read(&signature) {
+        Ok(json) => json,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            found.signature = None;
+            return Ok(found);
+        }
+        Err(error) => {
+            found.verdict = Verdict::Unchecked(format!("`{}`: {error}", signature.display()));
+            return Ok(found);
+        }
+    };
+    let bundle = match Bundle::read(json.as_bytes()) {
+        Ok(bundle) => bundle,
+        Err(error) => {
+            found.verdict = Verdict::Bad(error.to_string());
+            return Ok(found);
+        }
+    };
+    let trust = match whom {
+        Whom::Key(key) => Trust::Key(key),
+        Whom::Anchors(anchors) => Trust::Anchors { anchors, time: setup.now.div_euclid(1_000_000_000) },
+        Whom::Identity(wanted, roots) => Trust::Keyless { json: &json, wanted, roots },
+    };
+    let verified = match oms::verify(&bundle, trust) {
+        Ok(verified) => verified,
+        Err(refusal) => {
+            found.verdict = Verdict::Bad(refusal.to_string());
+            return Ok(found);
+        }
+    };
+    let tolerance = Tolerance {
+        signature: below(&signature, path),
+        ignore_paths: ignored(&verify.reading, path)?,
+        allow_symlinks: verify.reading.allow_symlinks,
+    };
+    let compared = memory.with(|hashing| verified.manifest.compare(&listing, &tolerance, hashing));
+    found.verdict = verdict(&compared, verify.allow_unsigned_files);
+    found.signed = Some(Signed {
+        signer: verified.signer,
+        early: bundle.early || verified.manifest.age == oms::Age::Old,
+        name: verified.manifest.name,
+        algorithm: verified.manifest.algorithm.name(),
+        compared,
+    });
+    Ok(found)
+}
+
+fn verdict(compared: &Compared, allow_unsigned: bool) -> Verdict {
+    let is_true = if allow_unsigned { compared.is_true_but_for_extras() } else { compared.is_true() };
+    let runs = compared.unsigned_that_run().next().is_some();
+    if !is_true {
+        return if compared.is_false() || !compared.is_unread() {
+            Verdict::Bad("the model is not as it was signed".to_owned())
+        } else {
+            Verdict::Unchecked("some files could not be read".to_owned())
+        };
+    }
+    if runs && !allow_unsigned {
+        return Verdict::Bad(
+            "files that nobody signed can run; `--allow-unsigned-files` takes them".to_owned(),
+        );
+    }
+    Verdict::Verified
+}
+
+/// The JSON of a signature, if it is not too large to be one.
+fn read(path: &Path) -> io::Result<String> {
+    let mut json = String::new();
+    File::open(path)?.take(bundle::LARGEST.saturating_add(1)).read_to_string(&mut json)?;
+    if u64::try_from(json.len()).unwrap_or(u64::MAX) > bundle::LARGEST {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 1 GiB"));
+    }
+    Ok(json)
+}

@@ -1,0 +1,204 @@
+//! What was typed for the commands around signatures. The comments are the help texts.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use weighbridge_trust::Curve;
+use weighbridge_trust::digests::Algorithm;
+
+use crate::args::ListFormat;
+
+/// What to do with keys.
+#[derive(Subcommand, Debug)]
+pub enum Key {
+    /// Make a new key: `FILE`, which only you may read, and `FILE.pub` for everybody.
+    Generate(Generate),
+    /// Print the public key that belongs to a private key, or to the certificate that signs.
+    Export(Export),
+    /// Take over a private key of OpenSSL or cosign.
+    Import(Import),
+}
+
+/// Options of `key generate`.
+#[derive(Args, Debug)]
+pub struct Generate {
+    /// The file to write; `.pub` is added for the public key.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The curve.
+    #[arg(long, value_enum, default_value = "p256")]
+    pub curve: CurveName,
+    /// How the new key is encrypted.
+    #[command(flatten)]
+    pub password: Password,
+}
+
+/// Options of `key export`.
+#[derive(Args, Debug)]
+pub struct Export {
+    /// A private key, or certificates in PEM form.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// How the key is encrypted.
+    #[command(flatten)]
+    pub password: Password,
+}
+
+/// Options of `key import`.
+#[derive(Args, Debug)]
+pub struct Import {
+    /// A private key in PEM form: PKCS #8 or SEC 1, encrypted or not, or a key file of cosign.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The file to write; `.pub` is added for the public key.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// How the key is encrypted, before and after.
+    #[command(flatten)]
+    pub password: Password,
+}
+
+/// The password of a key. Without one here, `WEIGHBRIDGE_KEY_PASSWORD` is taken where it is set.
+#[derive(Args, Clone, Default, Debug)]
+pub struct Password {
+    /// File whose first line is the password of the key [default: what `WEIGHBRIDGE_KEY_PASSWORD` holds].
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+}
+
+/// A curve by its name.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CurveName {
+    /// P-256, with SHA-256.
+    P256,
+    /// P-384, with SHA-384.
+    P384,
+    /// P-521, with SHA-512.
+    P521,
+}
+
+impl From<CurveName> for Curve {
+    fn from(name: CurveName) -> Self {
+        match name {
+            CurveName::P256 => Self::P256,
+            CurveName::P384 => Self::P384,
+            CurveName::P521 => Self::P521,
+        }
+    }
+}
+
+/// Options of `sign`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Exit codes: 0 signed · 1 not signed: something in the model cannot be, or the signer failed · 2 usage")]
+pub struct Sign {
+    /// The model: a folder, or a single file.
+    #[arg(value_name = "PATH")]
+    pub path: PathBuf,
+    /// Private key in PEM form.
+    #[arg(long, value_name = "FILE", required_unless_present = "signer", conflicts_with = "signer")]
+    pub key: Option<PathBuf>,
+    /// How the key is encrypted.
+    #[command(flatten)]
+    pub password: Password,
+    /// Program that signs in place of a key: it gets the bytes to sign on standard input and writes the signature (ECDSA in
+    /// DER) to standard output.
+    #[arg(long, value_name = "COMMAND")]
+    pub signer: Option<String>,
+    /// Public key of that program, in PEM form.
+    #[arg(long, value_name = "FILE", requires = "signer", conflicts_with = "certificate_chain")]
+    pub public_key: Option<PathBuf>,
+    /// Certificates in PEM form, the one of the signing key first; may be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub certificate_chain: Vec<PathBuf>,
+    /// The file to write [default: `model.sig` in the folder, or the name of the file with `.sig`].
+    #[arg(long, value_name = "FILE")]
+    pub signature: Option<PathBuf>,
+    /// Hash the files in pieces of this many bytes, so that one large file keeps all processors busy. The reference
+    /// implementation cannot verify this on its command line.
+    #[arg(long, value_name = "BYTES", num_args = 0..=1, default_missing_value = "1000000000",
+          value_parser = clap::value_parser!(u64).range(1..))]
+    pub shards: Option<u64>,
+    /// The hash function. The reference implementation verifies only the default on its command line.
+    #[arg(long, value_enum, default_value = "sha256")]
+    pub hash: Hash,
+    /// What is signed.
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// A hash function by its name.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Hash {
+    /// SHA-256.
+    Sha256,
+    /// BLAKE2b with 512 bits.
+    Blake2b,
+    /// BLAKE3.
+    Blake3,
+}
+
+impl From<Hash> for Algorithm {
+    fn from(name: Hash) -> Self {
+        match name {
+            Hash::Sha256 => Self::Sha256,
+            Hash::Blake2b => Self::Blake2b,
+            Hash::Blake3 => Self::Blake3,
+        }
+    }
+}
+
+/// How the files of a model are read.
+#[derive(Args, Clone, Debug)]
+pub struct Reading {
+    /// Leave out this path below the model, with all below it; may be given several times.
+    #[arg(long, value_name = "PATH", num_args = 1)]
+    pub ignore_paths: Vec<PathBuf>,
+    /// Follow links to files, and take them for the files that they lead to.
+    #[arg(long)]
+    pub allow_symlinks: bool,
+    /// Hash every file anew, instead of believing kept digests of files that did not change.
+    #[arg(long)]
+    pub no_cache: bool,
+}
+
+/// Options of `verify`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Exit codes: 0 verified · 1 verified bad: changed, missing or extra files, or a signature that does not hold · \
+2 usage · 3 unsigned · 4 could not check: something could not be read")]
+pub struct Verify {
+    /// Models: folders or single files.
+    #[arg(value_name = "PATH", required = true)]
+    pub paths: Vec<PathBuf>,
+    /// The signature [default: `model.sig` in the folder, or the name of the file with `.sig`].
+    #[arg(long, value_name = "FILE")]
+    pub signature: Option<PathBuf>,
+    /// Believe the holder of this public key (PEM).
+    #[arg(long, value_name = "FILE", group = "whom")]
+    pub public_key: Option<PathBuf>,
+    /// Believe whoever has a certificate for signing code below one of these (PEM); may be given several times.
+    #[arg(long, value_name = "FILE", group = "whom")]
+    pub certificate_chain: Vec<PathBuf>,
+    /// Believe this identity, as Sigstore names it: a mail address, or the address of a workflow.
+    #[arg(long, value_name = "NAME", group = "whom", requires = "identity_provider")]
+    pub identity: Option<String>,
+    /// The identity provider that vouches for it.
+    #[arg(long, value_name = "URL", requires = "identity")]
+    pub identity_provider: Option<String>,
+    /// Roots of a Sigstore instance (`trusted_root.json`) [default: those of the public one, as of this release].
+    #[arg(long, value_name = "FILE", requires = "identity")]
+    pub trusted_root: Option<PathBuf>,
+    /// Take files that nobody signed, and programs among those that are left out by rule.
+    #[arg(long)]
+    pub allow_unsigned_files: bool,
+    /// What is verified.
+    #[command(flatten)]
+    pub reading: Reading,
+    /// Format of the result on standard output.
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: ListFormat,
+    /// The same as `--format json`.
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+}

@@ -1,0 +1,250 @@
+//! `weighbridge key`, `sign`, `verify`: files, exit codes and what is said.
+
+use std::fs;
+
+use libtest_mimic::Trial;
+
+use crate::Test;
+use crate::support::World;
+
+pub(crate) const TESTS: &[Test] = &[
+    ("a_model_is_signed_and_verified", a_model_is_signed_and_verified),
+    ("every_way_of_being_wrong_has_its_exit_code", every_way_of_being_wrong_has_its_exit_code),
+    ("the_answer_for_programs_fits_its_schema", the_answer_for_programs_fits_its_schema),
+    ("a_private_key_is_kept_private", a_private_key_is_kept_private),
+    ("a_signature_is_written_whole_or_not_at_all", a_signature_is_written_whole_or_not_at_all),
+    ("what_was_hashed_is_not_hashed_again_unless_asked", what_was_hashed_is_not_hashed_again_unless_asked),
+    ("a_file_can_be_a_model", a_file_can_be_a_model),
+];
+
+/// A world with a model and a key.
+fn world() -> World {
+    let world = World::new();
+    world.write("model/weights.safetensors", "w".repeat(1000)).write("model/sub/config.json", "{}");
+    world.run("key generate k").ends(0);
+    world
+}
+
+fn a_model_is_signed_and_verified() {
+    let world = world();
+    let signed = world.run("sign model --key k").ends(0).says(&["signed 2 files", "to model/model.sig"]);
+    assert_eq!(signed.out, "");
+    let verified = world.run("verify model --public-key k.pub").ends(0);
+    assert_eq!(verified.err, "");
+    let lines: Vec<&str> = verified.out.lines().collect();
+    let [first, by, files] = &*lines else { panic!("{lines:?}") };
+    assert_eq!(*first, "model  verified");
+    assert!(by.starts_with("  signed by key ") && by.ends_with("… (P-256)"), "{by}");
+    assert_eq!(*files, "  2 files as signed (sha256)");
+    // The same again gives the same bytes.
+    let before = fs::read(world.path("model/model.sig")).unwrap();
+    world.run("sign model --key k --no-cache").ends(0);
+    assert_eq!(fs::read(world.path("model/model.sig")).unwrap(), before);
+}
+
+fn every_way_of_being_wrong_has_its_exit_code() {
+    let world = world();
+    world.run("verify model --public-key k.pub").ends(3).shows(&["model  unsigned"]);
+    world.run("sign model --key k").ends(0);
+    world.run("key generate other").ends(0);
+    world.run("verify model --public-key other.pub").ends(1).shows(&["NOT VERIFIED", "signature invalid"]);
+    world.run("verify model").ends(2).says(&["nothing says whom to believe", "hint: add `--public-key"]);
+    world.run("verify model --public-key k").ends(2).says(&["key export k"]);
+    world.run("verify nowhere --public-key k.pub").ends(2).says(&["cannot read `nowhere`"]);
+    world.run("verify model model --signature x --public-key k.pub").ends(2);
+    world.write("model/.github/run.py", "print(1)");
+    world.run("verify model --public-key k.pub").ends(1).shows(&["can run   .github/run.py"]);
+    world.run("verify model --public-key k.pub --allow-unsigned-files").ends(0);
+    fs::remove_dir_all(world.path("model/.github")).unwrap();
+    world.write("model/new.txt", "");
+    world.run("verify model --public-key k.pub").ends(1).shows(&["extra     new.txt"]);
+    world.run("verify model --public-key k.pub --allow-unsigned-files").ends(0);
+    world
+        .run("verify model --public-key k.pub --ignore-paths new.txt")
+        .ends(0)
+        .shows(&["left out by rule: new.txt"]);
+    world.run("verify model --public-key k.pub --ignore-paths ../k").ends(2).says(&["does not lie below"]);
+    world.write("model/weights.safetensors", "x".repeat(1000));
+    fs::remove_file(world.path("model/sub/config.json")).unwrap();
+    let found = world.run("verify model --public-key k.pub --allow-unsigned-files").ends(1);
+    for part in ["changed   weights.safetensors", "            signed ", "missing   sub/config.json"] {
+        assert!(found.out.contains(part), "{}", found.out);
+    }
+    // One that is bad outweighs one that is unsigned.
+    world.write("second/a", "a");
+    world
+        .run("verify model second --public-key k.pub")
+        .ends(1)
+        .shows(&["model  NOT VERIFIED", "second  unsigned"]);
+    world.write("model/model.sig", "{");
+    world.run("verify model --public-key k.pub").ends(1).shows(&["the bundle is malformed"]);
+    fs::remove_file(world.path("model/model.sig")).unwrap();
+    fs::create_dir(world.path("model/model.sig")).unwrap();
+    world.run("verify model --public-key k.pub").ends(4).shows(&["could not be checked"]);
+}
+
+fn the_answer_for_programs_fits_its_schema() {
+    let world = world();
+    world.run("sign model --key k").ends(0);
+    world.write("model/extra.txt", "").write("model/.gitattributes", "");
+    fs::remove_file(world.path("model/sub/config.json")).unwrap();
+    let answer = world.run("verify model --public-key k.pub --json").ends(1);
+    let value: serde_json::Value = serde_json::from_str(&answer.out).unwrap();
+    let schema = include_str!("../../../docs/schema/verification-v1.json");
+    let schema: serde_json::Value = serde_json::from_str(schema).unwrap();
+    let errors: Vec<String> = jsonschema::validator_for(&schema)
+        .unwrap()
+        .iter_errors(&value)
+        .map(|error| error.to_string())
+        .collect();
+    assert_eq!(errors, Vec::<String>::new());
+    assert_eq!(value["schema"], "weighbridge.verification/1");
+    assert_eq!(value["models"][0]["verdict"], "bad");
+    let files = value["models"][0]["files"].as_array().unwrap();
+    let told: Vec<String> = files
+        .iter()
+        .map(|file| format!("{} {}", file["path"].as_str().unwrap(), file["status"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        told,
+        [".gitattributes ignored", "extra.txt extra", "sub/config.json missing", "weights.safetensors ok"]
+    );
+    assert_eq!(world.run("verify model --public-key k.pub --format json").ends(1).out, answer.out);
+}
+
+fn a_private_key_is_kept_private() {
+    let world = World::new();
+    world.write("password", "secret\n");
+    world.run("key generate plain").ends(0).says(&["(not encrypted)"]);
+    world.run("key generate locked --password-file password --curve p384").ends(0);
+    #[cfg(unix)]
+    for name in ["plain", "locked"] {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(fs::metadata(world.path(name)).unwrap().permissions().mode() & 0o777, 0o600, "{name}");
+    }
+    let text = |name: &str| fs::read_to_string(world.path(name)).unwrap();
+    assert!(text("plain").starts_with("-----BEGIN PRIVATE KEY-----"));
+    assert!(text("locked").starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----"));
+    // A key that is there is never replaced, and half a pair is never left.
+    world.run("key generate plain").ends(2).says(&["exists already"]);
+    fs::remove_file(world.path("plain.pub")).unwrap();
+    let before = text("plain");
+    world.run("key generate plain").ends(2);
+    assert_eq!(text("plain"), before);
+    assert!(!world.path("plain.pub").exists());
+
+    world.run("key export locked").ends(2).says(&["the key is encrypted", "--password-file"]);
+    let exported = world.run("key export locked --password-file password").ends(0);
+    assert_eq!(exported.out, text("locked.pub"));
+    let variable = [("WEIGHBRIDGE_KEY_PASSWORD", "secret")];
+    assert_eq!(world.run_with(&variable, "key export locked").ends(0).out, text("locked.pub"));
+    world
+        .run_with(&[("WEIGHBRIDGE_KEY_PASSWORD", "other")], "key export locked")
+        .ends(2)
+        .says(&["the password does not open the key"]);
+    world.run("key import locked -o copy --password-file password").ends(0);
+    assert_eq!(text("copy.pub"), text("locked.pub"));
+    // Nothing that is said, even in detail, shows a password or the body of a key.
+    let body: String = before.lines().filter(|line| !line.starts_with('-')).collect();
+    world.write("model/a", "a");
+    for arguments in ["-v sign model --key plain", "-v sign model --key locked", "-v key export plain"] {
+        let run = world.run_with(&variable, arguments);
+        let said = format!("{}{}", run.out, run.err);
+        assert!(!said.contains("secret") && !said.contains(&body[20..60]), "{said}");
+    }
+}
+
+/// Needs a program that signs; the name of the test says so where there is none.
+pub(crate) fn trials() -> Vec<Trial> {
+    let missing = std::process::Command::new("openssl").arg("version").output().is_err();
+    let name = format!("a_program_signs_in_place_of_a_key{}", if missing { " (no openssl)" } else { "" });
+    let test = Trial::test(name, || {
+        a_program_signs_in_place_of_a_key();
+        Ok(())
+    });
+    vec![test.with_ignored_flag(missing)]
+}
+
+fn a_program_signs_in_place_of_a_key() {
+    let world = world();
+    let signer = "openssl dgst -sha256 -sign k";
+    let sign = |words: &[&str]| {
+        let mut command = world.command("sign model --signer");
+        command.arg(signer).args(words);
+        crate::support::Run::from(command.output().unwrap())
+    };
+    sign(&["--public-key", "k.pub"]).ends(0);
+    world.run("verify model --public-key k.pub").ends(0);
+    sign(&[]).ends(2).says(&["nothing says which key the program signs with"]);
+    world.run("key generate other").ends(0);
+    let before = fs::read(world.path("model/model.sig")).unwrap();
+    sign(&["--public-key", "other.pub"]).ends(1).says(&["its signature is not one of the public key"]);
+    for (program, said) in
+        [("false", "ended with"), ("no-such-program", "no-such-program"), ("true", "is not one of")]
+    {
+        let mut command = world.command("sign model --public-key k.pub --signer");
+        crate::support::Run::from(command.arg(program).output().unwrap()).ends(1).says(&[said]);
+    }
+    assert_eq!(fs::read(world.path("model/model.sig")).unwrap(), before);
+}
+
+fn a_signature_is_written_whole_or_not_at_all() {
+    let world = world();
+    world.run("sign model --key k").ends(0);
+    let before = fs::read(world.path("model/model.sig")).unwrap();
+    // Several signers of one model at once: whoever comes last, the signature is a whole one.
+    for number in 0..4 {
+        world.run(&format!("key generate k{number}")).ends(0);
+    }
+    std::thread::scope(|scope| {
+        for number in 0..4 {
+            let world = &world;
+            scope.spawn(move || world.run(&format!("sign model --key k{number}")).ends(0));
+        }
+    });
+    let after = fs::read(world.path("model/model.sig")).unwrap();
+    assert_ne!(after, before);
+    let verified = (0..4)
+        .filter(|number| world.run(&format!("verify model --public-key k{number}.pub")).code == Some(0));
+    assert_eq!(verified.count(), 1);
+    assert_eq!(world.names("model"), ["model.sig", "sub", "weights.safetensors"]);
+    // A disk that is full.
+    if std::path::Path::new("/dev/full").exists() {
+        world.run("sign model --key k --signature /dev/full").ends(5).says(&["cannot write `/dev/full`"]);
+    }
+    world.run("sign model --key k --signature no/such/folder.sig").ends(5);
+    assert_eq!(fs::read(world.path("model/model.sig")).unwrap(), after);
+}
+
+fn what_was_hashed_is_not_hashed_again_unless_asked() {
+    let world = world();
+    world.write("model/large.bin", vec![7; 1 << 20]);
+    let file = fs::File::options().write(true).open(world.path("model/large.bin")).unwrap();
+    // Long ago: what has just changed is not kept.
+    let past = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
+    file.set_modified(past).unwrap();
+    drop(file);
+    world.run("sign model --key k").ends(0);
+    world.run("verify model --public-key k.pub").ends(0);
+    // Whatever the memory believes, changed bytes are seen: they leave another time of change.
+    fs::write(world.path("model/large.bin"), vec![8; 1 << 20]).unwrap();
+    let file = fs::File::options().write(true).open(world.path("model/large.bin")).unwrap();
+    file.set_modified(past).unwrap();
+    drop(file);
+    for arguments in ["verify model --public-key k.pub", "verify model --public-key k.pub --no-cache"] {
+        world.run(arguments).ends(1).shows(&["changed   large.bin"]);
+    }
+}
+
+fn a_file_can_be_a_model() {
+    let world = world();
+    world.write("toy.gguf", "GGUF");
+    world.run("sign toy.gguf --key k").ends(0).says(&["to toy.gguf.sig"]);
+    world.run("verify toy.gguf --public-key k.pub").ends(0).shows(&["1 file as signed"]);
+    world.write("toy.gguf", "GGUf");
+    world.run("verify toy.gguf --public-key k.pub").ends(1).shows(&["changed   ."]);
+    for arguments in ["--hash blake3", "--hash blake2b", "--shards 2", "--shards --hash blake3"] {
+        world.run(&format!("sign toy.gguf --key k {arguments}")).ends(0);
+        world.run("verify toy.gguf --public-key k.pub").ends(0);
+    }
+}

@@ -1,0 +1,130 @@
+//! The answer of `verify`, as programs get it.
+
+use serde::Serialize;
+
+use super::Tool;
+
+/// The value of [`Verification::schema`].
+pub const SCHEMA: &str = "weighbridge.verification/1";
+
+/// The JSON Schema (draft 2020-12) of [`Verification`].
+#[cfg(feature = "schema")]
+pub fn schema() -> serde_json::Value {
+    let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
+    let mut schema = settings.into_generator().into_root_schema_for::<Verification>();
+    schema.insert("$id".to_owned(), "urn:weighbridge:schema:verification-v1".into());
+    schema.insert("title".to_owned(), format!("Weighbridge verification ({SCHEMA})").into());
+    schema.to_value()
+}
+
+wire! {
+/// What was found of signed models.
+pub struct Verification {
+    /// `weighbridge.verification/1`.
+    #[cfg_attr(feature = "schema", schemars(extend("const" = SCHEMA)))]
+    pub schema: &'static str,
+    /// The program that verified.
+    pub tool: Tool,
+    /// The exit code of the process.
+    pub exit_code: u8,
+    /// The models, in the order in which they were named.
+    pub models: Vec<Model>,
+}
+
+/// One model and its signature.
+pub struct Model {
+    /// The model, as it was named on the command line.
+    pub path: String,
+    /// The file with the signature; `null` where there is none.
+    pub signature: Option<String>,
+    /// What is to be thought of it.
+    pub verdict: Verdict,
+    /// Why, in plain words; `null` for a verified one.
+    pub reason: Option<String>,
+    /// Who signed; `null` where no signature holds.
+    pub signer: Option<Signer>,
+    /// The signature has a form of an early release, which is read for a time.
+    pub early: bool,
+    /// What the signer called the model; `null` where no signature holds.
+    pub name: Option<String>,
+    /// The hash function of the digests; `null` where no signature holds.
+    pub algorithm: Option<&'static str>,
+    /// Every file that was signed or lies there, sorted by path.
+    pub files: Vec<File>,
+}
+
+/// What is to be thought of a model.
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Signed by somebody who is believed, and as it was signed.
+    Verified,
+    /// The signature does not hold, or the model is not as it was signed.
+    Bad,
+    /// There is no signature.
+    Unsigned,
+    /// Something could not be read.
+    Unchecked,
+}
+
+/// Who signed.
+pub struct Signer {
+    /// How he is known.
+    pub method: Method,
+    /// The fingerprint of the key, the subject of the certificate, or the name of the identity.
+    pub name: String,
+    /// Further names in the certificate; the identity provider of an identity.
+    pub names: Vec<String>,
+    /// SHA-256 of the PEM of the public key (the hint of a bundle), or of the DER of the certificate.
+    pub fingerprint: Option<String>,
+    /// The time of the signature that a log or an authority states, in seconds since 1970.
+    pub time: Option<i64>,
+}
+
+/// How a signer is known.
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// By a public key.
+    Key,
+    /// By a chain of certificates.
+    Certificate,
+    /// By Sigstore.
+    Sigstore,
+}
+
+/// A file of a model.
+pub struct File {
+    /// Its path below the model; `.` for a model that is a file.
+    pub path: String,
+    /// What was found.
+    pub status: Status,
+    /// The signed digest; of a file in shards, those that differ.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected: Option<String>,
+    /// The digest of what lies there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actual: Option<String>,
+    /// Why it could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// It was left out by rule, and can run.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub runs: bool,
+}
+
+/// What was found of a file.
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// As it was signed.
+    Ok,
+    /// Not as it was signed.
+    Changed,
+    /// Signed, and not there.
+    Missing,
+    /// There, and not signed.
+    Extra,
+    /// There, not signed, and left out by rule.
+    Ignored,
+    /// It could not be read.
+    Unread,
+}
+}

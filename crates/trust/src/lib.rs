@@ -1,0 +1,21 @@
+//! Who vouches for what: signatures of models, the keys and certificates behind them, and what they say.
+//!
+//! Nothing here opens a file or a socket, or asks for the time: files come in as a [`Listing`], keys and bundles as texts,
+//! and the time as a number. Only a new key asks the system for random numbers. Read in this order: a [`bundle`] holds an
+//! envelope ([`dsse`]) and who made it; the envelope holds a statement ([`statement`]); that of a model lists its files
+//! ([`oms`]).
+//!
+//! [`Listing`]: weighbridge_core::listing::Listing
+
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may fail loudly"))]
+
+pub mod bundle;
+pub mod chain;
+pub mod digests;
+pub mod dsse;
+pub mod keyless;
+pub mod keys;
+pub mod oms;
+pub mod statement;
+
+pub use keys::{Curve, KeyError, PrivateKey, PublicKey};

@@ -1,0 +1,190 @@
+//! Compares what was signed with what lies there.
+
+use std::collections::BTreeMap;
+
+use weighbridge_core::coverage::Unread;
+use weighbridge_core::listing::{File, Is, Item, Listing};
+
+use super::IGNORED;
+use super::hash::{self, Hashing};
+use super::manifest::{Age, Manifest, Method, Piece, lies_in};
+
+/// What was found of one file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Status {
+    /// As it was signed.
+    Ok,
+    /// Not as it was signed.
+    Changed {
+        /// The signed digests, `, ` between them.
+        expected: String,
+        /// Those of what lies there.
+        actual: String,
+    },
+    /// Signed, and not there.
+    Missing,
+    /// There, and not signed.
+    Extra,
+    /// There, not signed, and left out by rule.
+    Ignored {
+        /// It can run: a program, a script, a pickle, a library.
+        runs: bool,
+    },
+    /// It cannot be said.
+    Unread(Unread),
+}
+
+/// Every file that was signed or lies there, by its path.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Compared {
+    /// Sorted by path.
+    pub files: BTreeMap<String, Status>,
+}
+
+/// What is taken although it was not signed.
+#[derive(Clone, Debug, Default)]
+pub struct Tolerance {
+    /// The signature itself, by its path below the model.
+    pub signature: Option<String>,
+    /// Further paths to leave out, with all below them.
+    pub ignore_paths: Vec<String>,
+    /// Links are followed even where they were not when the model was signed.
+    pub allow_symlinks: bool,
+}
+
+/// Endings of files that run, or run something when they are loaded.
+const RUNNING: [&str; 26] = [
+    "bat", "ckpt", "cmd", "com", "dll", "dylib", "exe", "jar", "joblib", "js", "lua", "npy", "pickle", "pkl",
+    "pl", "ps1", "pt", "pth", "py", "pyc", "pyd", "pyz", "rb", "sh", "so", "wasm",
+];
+
+impl Compared {
+    /// Everything that was signed is there as it was signed, and nothing else is that was not left out by rule.
+    pub fn is_true(&self) -> bool {
+        self.files.values().all(|status| matches!(status, Status::Ok | Status::Ignored { .. }))
+    }
+
+    /// The same, with files that nobody signed.
+    pub fn is_true_but_for_extras(&self) -> bool {
+        let taken = |status: &Status| matches!(status, Status::Ok | Status::Ignored { .. } | Status::Extra);
+        self.files.values().all(taken)
+    }
+
+    /// Something is known to be otherwise than it was signed, whatever could not be read.
+    pub fn is_false(&self) -> bool {
+        self.files.values().any(|status| matches!(status, Status::Changed { .. } | Status::Missing))
+    }
+
+    /// Of something it cannot be said.
+    pub fn is_unread(&self) -> bool {
+        self.files.values().any(|status| matches!(status, Status::Unread(_)))
+    }
+
+    /// Files left out by rule that can run.
+    pub fn unsigned_that_run(&self) -> impl Iterator<Item = &str> {
+        let runs = |status: &Status| matches!(status, Status::Ignored { runs: true });
+        self.files.iter().filter(move |(_, status)| runs(status)).map(|(path, _)| path.as_str())
+    }
+}
+
+impl Manifest {
+    /// Compares what was signed with what lies there. Every file is looked at, also after the first that is wrong.
+    pub fn compare(&self, listing: &Listing, tolerance: &Tolerance, hashing: &Hashing<'_>) -> Compared {
+        let compared =
+            hash::each(&listing.items, hashing.halt, |item| self.status(item, listing, tolerance, hashing));
+        let mut files = BTreeMap::new();
+        for (item, status) in listing.items.iter().zip(compared) {
+            let status = match status {
+                None => Status::Unread(Unread::Cancelled),
+                Some(Some(status)) => status,
+                Some(None) => continue,
+            };
+            // A name that is no text may look like another one: what is wrong with either is told.
+            if files.get(&item.path).is_none_or(|other| *other == Status::Ok) {
+                files.insert(item.path.clone(), status);
+            }
+        }
+        for path in self.files.keys() {
+            files.entry(path.clone()).or_insert(Status::Missing);
+        }
+        Compared { files }
+    }
+
+    /// What is found of one item; none of the signature itself.
+    fn status(
+        &self,
+        item: &Item,
+        listing: &Listing,
+        tolerance: &Tolerance,
+        hashing: &Hashing<'_>,
+    ) -> Option<Status> {
+        let path = item.path.as_str();
+        if !listing.is_file {
+            // What is signed is looked at even where it should have been left out.
+            let expected = self.files.contains_key(path);
+            if tolerance.signature.as_deref() == Some(path) && !expected {
+                return None;
+            }
+            let left_out = self.ignores(path)
+                || IGNORED.iter().any(|ignored| lies_in(path, ignored))
+                || tolerance.ignore_paths.iter().any(|ignored| lies_in(path, ignored));
+            if left_out && !expected {
+                return Some(Status::Ignored { runs: runs(item) });
+            }
+        }
+        let links = self.allow_symlinks || tolerance.allow_symlinks || self.age == Age::Old;
+        let file = match &item.is {
+            Is::File(file) => file,
+            Is::Link(file) if links => file,
+            Is::Link(_) => return Some(Status::Unread(Unread::Special("link"))),
+            Is::Odd(why) => return Some(Status::Unread(why.clone())),
+        };
+        Some(match self.files.get(path) {
+            Some(expected) => self.compare_file(file, expected, hashing),
+            // No shard speaks of an empty file (section 4.2): nothing in it could be signed. One that runs by its mere name
+            // (`__init__.py`) is told all the same.
+            None if file.size == 0 && matches!(self.method, Method::Shards(_)) => {
+                Status::Ignored { runs: runs(item) }
+            }
+            None => Status::Extra,
+        })
+    }
+
+    fn compare_file(&self, file: &File, expected: &[Piece], hashing: &Hashing<'_>) -> Status {
+        let actual = match hashing.pieces(file, self.method, self.algorithm) {
+            Ok(actual) => actual,
+            Err(why) => return Status::Unread(why),
+        };
+        if actual == expected {
+            return Status::Ok;
+        }
+        Status::Changed { expected: text(expected, &actual), actual: text(&actual, expected) }
+    }
+}
+
+/// The digests of the pieces that are not among `others`; of many, the first ones.
+fn text(pieces: &[Piece], others: &[Piece]) -> String {
+    const SHOWN: usize = 3;
+    let differ: Vec<&Piece> = pieces.iter().filter(|piece| !others.contains(piece)).collect();
+    let shown = differ.iter().take(SHOWN).map(|piece| match piece.end {
+        None => piece.digest.to_string(),
+        Some(end) => format!("{}:{end} {}", piece.start, piece.digest),
+    });
+    let mut text = shown.collect::<Vec<_>>().join(", ");
+    if differ.len() > SHOWN {
+        text.push_str(&format!(", and {} more", differ.len().saturating_sub(SHOWN)));
+    }
+    text
+}
+
+/// Whether an item runs, or runs something when it is loaded.
+fn runs(item: &Item) -> bool {
+    let name = item.path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+    let ending = name.rsplit_once('.').map(|(_, ending)| ending).unwrap_or_default();
+    // Git puts hooks that never run into every folder.
+    if ending == "sample" {
+        return false;
+    }
+    let may_run = matches!(&item.is, Is::File(file) | Is::Link(file) if file.executable);
+    may_run || RUNNING.contains(&ending)
+}

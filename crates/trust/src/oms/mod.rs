@@ -1,0 +1,21 @@
+//! OpenSSF Model Signing (specification v1.0): a statement that lists the files of a model, under a signature.
+//!
+//! [`verify`] says who signed a [`Manifest`]; [`Manifest::compare`] says whether it is still true of what lies there.
+//! Neither is worth anything without the other. [`describe`] makes a manifest, [`sign`] a bundle of it.
+
+mod compare;
+mod hash;
+mod manifest;
+mod read;
+mod sign;
+mod verify;
+
+pub use compare::{Compared, Status, Tolerance};
+pub use hash::{Halt, Hashing};
+pub use manifest::{Age, Manifest, Method, Piece};
+pub use read::ManifestError;
+pub use sign::{Choice, Described, SignError, Signs, describe, sign};
+pub use verify::{Refusal, Signer, Trust, Verified, verify};
+
+/// What version control keeps beside a model, never signed (section 4.4); looked for in the folder of the model only.
+pub const IGNORED: [&str; 4] = [".git", ".gitattributes", ".github", ".gitignore"];

@@ -1,0 +1,31 @@
+//! Signatures of others and our own: the vectors of the shared data, and every way to break a signed model.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+mod certificates;
+mod chains;
+mod key_files;
+mod models;
+mod reference;
+mod vectors;
+
+use libtest_mimic::{Arguments, Trial};
+
+/// A test and its name.
+type Test = (&'static str, fn());
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let mut trials: Vec<Trial> = Vec::new();
+    let plain = [chains::TESTS, key_files::TESTS, models::TESTS];
+    trials.extend(plain.into_iter().flatten().map(|(name, test)| {
+        Trial::test(*name, || {
+            test();
+            Ok(())
+        })
+    }));
+    trials.extend(key_files::trials());
+    trials.extend(reference::trials());
+    trials.extend(vectors::trials());
+    libtest_mimic::run(&arguments, trials).exit();
+}
