@@ -259,6 +259,13 @@ pub(crate) fn berkeley(headers: &[Vec<u8>], big: bool) -> Vec<u8> {
     for (at, number) in [(12, 0x0006_1561), (16, 9), (20, PAGE), (32, pages.len() - 1)] {
         put(&mut description, at, &number32(number));
     }
+    // As many buckets as packages, bucket 0 on page 1 and so on: the last one, two masks, and what to add (32 times) to the number of
+    // a bucket for that of its page.
+    let (last, mask) = (headers.len().max(1) - 1, headers.len().max(1).next_power_of_two() - 1);
+    for (at, number) in [(72, last), (76, mask), (80, mask >> 1)] {
+        put(&mut description, at, &number32(number));
+    }
+    put(&mut description, 96, &number32(1).repeat(32));
     pages[0] = description;
     pages.concat()
 }
