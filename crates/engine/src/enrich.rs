@@ -204,7 +204,7 @@ fn library(
         None => index.assess(ecosystem, &release, component.name.as_str(), version)?,
     };
     if component.is_of_system()
-        && (ecosystem == Ecosystem::Rpm || is_of_source(version, purl.qualifier("upstream").as_deref()))
+        && is_of_source(version, purl.qualifier("upstream").as_deref())
         && let Some(mended) = mended(ecosystem, version, &found)
     {
         clear.insert(id.clone(), mended);

@@ -4,7 +4,7 @@ use weighbridge_core::coverage::Unread;
 use weighbridge_core::input::Input;
 
 use super::malformed;
-use crate::bytes::{length, offset};
+use crate::bytes::length;
 
 /// The pages of a file.
 pub(super) struct Pages<'input> {
@@ -58,7 +58,7 @@ impl<'input> Pages<'input> {
 
     /// Tells, by an error, that pages are missing where there should be so many.
     pub(super) fn expect(&self, count: u64) -> Result<(), Unread> {
-        let whole = offset(length(self.input.size())).checked_rem(self.size) == Some(0);
+        let whole = self.input.size().checked_rem(self.size) == Some(0);
         if whole && self.count >= count {
             Ok(())
         } else {

@@ -222,6 +222,7 @@ impl<'input> Tables<'input> {
         let sizes = bytes.and_then(varint).and_then(|(size, rest)| Some((size, varint(rest)?.1)));
         let (size, rest) = sizes.ok_or_else(|| malformed(OUTSIDE))?;
         let local = self.local(size);
+        // An empty row takes room, too: a page may not point to one cell as often as it likes.
         match room.checked_sub(local.max(1)) {
             Some(left) => *room = left,
             None => {
