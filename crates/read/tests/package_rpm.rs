@@ -289,6 +289,13 @@ fn counts_that_lie_are_told() {
     // A row of 2^63 bytes, in the cell of the first leaf.
     let cell = usize::from(u16::from_be_bytes([sound[2 * PAGE + 8], sound[2 * PAGE + 9]]));
     told(changed(sound.clone(), 2 * PAGE + cell, &[0xff; 9]), "more than 268435456 bytes of working state");
+    // The row of the schema twice.
+    let row = usize::from(u16::from_be_bytes([sound[108], sound[109]]));
+    let copy = sound[row..PAGE].to_vec();
+    let second = row - copy.len();
+    let mut two = changed(changed(sound.clone(), second, &copy), 103, &[0, 2]);
+    put(&mut two, 110, &u16::try_from(second).unwrap().to_be_bytes());
+    told(two, "it has more than one table `Packages`");
     let unnamed = sound.windows(8).position(|text| text == b"Packages").unwrap();
     told(changed(sound, unnamed, b"Bundles_"), "it has no table `Packages`");
 

@@ -67,9 +67,9 @@ impl Reader for RpmDatabaseReader {
             title: "packages of Red Hat, SUSE and their descendants",
             family: Family::Package,
             names: DATABASES,
-            reads: "installed packages with version, source, vendor and module (SQLite, ndb, Berkeley DB), and which of them own \
-                    metadata of Python packages; not the keys that RPM keeps among them (`gpg-pubkey`), nor changes that are only \
-                    in the log of SQLite, whose presence is told",
+            reads: "installed packages with version, source, vendor, module and licence (SQLite, ndb, Berkeley DB), and which of them \
+                    own metadata of Python packages; not read and told: changes that are only in a log of SQLite, headers of more \
+                    than 256 MiB; left out: the keys that RPM keeps among its packages (`gpg-pubkey`)",
         }
     }
 

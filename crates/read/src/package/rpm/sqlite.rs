@@ -48,6 +48,9 @@ pub(super) fn read(input: &Input, found: &mut Found<'_>) -> Result<(), Unread> {
         let columns = Columns::of(row)?;
         let is = |at, text: &str| columns.text(at).is_some_and(|it| it.eq_ignore_ascii_case(text.as_bytes()));
         if is(0, "table") && is(1, TABLE) {
+            if root.is_some() {
+                return Err(malformed(format!("it has more than one table `{TABLE}`")));
+            }
             root = Some(columns.number(3).ok_or_else(|| malformed("the table has no first page"))?);
         }
         Ok(())
