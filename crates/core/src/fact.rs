@@ -110,6 +110,21 @@ pub struct SystemPackage {
     pub version: String,
     /// Name and version of the source package from which it was built, where the database says so.
     pub source: Option<(PackageName, String)>,
+    /// What else decides which data speak of it; said by RPM alone.
+    pub built: Built,
+}
+
+/// How and by whom a package of the operating system was built.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
+pub struct Built {
+    /// For which machine: `x86_64`, `noarch`. Packages for two of them may lie side by side.
+    pub architecture: Option<String>,
+    /// Who built it, as he calls himself.
+    pub vendor: Option<String>,
+    /// Name and stream of the module of which it is a part: `nodejs:18`.
+    pub module: Option<String>,
+    /// Stated licence.
+    pub licence: Option<String>,
 }
 
 /// What a package of the operating system owns of Python.

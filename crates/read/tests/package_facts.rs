@@ -213,7 +213,15 @@ fn say(what: &What) -> String {
         What::Bom(bom) => say_bom(bom),
         What::SystemPackage(it) => {
             let source = it.source.as_ref().map(|(name, version)| format!(" of {name} {version}"));
-            format!("{} {} {}{}", it.ecosystem, it.name, it.version, source.unwrap_or_default())
+            let built = [
+                (" ", &it.built.architecture),
+                (" by ", &it.built.vendor),
+                (" in ", &it.built.module),
+                (" under ", &it.built.licence),
+            ];
+            let built = built.map(|(word, it)| it.as_ref().map_or(String::new(), |it| format!("{word}{it}")));
+            let source = source.unwrap_or_default();
+            format!("{} {} {}{source}{}", it.ecosystem, it.name, it.version, built.concat())
         }
         What::SystemOwned(it) => format!("{} {} owns {}", it.ecosystem, it.package, it.metadata.join(" ")),
         What::OperatingSystem(it) => format!("{} {}", it.id, it.version.as_deref().unwrap_or("-")),

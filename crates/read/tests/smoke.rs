@@ -71,6 +71,7 @@ fn seeds(id: &str) -> Vec<Vec<u8>> {
             };
             seeds.extend([elf(&binary), pe(&binary), mach_o(&binary), fat(&[mach_o(&binary)])]);
         }
+        "rpm-database" => seeds.extend(crate::package_rpm::seeds().into_iter().map(|(_, seed)| seed)),
         "npy" => seeds.push(file("data/labels.npy")),
         "onnx" => seeds.push(crate::onnx::seed()),
         "cntk" => seeds.push(crate::protobuf_formats::cntk_seed()),

@@ -46,7 +46,7 @@ pub(super) struct Collected<'a> {
     pub(super) system_owned: BTreeMap<&'a Place, Vec<Said<'a, SystemOwned>>>,
     /// By place of `os-release`.
     pub(super) releases: BTreeMap<&'a Place, Said<'a, OperatingSystem>>,
-    /// Databases of packages that are known and not read.
+    /// Databases of RPM of which something was not read.
     pub(super) unread_databases: BTreeSet<&'a Place>,
 }
 
@@ -76,7 +76,7 @@ pub(super) struct Model<'a> {
 /// The reader of programs and libraries.
 const NATIVE: &str = "native";
 
-/// The reader of RPM's database, which it only recognises.
+/// The reader of RPM's database.
 const RPM: &str = "rpm-database";
 
 /// Sorts the facts. Entries inside archives count for models, for what a file brings, and for the metadata of wheels: a wheel in

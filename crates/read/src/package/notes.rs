@@ -46,10 +46,17 @@ impl<'sink> Notes<'sink> {
 
     /// A rule of the format is broken here, and what stands here is not understood.
     pub(super) fn lost(&mut self, reason: impl Into<String>, span: Option<Span>) {
-        if !self.manifest {
+        if self.manifest {
+            self.unread(Unread::Malformed(reason.into()), span);
+        } else {
             self.malformed(reason, span);
-        } else if self.fits() {
-            self.sink.unread(Unread::Malformed(reason.into()), span);
+        }
+    }
+
+    /// What stands here is not read.
+    pub(super) fn unread(&mut self, reason: Unread, span: Option<Span>) {
+        if self.fits() {
+            self.sink.unread(reason, span);
         } else {
             self.untold_lost = true;
         }
