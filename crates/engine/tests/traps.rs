@@ -143,6 +143,13 @@ fn constraints_pin_what_is_asked_for() {
     let report = weigh(folder.text());
     let pairs = reported(&report);
     assert!(!pairs.is_empty() && pairs.iter().all(|pair| pair.starts_with("requests 2.19.0 ")), "{pairs:?}");
+    // Wherever the file lies that is named, and whoever names it; what nobody names narrows nothing there.
+    let folder = Folder::new()
+        .file("all.requirements.txt", "-r asks/requirements.txt\n-c limits/pins.txt\n")
+        .file("asks/requirements.txt", "requests\npillow\n")
+        .file("limits/pins.txt", "requests==2.19.0\n")
+        .file("limits/constraints.txt", "pillow==9.0.0\n");
+    assert_eq!(reported(&weigh(folder.text())), pairs);
 }
 
 fn constraints_alone_install_nothing() {
