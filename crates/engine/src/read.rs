@@ -332,7 +332,12 @@ impl Reading<'_> {
         let is_code = |id: &&str| {
             weighbridge_read::reader(id).is_some_and(|reader| reader.about().family == Family::Code)
         };
-        if ran.values().flatten().all(is_code) && readings.coverage.unread.is_empty() {
+        // A script that says what it needs is more than code.
+        let asks = |fact: &Fact| matches!(fact.what, What::Project(_) | What::Requires(_));
+        if ran.values().flatten().all(is_code)
+            && readings.coverage.unread.is_empty()
+            && !readings.facts.values().flatten().any(asks)
+        {
             return Err(ScanError::NothingToWeigh);
         }
         Ok(readings)
