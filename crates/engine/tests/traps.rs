@@ -183,7 +183,7 @@ fn scripts_without_an_ending_are_read() {
     let folder = Folder::new()
         .file("requirements.txt", "pillow==9.0.0\n")
         .file("notes", block)
-        .file("notes.md", &format!("#!/bin/sh\n{block}"));
+        .file("notes.md", format!("#!/bin/sh\n{block}"));
     assert_eq!(reported(&weigh(folder.text())), reported(&of("pillow==9.0.0\n")));
 }
 
