@@ -57,6 +57,8 @@ pub enum What {
     Project(Project),
     /// A project's manifest asks for a package.
     Requires(Requires),
+    /// A manifest takes in this file of the target, by its path (`-r`, `-c`).
+    Includes(String),
     /// A lock file fixes a package.
     Locked(Locked),
     /// A folder is a Python environment.

@@ -198,9 +198,10 @@ impl fmt::Display for Unassessed {
         match self {
             Self::DistributionBuild(possible) => write!(
                 out,
-                "{}, no one says as which package (the version of its authors has {possible} known \
-                 vulnerabilities, which may be mended)",
-                self.as_str()
+                "{}, no one says as which package (the version of its authors has {possible} known {}, which may be \
+                 mended)",
+                self.as_str(),
+                if *possible == 1 { "vulnerability" } else { "vulnerabilities" },
             ),
             reason => out.write_str(reason.as_str()),
         }

@@ -20,7 +20,7 @@ use weighbridge_core::world::File;
 use crate::exclude::Exclude;
 use crate::flow::ScanError;
 use crate::progress::Progress;
-use crate::weigh::{Ask, ENGINE, Named, Scale, Weighed, unread, version_of};
+use crate::weigh::{Ask, ENGINE, Named, Scale, Weighed, included, unread, version_of};
 use crate::work::{Found, Item, Work, resolve};
 
 /// How to read.
@@ -103,6 +103,11 @@ fn is_record(item: &Item) -> bool {
     }
 }
 
+/// Whether what this reader reads belongs to the file that names it.
+fn is_taken_in(reader: &str) -> bool {
+    matches!(reader, "requirements" | "constraints")
+}
+
 struct Reading<'scan> {
     work: Work,
     pool: ThreadPool,
@@ -155,6 +160,11 @@ impl Reading<'_> {
                 };
                 match found {
                     Found::Item(item, real) => {
+                        if is_taken_in(reader) {
+                            let path = real.as_ref().unwrap_or(&item).path.to_string();
+                            let fact = included(&place, follow.span, by, path);
+                            self.readings.facts.entry(place).or_default().push(fact);
+                        }
                         let has_run =
                             |item: &Item| self.ran.get(&item.path).is_some_and(|ran| ran.contains(reader));
                         if has_run(&item) || real.as_ref().is_some_and(has_run) {
@@ -322,7 +332,12 @@ impl Reading<'_> {
         let is_code = |id: &&str| {
             weighbridge_read::reader(id).is_some_and(|reader| reader.about().family == Family::Code)
         };
-        if ran.values().flatten().all(is_code) && readings.coverage.unread.is_empty() {
+        // A script that says what it needs is more than code.
+        let asks = |fact: &Fact| matches!(fact.what, What::Project(_) | What::Requires(_));
+        if ran.values().flatten().all(is_code)
+            && readings.coverage.unread.is_empty()
+            && !readings.facts.values().flatten().any(asks)
+        {
             return Err(ScanError::NothingToWeigh);
         }
         Ok(readings)

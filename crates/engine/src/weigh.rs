@@ -159,6 +159,12 @@ pub(crate) fn unread(place: &Place, span: Option<Span>, reader: &'static str, re
     Fact { what: What::Unread(reason), evidence }
 }
 
+/// What is told of a file that a manifest takes in.
+pub(crate) fn included(place: &Place, span: Option<Span>, reader: &'static str, path: String) -> Fact {
+    let evidence = Evidence { place: place.clone(), span, reader, class: Class::Declared };
+    Fact { what: What::Includes(path), evidence }
+}
+
 /// Readers by what they claim of an entry.
 struct Claims<'scan> {
     by_name: Vec<&'static str>,

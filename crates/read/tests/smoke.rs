@@ -9,6 +9,9 @@ use weighbridge_read::{READERS, fuzz, package};
 /// Mutations of each seed.
 const ROUNDS: usize = 300;
 
+/// Where the seeds are written for the fuzz targets, a folder for each; nowhere if it is not set.
+const CORPUS: &str = "WEIGHBRIDGE_TEST_CORPUS";
+
 pub(crate) fn trials() -> Vec<Trial> {
     let run = |id: &'static str| {
         Trial::test(format!("smoke::{id}"), move || {
@@ -23,11 +26,22 @@ fn smoke(id: &str) {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let seeds = seeds(id);
     assert!(!seeds.is_empty(), "`{id}` has no seed");
+    if let Some(corpus) = std::env::var_os(CORPUS) {
+        store(&Path::new(&corpus).join(id.replace('-', "_")), &seeds);
+    }
     for seed in &seeds {
         fuzz::run(id, seed);
         for _ in 0..ROUNDS {
             fuzz::run(id, &random.mutate(seed));
         }
+    }
+}
+
+/// Writes the seeds where the fuzz target begins.
+fn store(folder: &Path, seeds: &[Vec<u8>]) {
+    fs::create_dir_all(folder).unwrap();
+    for (number, seed) in seeds.iter().enumerate() {
+        fs::write(folder.join(format!("seed-{number}")), seed).unwrap();
     }
 }
 

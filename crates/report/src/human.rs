@@ -227,7 +227,11 @@ impl<'a> Teller<'a> {
             self.ratings(findings, vec![label])?;
         }
         let more = libraries.len().saturating_sub(most);
-        if more > 0 { self.detail(&format!("+ {more} more libraries")) } else { Ok(()) }
+        match more {
+            0 => Ok(()),
+            1 => self.detail("+ 1 more library"),
+            _ => self.detail(&format!("+ {more} more libraries")),
+        }
     }
 
     /// The names and ratings of vulnerabilities, behind these pieces.

@@ -154,6 +154,11 @@ fn what_cannot_be_mended_is_told_with_its_reason() {
         ",
     );
     check("b<2", "b 1", world, "b<2: V-b high", "V-b of b stays: blocked: the project needs b<2");
+    let asked = Asked { constraints: super::world::requirements("h<2 | h!=1.5"), ..Asked::new("a | h>=1") };
+    let world = World::new("a 1: h\nh 1\nh 1.5\nh 2");
+    let plan = planned(&asked, "a 1, h 1", &world, "h<1.5: V-h high").unwrap();
+    let blocked = "V-h of h stays: blocked: the project needs h>=1 (constrained to !=1.5,<2)";
+    assert_eq!(told(&plan), [blocked]);
     // The more severe one goes, where only one of two can.
     check(
         "b | x",

@@ -22,6 +22,8 @@ pub(super) struct Collected<'a> {
     pub(super) projects: BTreeMap<&'a Place, Vec<Said<'a, Project>>>,
     /// By place of the manifest.
     pub(super) requires: BTreeMap<&'a Place, Vec<Said<'a, Requires>>>,
+    /// The files that each manifest takes in, by their paths.
+    pub(super) includes: BTreeMap<&'a Place, BTreeSet<&'a str>>,
     /// By place of the lock file.
     pub(super) locks: BTreeMap<&'a Place, Vec<Said<'a, Locked>>>,
     /// By folder of `pyvenv.cfg` or of `conda-meta`.
@@ -140,6 +142,9 @@ impl<'a> Collected<'a> {
                 self.described(place, evidence, |metadata| metadata.requires.push((said, evidence)));
             }
             What::Requires(requires) => self.requires.entry(place).or_default().push((requires, evidence)),
+            What::Includes(path) => {
+                self.includes.entry(place).or_default().insert(path);
+            }
             What::Locked(locked) => self.locks.entry(place).or_default().push((locked, evidence)),
             What::Environment(environment) => {
                 let folder = prefix(&place.path).unwrap_or(place.folder());

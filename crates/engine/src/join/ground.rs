@@ -11,7 +11,7 @@ use weighbridge_core::place::Place;
 
 use super::collect::{Said, collect};
 use super::installed::{ancestors, distributions, recognise_projects};
-use super::layout::{Layout, lay_out};
+use super::layout::{Layout, Project, lay_out};
 use super::manifest::project_meant;
 use super::{Input, reads_models, scope};
 
@@ -60,7 +60,7 @@ pub(crate) fn grounds<'a>(input: &Input<'a>) -> Vec<Ground<'a>> {
         }
         let above = ancestors(folder).filter_map(|folder| layout.project_at(folder));
         let constraints = above
-            .flat_map(|project| &project.manifests)
+            .flat_map(Project::narrowing)
             .flat_map(|place| collected.requires.get(place).into_iter().flatten())
             .filter(|(it, _)| it.role == Role::Constraint && it.requirement.ecosystem == Ecosystem::PyPi)
             .copied()

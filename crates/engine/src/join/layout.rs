@@ -24,6 +24,9 @@ pub(super) struct Layout<'a> {
 /// The reader of commands that install packages.
 const COMMANDS: &str = "install-lines";
 
+/// The reader of source code, which reads what single scripts need.
+const CODE: &str = "python";
+
 /// A folder with a manifest or a lock file, a file with commands that install packages, or the target itself.
 pub(super) struct Project<'a> {
     pub(super) id: NodeId,
@@ -31,6 +34,8 @@ pub(super) struct Project<'a> {
     pub(super) package: Option<&'a PackageName>,
     /// Manifests with requirements.
     pub(super) manifests: Vec<&'a Place>,
+    /// Files of other folders that name these, and what all of them take in.
+    included: Vec<&'a Place>,
     pub(super) locks: Vec<&'a Place>,
     pub(super) markers: Rc<Markers>,
     pub(super) counts: Counts,
@@ -72,6 +77,7 @@ pub(super) fn lay_out<'a>(
     let mut pythons = Pythons::new(&input.context.python);
     let mut layout = Layout { projects: BTreeMap::new(), environments: BTreeMap::new() };
     layout.find_projects(collected, distributions, &mut pythons);
+    layout.find_included(collected);
     layout.find_environments(collected, distributions, &mut pythons);
     // A target that is an environment and nothing else is no project besides.
     if !layout.environments.contains_key("") || layout.projects.contains_key("") {
@@ -99,8 +105,8 @@ impl<'a> Layout<'a> {
         let locks = collected.locks.iter().filter(|(_, said)| said.iter().any(|(_, it)| it.reader != CHOSEN));
         let stated = collected.projects.keys().chain(locks.map(|(place, _)| place));
         let stated: BTreeSet<&str> = stated.map(|place| place.folder()).collect();
-        let folder_for = |place: &'a Place| {
-            if let Some(file) = by_itself(place) {
+        let folder_for = |place: &'a Place, evidence: &Evidence| {
+            if let Some(file) = by_itself(place, evidence.reader) {
                 return file;
             }
             let folder = place.folder();
@@ -111,7 +117,7 @@ impl<'a> Layout<'a> {
         let inside = |place: &Place| inside.holds(place);
         for (place, said) in collected.projects.iter().filter(|(place, _)| !inside(place)) {
             for (stated, evidence) in said {
-                let project = self.project_of_file(folder_for(place), evidence, pythons);
+                let project = self.project_of_file(folder_for(place, evidence), evidence, pythons);
                 if let (None, Some(name)) = (project.package, &stated.name) {
                     project.package = Some(name);
                     project.name = name.to_string();
@@ -123,7 +129,7 @@ impl<'a> Layout<'a> {
         for (place, said) in collected.requires.iter().filter(|(place, _)| !inside(place)) {
             if let Some((_, evidence)) = said.first() {
                 let commands = evidence.reader == COMMANDS;
-                let folder = if commands { &*place.path } else { folder_for(place) };
+                let folder = if commands { &*place.path } else { folder_for(place, evidence) };
                 let project = self.project_of_file(folder, evidence, pythons);
                 project.manifests.push(place);
                 // What a notebook installs lies in the environment in which the project's code runs.
@@ -135,7 +141,7 @@ impl<'a> Layout<'a> {
         let mut members = Vec::new();
         for (place, said) in collected.locks.iter().filter(|(place, _)| !inside(place)) {
             if let Some((_, evidence)) = said.first() {
-                self.project_of_file(folder_for(place), evidence, pythons).locks.push(place);
+                self.project_of_file(folder_for(place, evidence), evidence, pythons).locks.push(place);
                 members.extend(said.iter().filter(|(locked, _)| locked.root).map(|said| (*place, *said)));
             }
         }
@@ -153,6 +159,36 @@ impl<'a> Layout<'a> {
         }
     }
 
+    /// Follows what manifests take in: upward to the files that name them, and from all of these downward.
+    fn find_included(&mut self, collected: &Collected<'a>) {
+        let mut places: BTreeMap<&str, &'a Place> = BTreeMap::new();
+        let mut by: BTreeMap<&str, Vec<&'a Place>> = BTreeMap::new();
+        for place in collected.requires.keys().chain(collected.includes.keys()) {
+            places.insert(&place.path, place);
+        }
+        for (place, paths) in &collected.includes {
+            for path in paths {
+                by.entry(path).or_default().push(place);
+            }
+        }
+        for project in self.projects.values_mut() {
+            let mut named: BTreeSet<&Place> = project.manifests.iter().copied().collect();
+            let mut open: Vec<&Place> = project.manifests.clone();
+            while let Some(place) = open.pop() {
+                let above = by.get(&*place.path).into_iter().flatten().copied();
+                open.extend(above.filter(|place| named.insert(place)));
+            }
+            open.extend(&named);
+            while let Some(place) = open.pop() {
+                let below = collected.includes.get(place).into_iter().flatten();
+                let below = below.filter_map(|path| places.get(path).copied());
+                open.extend(below.filter(|place| named.insert(place)));
+            }
+            let own: BTreeSet<&Place> = project.manifests.iter().copied().collect();
+            project.included = named.difference(&own).copied().collect();
+        }
+    }
+
     /// The project in a folder that has this file.
     fn project_of_file(
         &mut self,
@@ -161,7 +197,7 @@ impl<'a> Layout<'a> {
         pythons: &mut Pythons<'_>,
     ) -> &mut Project<'a> {
         let project = self.projects.entry(folder.to_owned()).or_insert_with(|| Project::at(folder, pythons));
-        if by_itself(&evidence.place) == Some(folder) {
+        if by_itself(&evidence.place, evidence.reader) == Some(folder) {
             project.counts = Counts::Own;
         }
         project.evidence.insert(Evidence { span: None, ..evidence.clone() });
@@ -295,7 +331,12 @@ impl<'a> Layout<'a> {
     }
 }
 
-impl Project<'_> {
+impl<'a> Project<'a> {
+    /// Every file whose constraints narrow what the project asks for.
+    pub(super) fn narrowing(&self) -> impl Iterator<Item = &'a Place> {
+        self.manifests.iter().chain(&self.included).copied()
+    }
+
     /// What it is called.
     pub(super) fn name(&self) -> &str {
         &self.name
@@ -306,6 +347,7 @@ impl Project<'_> {
             id: NodeId::Project(Arc::from(folder)),
             package: None,
             manifests: Vec::new(),
+            included: Vec::new(),
             locks: Vec::new(),
             markers: pythons.of(None, None),
             counts: Counts::All,
@@ -319,9 +361,9 @@ impl Project<'_> {
 
 /// The path under which a file is a project of its own: a script that says what it needs (PEP 723), also for the lock
 /// file beside it. `setup.py` speaks for its folder.
-fn by_itself(place: &Place) -> Option<&str> {
+fn by_itself<'p>(place: &'p Place, reader: &str) -> Option<&'p str> {
     let file = place.path.strip_suffix(".lock").unwrap_or(&place.path);
-    (file.ends_with(".py") && file.rsplit('/').next() != Some("setup.py")).then_some(file)
+    ((file.ends_with(".py") || reader == CODE) && file.rsplit('/').next() != Some("setup.py")).then_some(file)
 }
 
 /// The folder of the project that a lock file means by one of its roots; none where that lies outside the target.

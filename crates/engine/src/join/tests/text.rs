@@ -4,6 +4,7 @@
 //!
 //!     project NAME VERSION PYTHON?      needs REQUIREMENTS        extra NAME: REQUIREMENTS
 //!     group NAME: REQUIREMENTS          build REQUIREMENTS        constraint REQUIREMENTS
+//!     includes FILE
 //!     root NAME FOLDER: ASKS            lock NAME VERSION: ASKS   lock NAME VERSION when MARKER: ASKS
 //!     dist NAME VERSION (FLAGS)?: REQUIREMENTS                    says NAME VERSION: REQUIREMENTS (metadata alone)
 //!     environment PYTHON                model
@@ -178,6 +179,7 @@ fn line_facts(line: &str) -> Vec<(String, What)> {
             requires_python: word(2),
         })),
         "needs" => asked(rest, Role::Runtime),
+        "includes" => at_file(What::Includes(rest.to_owned())),
         "build" => asked(rest, Role::Build),
         "constraint" => asked(rest, Role::Constraint),
         "extra" => asked(tail, Role::Extra(name(head))),

@@ -4,6 +4,8 @@
 //! pipx. Whatever else a script does is passed over. What a command takes from a variable is told as a gap, and the
 //! rest of the command is read.
 
+use std::borrow::Cow;
+
 use weighbridge_core::coverage::Unread;
 use weighbridge_core::fact::{IndexKind, PackageIndex, Requirement, Role, What};
 use weighbridge_core::sink::Follow;
@@ -16,9 +18,12 @@ use super::super::{match_spec, origin, requirement};
 use super::image::Image;
 use super::options::{self, Arguments, Given, Kind};
 use super::shell::{Command, Script, Word, commands};
+use super::variables::Variables;
 
 /// How often a command line may hold a command line (`sh -c "sh -c …"`).
 const DEEPEST: usize = 8;
+/// Most words of a command whose variables are filled in.
+const MOST_FILLED: usize = 10_000;
 /// How many programs in front of others are passed (`sudo env nice …`).
 const MOST_WRAPPERS: usize = 32;
 
@@ -30,16 +35,27 @@ pub(super) struct Installs<'notes, 'sink> {
     folders: Vec<(u32, String)>,
     /// Where the files lie that a build has copied; none outside of images.
     pub(super) image: Option<Image>,
+    pub(super) variables: Variables,
+    /// Values of variables are filled in in the whole script that is read.
+    filled_in: bool,
     depth: usize,
 }
 
 impl<'notes, 'sink> Installs<'notes, 'sink> {
     pub(super) fn new(notes: &'notes mut Notes<'sink>) -> Self {
-        Self { notes, folders: vec![(0, String::new())], image: None, depth: 0 }
+        Self {
+            notes,
+            folders: vec![(0, String::new())],
+            image: None,
+            variables: Variables::default(),
+            filled_in: false,
+            depth: 0,
+        }
     }
 
-    /// Starts anew in this folder.
+    /// Starts another shell in this folder.
     pub(super) fn enter(&mut self, folder: &str) {
+        self.variables.forget_shell();
         self.folders = vec![(0, folder.to_owned())];
     }
 
@@ -75,7 +91,47 @@ impl<'notes, 'sink> Installs<'notes, 'sink> {
             }
             return;
         }
-        self.words(&command.words, command.here.as_ref(), command.cut);
+        let words = self.fill_in(&command.words);
+        self.words(&words, command.here.as_ref(), command.cut);
+    }
+
+    /// The words with their variables filled in, where all of a word are known.
+    fn fill_in<'w>(&mut self, words: &'w [Word]) -> Cow<'w, [Word]> {
+        if words.iter().all(|word| word.literal) {
+            return Cow::Borrowed(words);
+        }
+        let mut filled = Vec::with_capacity(words.len());
+        for word in words {
+            let value = if word.literal || filled.len() >= MOST_FILLED {
+                None
+            } else {
+                self.variables.fill_in(&word.text)
+            };
+            let Some(value) = value else {
+                filled.push(word.clone());
+                continue;
+            };
+            let part =
+                |text: &str| Word { text: text.to_owned(), literal: true, filled_in: true, ..word.clone() };
+            // `PACKAGES="a b"`: a list for the shell to cut, unless it is assigned anew.
+            if word.text.starts_with('$') {
+                filled.extend(value.split_whitespace().map(part));
+            } else {
+                filled.push(part(&value));
+            }
+        }
+        Cow::Owned(filled)
+    }
+
+    /// What a command assigns to variables.
+    fn assign(&mut self, words: &[Word]) {
+        for word in words {
+            if let Some((variable, value)) = assignment(&word.text) {
+                self.variables.assign(variable, Some(value).filter(|_| word.literal));
+            } else if let Some((variable, _)) = word.text.split_once("+=") {
+                self.variables.assign(variable, None);
+            }
+        }
     }
 
     /// Forgets where subshells went that are over.
@@ -116,6 +172,9 @@ impl<'notes, 'sink> Installs<'notes, 'sink> {
     pub(super) fn words(&mut self, words: &[Word], here: Option<&(String, u32)>, cut: bool) {
         let mut at = Installation { lines: lines(words), indexes: Vec::new(), from_input: false, cut };
         let mut words = words;
+        if words.iter().all(|word| assignment(&word.text).is_some()) {
+            self.assign(words);
+        }
         for _ in 0..MOST_WRAPPERS {
             let Some((first, rest)) = words.split_first() else { return };
             if let Some((variable, value)) = assignment(&first.text) {
@@ -127,6 +186,9 @@ impl<'notes, 'sink> Installs<'notes, 'sink> {
             if let Some(behind) = wrapped(name, rest) {
                 at.from_input |= name == "xargs";
                 words = behind;
+                if words.iter().all(|word| assignment(&word.text).is_some()) {
+                    self.assign(words);
+                }
                 continue;
             }
             return self.program(first, name, rest, here, at);
@@ -147,7 +209,14 @@ impl<'notes, 'sink> Installs<'notes, 'sink> {
                     self.change_folder(folder);
                 }
             }
-            "export" | "declare" | "typeset" | "set" => {
+            "for" | "select" | "read" | "unset" | "getopts" | "mapfile" | "readarray" => {
+                for word in rest.iter().filter(|word| !word.text.starts_with('-')) {
+                    self.variables.assign(&word.text, None);
+                }
+            }
+            _ if first.text.contains("+=") => self.assign(std::slice::from_ref(first)),
+            "export" | "declare" | "typeset" | "local" | "readonly" | "set" => {
+                self.assign(rest);
                 for word in rest {
                     if let Some((variable, value)) = assignment(&word.text) {
                         self.settings(variable, value, word.line);
@@ -173,7 +242,10 @@ impl<'notes, 'sink> Installs<'notes, 'sink> {
                 let is_command = |word: &Word| word.text.starts_with('-') && word.text.ends_with('c');
                 let mut words = rest.iter().skip_while(|word| !is_command(word)).skip(1);
                 if let Some(script) = words.next() {
+                    let around = self.filled_in;
+                    self.filled_in |= script.filled_in;
                     self.nested(&script.text, script.line);
+                    self.filled_in = around;
                 } else if let Some((text, line)) =
                     here.filter(|_| rest.iter().all(|it| it.text.starts_with('-')))
                 {
@@ -439,7 +511,7 @@ impl<'notes, 'sink> Installs<'notes, 'sink> {
 
     fn require(&mut self, found: Requirement, certain: bool, word: &Word) {
         let what = What::Requires(requirement::requires(found, Role::Runtime));
-        if certain {
+        if certain && !word.filled_in && !self.filled_in {
             self.notes.sink.declared(what, span(word));
         } else {
             self.notes.sink.inferred(what, span(word));
@@ -448,7 +520,8 @@ impl<'notes, 'sink> Installs<'notes, 'sink> {
 
     /// A word that only running could tell. Its package may be known all the same.
     fn unknown(&mut self, text: &str, word: &Word) {
-        self.notes.sink.unread(Unread::NotInTarget(quoted(text)), span(word));
+        let reason = format!("what `{}` means only running it would tell", quoted(text));
+        self.notes.sink.unread(Unread::Unresolved(reason), span(word));
         let end = text.find(['=', '<', '>', '!', '~', '[', ' ', ';', '@']).unwrap_or(0);
         let (name, _) = text.split_at_checked(end).unwrap_or(("", text));
         if let Ok(name) = weighbridge_core::name::PackageName::new(name) {

@@ -11,6 +11,7 @@ mod notebook;
 mod options;
 mod shell;
 mod steps;
+mod variables;
 
 use weighbridge_core::coverage::Unread;
 use weighbridge_core::input::Input;

@@ -70,7 +70,12 @@ fn cell(lines: &[(&str, u32)], installs: &mut Installs<'_, '_>) {
         if let Some(folder) = command.strip_prefix("cd ").filter(|_| line.trim_start().starts_with('%')) {
             let folder = folder.trim().trim_matches(['"', '\'']);
             let literal = !folder.contains(['$', '{']);
-            installs.change_folder(&Word { text: folder.to_owned(), literal, line: number });
+            installs.change_folder(&Word {
+                text: folder.to_owned(),
+                literal,
+                line: number,
+                ..Word::default()
+            });
             continue;
         }
         let folder = installs.folder().to_owned();
