@@ -88,7 +88,9 @@ pub const HEAD_BYTES: usize = 4096;
 impl Hint<'_> {
     /// The last name of the path.
     pub fn name(&self) -> &str {
-        self.path.rsplit('/').next().unwrap_or_default()
+        // Names are short and this is asked often: a search made for long texts costs more.
+        let slash = self.path.bytes().rposition(|byte| byte == b'/');
+        slash.and_then(|at| self.path.get(at.saturating_add(1)..)).unwrap_or(self.path)
     }
 
     /// Whether the last name ends in `.EXTENSION`, in any case of letters.

@@ -93,6 +93,9 @@ pub(crate) fn threads(jobs: Option<NonZeroUsize>) -> Result<ThreadPool, ScanErro
 /// Readers bound their own depth; this leaves them room for it.
 const STACK_BYTES: usize = 8 << 20;
 
+/// A file of so many bytes is a task of its own; of smaller ones several are, because each costs less than a task.
+const LARGE_BYTES: u64 = 64 << 10;
+
 /// Whether a file is called like the record of an installer. One that is not costs a second look at what it names.
 fn is_record(item: &Item) -> bool {
     let mut names = item.path.rsplit('/');
@@ -245,8 +248,9 @@ impl Reading<'_> {
         let mut order: Vec<(usize, &(Item, Ask))> = asks.iter().enumerate().collect();
         order.sort_by_key(|(_, (item, _))| Reverse(item.size));
         let scale = &self.scale;
+        let (large, small) = order.split_at(order.partition_point(|(_, (item, _))| item.size >= LARGE_BYTES));
         let weighed: Vec<(usize, Weighed)> = self.pool.install(|| {
-            let tasks = order.par_iter().with_max_len(1);
+            let tasks = large.par_iter().with_max_len(1).chain(small.par_iter().with_max_len(16));
             tasks.map(|(number, (item, ask))| (*number, scale.weigh(item, ask))).collect()
         });
         if scale.context.cancel.is_cancelled() {

@@ -741,7 +741,10 @@ impl<'scan> Scale<'scan> {
         }
         let at = input.size().checked_sub(length(&[0; END]))?;
         let mut end = [0; END];
-        input.read_exact(at, &mut end).ok()?;
+        match head.last_chunk::<END>().filter(|_| length(head) == input.size()) {
+            Some(last) => end = *last,
+            None => input.read_exact(at, &mut end).ok()?,
+        }
         let directory: &[u8; 8] = end.get(12..20)?.first_chunk()?;
         let [size, start] = [0, 4].map(|from| {
             let bytes = directory.get(from..).and_then(<[u8]>::first_chunk).copied().unwrap_or_default();
