@@ -8,6 +8,7 @@
 mod input;
 mod pairs;
 mod resolution;
+mod signing;
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader};
@@ -146,6 +147,7 @@ pub(crate) fn run(root: &Path, only: Option<&str>) -> anyhow::Result<()> {
             bench.components()?.tell(&mut text)?;
             (BILL, text)
         }
+        Some("signing") => (signing::TITLE, signing::section(&bench)?),
         Some("resolution") => (resolution::TITLE, resolution::section(&bench, root)?),
         Some(other) => bail!("no part of the benchmarks is called `{other}`"),
     };
@@ -171,6 +173,7 @@ impl Bench {
         let verdicts = self.verdicts()?;
         let page = page(&tables, &verdicts, self)?;
         let page = pairs.map_or(page.clone(), |pairs| with_section(&page, pairs::TITLE, &pairs));
+        let page = with_section(&page, signing::TITLE, &signing::section(self)?);
         Ok(match section_of(before, resolution::TITLE) {
             Some(range) => {
                 let kept = before.get(range).unwrap_or_default();
