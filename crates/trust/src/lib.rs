@@ -13,6 +13,7 @@ pub mod bundle;
 pub mod chain;
 pub mod digests;
 pub mod dsse;
+pub mod fuzz;
 pub mod keyless;
 pub mod keys;
 pub mod oms;

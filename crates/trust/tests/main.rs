@@ -7,6 +7,7 @@ mod chains;
 mod key_files;
 mod models;
 mod reference;
+mod smoke;
 mod vectors;
 
 use libtest_mimic::{Arguments, Trial};
@@ -26,6 +27,7 @@ fn main() {
     }));
     trials.extend(key_files::trials());
     trials.extend(reference::trials());
+    trials.extend(smoke::trials());
     trials.extend(vectors::trials());
     libtest_mimic::run(&arguments, trials).exit();
 }

@@ -165,7 +165,7 @@ fn specification(folder: &Path) -> Result<(), Failed> {
 }
 
 /// The nearest folder `shared` beside or above this crate.
-fn shared_dir() -> Option<PathBuf> {
+pub(crate) fn shared_dir() -> Option<PathBuf> {
     let mut folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
     folders.find_map(|folder| Some(folder.join("shared")).filter(|shared| shared.is_dir()))
 }

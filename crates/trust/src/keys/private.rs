@@ -6,6 +6,8 @@ use p256::ecdsa::signature::Signer;
 use p256::elliptic_curve::Generate;
 use p256::pkcs8::{DecodePrivateKey, EncodePrivateKey, LineEnding};
 use pkcs8::der::pem;
+use pkcs8::pkcs5::EncryptionScheme;
+use pkcs8::pkcs5::pbes2::Kdf;
 use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef};
 use zeroize::Zeroizing;
 
@@ -64,6 +66,7 @@ impl PrivateKey {
                 let encrypted = EncryptedPrivateKeyInfoRef::try_from(document.as_slice())
                     .map_err(|_| KeyError::Malformed)?;
                 let password = password.ok_or(KeyError::NeedsPassword)?;
+                is_affordable(&encrypted.encryption_algorithm)?;
                 let opened = encrypted.decrypt(password).map_err(|_| KeyError::WrongPassword)?;
                 Self::from_pkcs8(opened.as_bytes())
             }
@@ -135,6 +138,29 @@ impl PrivateKey {
             Self::P521(key) => Signer::<p521::ecdsa::DerSignature>::sign(key, message).as_bytes().to_vec(),
         }
     }
+}
+
+/// Refuses a file that asks for more work or memory than any tool does: what scrypt takes is 128 N r bytes (RFC 7914).
+fn is_affordable(scheme: &EncryptionScheme) -> Result<(), KeyError> {
+    const MOST_BYTES: u64 = 256 << 20;
+    const MOST_ROUNDS: u32 = 10_000_000;
+    let EncryptionScheme::Pbes2(parameters) = scheme else {
+        return Err(KeyError::Encryption("PBES1".to_owned()));
+    };
+    match &parameters.kdf {
+        Kdf::Scrypt(scrypt) => {
+            let bytes = scrypt.cost_parameter.saturating_mul(scrypt.block_size.into()).saturating_mul(128);
+            if bytes > MOST_BYTES || scrypt.parallelization > 4 {
+                return Err(KeyError::Encryption(format!("scrypt that takes {bytes} bytes")));
+            }
+        }
+        Kdf::Pbkdf2(pbkdf2) if pbkdf2.iteration_count > MOST_ROUNDS => {
+            return Err(KeyError::Encryption(format!("PBKDF2 with {} rounds", pbkdf2.iteration_count)));
+        }
+        Kdf::Pbkdf2(_) => {}
+        _ => return Err(KeyError::Encryption("an unknown function of the password".to_owned())),
+    }
+    Ok(())
 }
 
 impl fmt::Debug for PrivateKey {

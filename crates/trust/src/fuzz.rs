@@ -1,0 +1,81 @@
+//! What the fuzz targets and the smoke test run: everything that reads what strangers wrote.
+
+use std::sync::LazyLock;
+
+use crate::bundle::Bundle;
+use crate::chain::{self, Anchor};
+use crate::keyless::{self, Roots, Wanted};
+use crate::oms::{self, Manifest, Trust};
+use crate::{PrivateKey, PublicKey};
+
+/// The name of a target, and what it does with bytes.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target, sorted by name.
+pub static TARGETS: &[Target] = &[
+    ("signature", signature),
+    ("signature-certificate", certificate),
+    ("signature-key", key),
+    ("signature-keyless", keyless),
+    ("signature-statement", statement),
+];
+
+/// Runs the target of this name.
+///
+/// # Panics
+/// When the target does, or when it is not there.
+pub fn run(name: &str, data: &[u8]) {
+    let target = TARGETS.iter().find(|(target, _)| *target == name);
+    let Some((_, target)) = target else { panic!("there is no target `{name}`") };
+    target(data);
+}
+
+/// A key with which nothing here was ever signed.
+const KEY: &str = "-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAErkPQ21rjb8iL3sm9ms4+VoXTMhUy
+QRWWrYMZZfRwwygBuEkWxhUhPZ9TQHiAZYiySyi4XXxApnKa6ctwVj476Q==
+-----END PUBLIC KEY-----
+";
+
+fn signature(data: &[u8]) {
+    let Ok(bundle) = Bundle::read(data) else { return };
+    let key = PublicKey::from_pem(KEY).expect("it is a key");
+    assert!(oms::verify(&bundle, Trust::Key(&key)).is_err(), "a stranger's signature is believed");
+    assert!(oms::verify(&bundle, Trust::Anchors { anchors: &[], time: 0 }).is_err(), "nobody is believed");
+}
+
+fn certificate(data: &[u8]) {
+    let anchors = Anchor::from_pem(&String::from_utf8_lossy(data)).unwrap_or_default();
+    let shown = [data.to_vec()];
+    assert!(chain::verify(&shown, &[], 0).is_err(), "a chain to nothing is believed");
+    let _ = chain::verify(&shown, &anchors, 0);
+    let _ = chain::key_of(data);
+}
+
+fn key(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let _ = PublicKey::from_pem(&text);
+    let _ = PublicKey::from_der(data);
+    let _ = PrivateKey::from_pem(&text, None);
+}
+
+fn keyless(data: &[u8]) {
+    static ROOTS: LazyLock<Roots> = LazyLock::new(Roots::public);
+    let text = String::from_utf8_lossy(data);
+    let wanted =
+        Wanted { name: "nobody@models.example".to_owned(), issuer: "https://models.example".to_owned() };
+    assert!(keyless::verify(&text, [0; 32], &wanted, &ROOTS).is_err(), "a stranger is believed");
+    let _ = Roots::read(&text);
+}
+
+fn statement(data: &[u8]) {
+    let Ok(manifest) = Manifest::read(data) else { return };
+    for path in manifest.files.keys() {
+        let below = path == "." || path.split('/').all(|name| !matches!(name, "" | "." | ".."));
+        assert!(below && !path.contains('\0'), "`{path}` leaves the model");
+    }
+    // What is read can be written and read again, and then says the same; but for what only old forms lack.
+    if manifest.age == oms::Age::Current {
+        assert_eq!(Manifest::read(&manifest.to_statement()).as_ref(), Ok(&manifest));
+    }
+}

@@ -1,0 +1,80 @@
+//! Every fuzz target on seeded mutations of seeds: it may refuse anything, and must neither panic nor believe.
+
+use std::fs;
+
+use libtest_mimic::Trial;
+use weighbridge_trust::fuzz;
+
+use crate::certificates::{Draft, issue};
+use crate::vectors::shared_dir;
+
+/// Mutations of each seed.
+const ROUNDS: usize = 200;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let run = |name: &'static str| {
+        Trial::test(format!("smoke::{name}"), move || {
+            smoke(name);
+            Ok(())
+        })
+    };
+    fuzz::TARGETS.iter().map(|(name, _)| run(name)).collect()
+}
+
+fn smoke(name: &str) {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = move |below: usize| {
+        // xorshift64*, Vigna 2016.
+        state ^= state >> 12;
+        state ^= state << 25;
+        state ^= state >> 27;
+        usize::try_from(state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33).unwrap() % below.max(1)
+    };
+    for seed in seeds(name) {
+        fuzz::run(name, &seed);
+        for _ in 0..ROUNDS {
+            let mut bytes = seed.clone();
+            for _ in 0..=random(4) {
+                let at = random(bytes.len());
+                match random(4) {
+                    0 => bytes.truncate(at),
+                    1 => bytes.insert(at, b"{}[]\",:0-/."[random(11)]),
+                    2 if !bytes.is_empty() => bytes[at] = bytes[at].wrapping_add(1),
+                    _ if !bytes.is_empty() => bytes[at] ^= 1 << random(8),
+                    _ => {}
+                }
+            }
+            fuzz::run(name, &bytes);
+        }
+    }
+}
+
+fn seeds(name: &str) -> Vec<Vec<u8>> {
+    let statement = br#"{"_type":"https://in-toto.io/Statement/v1","subject":[{"name":"m","digest":{"sha256":
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}}],
+        "predicateType":"https://model_signing/signature/v1.0","predicate":{"serialization":{"method":"shards",
+        "hash_type":"sha256","allow_symlinks":false,"shard_size":2.0},"resources":[]}}"#;
+    let authority = issue(&Draft::authority("CN=root"), None);
+    let mut seeds = match name {
+        "signature-certificate" => vec![authority.der(), authority.pem().into_bytes()],
+        "signature-key" => {
+            let key = &authority.key;
+            let pem = |password: Option<&[u8]>| key.to_pem(password).unwrap().as_bytes().to_vec();
+            vec![pem(None), pem(Some(b"secret")), key.public_key().to_pem().into_bytes()]
+        }
+        "signature-statement" => vec![statement.to_vec()],
+        _ => vec![br#"{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","verificationMaterial":{"publicKey":
+            {"hint":""},"tlogEntries":[]},"dsseEnvelope":{"payload":"e30=","payloadType":"application/vnd.in-toto+json",
+            "signatures":[{"sig":"MAYCAQECAQE="}]}}"#.to_vec()],
+    };
+    // Where the shared vectors are, real ones too.
+    let bundles = ["upstream/v1.1.0-certificate", "upstream/v1.1.0-sigstore", "upstream/v1.1.0-elliptic-key"];
+    if let Some(folder) = shared_dir().filter(|_| matches!(name, "signature" | "signature-keyless")) {
+        seeds.extend(
+            bundles
+                .iter()
+                .filter_map(|bundle| fs::read(folder.join("corpus/oms").join(bundle).join("model.sig")).ok()),
+        );
+    }
+    seeds
+}
