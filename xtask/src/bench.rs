@@ -2,7 +2,7 @@
 //!
 //! Ratios are what counts: both sides run on the same machine, on the same input, minutes apart. The peers live in a
 //! virtual environment of their own under `target/bench/`, with the versions in [`PEERS`]. `cargo xtask bench PART`
-//! measures and replaces one section alone: `pairs`, `bill`, `environment`, or `resolution`, which needs the network while it measures
+//! measures and replaces one section alone: `pairs`, `bill`, `environment`, `signing`, or `resolution`, which needs the network while it measures
 //! and is left as it is by everything else.
 
 mod input;
@@ -152,8 +152,9 @@ pub(crate) fn run(root: &Path, only: Option<&str>) -> anyhow::Result<()> {
         Some("pairs") => {
             (pairs::TITLE, pairs::section(&bench, root)?.context("the raw advisories are not there")?)
         }
-//! measures and replaces one section alone: `pairs`, `bill`, `environment`, `signing`, or `resolution`, which needs the network while it
-//! measures and is left as it is by everything else.
+        Some("bill") => (BILL, bench.components()?.section()?),
+        Some("environment") => (ENVIRONMENT, bench.environment(root)?.section()?),
+        Some("signing") => (signing::TITLE, signing::section(&bench)?),
         Some("resolution") => (resolution::TITLE, resolution::section(&bench, root)?),
         Some(other) => bail!("no part of the benchmarks is called `{other}`"),
     };
