@@ -249,6 +249,9 @@ pub struct Fix {
     /// Severity from which vulnerabilities are to be mended.
     #[arg(long, value_name = "SEVERITY", value_parser = severity, default_value = "low")]
     pub from: Severity,
+    /// Plan moves to older versions, too. Without it only what is an attack or was yanked may move down.
+    #[arg(long)]
+    pub allow_downgrade: bool,
     /// VEX document (OpenVEX or CycloneDX): what it says does not matter here is left alone; may be given several times.
     #[arg(long, value_name = "FILE")]
     pub vex: Vec<PathBuf>,

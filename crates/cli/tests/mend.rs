@@ -8,6 +8,8 @@ use crate::support::{Run, World};
 pub(crate) const TESTS: &[Test] = &[
     ("the_smallest_change_is_planned", the_smallest_change_is_planned),
     ("what_stays_is_told_with_the_reason", what_stays_is_told_with_the_reason),
+    ("nothing_moves_down_unless_somebody_says_so", nothing_moves_down_unless_somebody_says_so),
+    ("an_attack_moves_down_where_nothing_newer_is_clean", an_attack_moves_down_where_nothing_newer_is_clean),
     ("a_plan_is_told_as_data", a_plan_is_told_as_data),
     ("a_plan_is_written_where_the_versions_stand", a_plan_is_written_where_the_versions_stand),
     ("what_no_file_holds_goes_into_constraints", what_no_file_holds_goes_into_constraints),
@@ -84,6 +86,33 @@ fn what_stays_is_told_with_the_reason() {
     fix(&world, &index(), &["--from", "high"]).ends(0).shows(&["nothing to mend"]);
 }
 
+fn nothing_moves_down_unless_somebody_says_so() {
+    // CVE-2025-50182 came with 2.2.0 and went with 2.5.0.
+    let world = project("urllib3==2.2.3\n");
+    let server = Shelf::new("urllib3 2.0.7\nurllib3 2.2.3\n").serve(Manner::default());
+    let reason = "only older versions are clean, up to 2.0.7";
+    let run = fix(&world, &server, &[]).ends(1).shows(&[reason, "`--allow-downgrade`", "nothing to move"]);
+    assert!(!run.out.contains("→"), "{}", run.out);
+    let value: serde_json::Value =
+        serde_json::from_str(&fix(&world, &server, &["--format", "json"]).ends(1).out).unwrap();
+    let stays = value["projects"][0]["stays"].as_array().unwrap();
+    let older: Vec<_> = stays.iter().filter(|stay| stay["reason"] == "older").collect();
+    assert!(older.iter().any(|stay| stay["flaw"]["id"] == "CVE-2025-50182"), "{stays:#?}");
+    assert!(older.iter().all(|stay| stay["without"] == "2.0.7"), "{stays:#?}");
+    let run = fix(&world, &server, &["--allow-downgrade"]).ends(1);
+    let run = run.shows(&["urllib3  2.2.3 → 2.0.7 (older)"]);
+    assert!(!run.out.contains("only older versions"), "{}", run.out);
+    let run = fix(&world, &server, &["--allow-downgrade", "--format", "json"]).ends(1);
+    let value: serde_json::Value = serde_json::from_str(&run.out).unwrap();
+    assert_eq!(value["projects"][0]["moves"][0]["older"], true);
+}
+
+fn an_attack_moves_down_where_nothing_newer_is_clean() {
+    let world = project("ultralytics==8.3.42\n");
+    let server = Shelf::new("ultralytics 8.3.40\nultralytics 8.3.42\n").serve(Manner::default());
+    fix(&world, &server, &[]).shows(&["ultralytics  8.3.42 → 8.3.40 (older)", "MALICIOUS"]);
+}
+
 fn a_plan_is_told_as_data() {
     let schema = include_str!("../../../docs/schema/plan-v1.json");
     let schema = jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap();
@@ -107,8 +136,8 @@ fn a_plan_is_told_as_data() {
     assert_eq!(
         value["projects"][0]["moves"],
         serde_json::json!([
-            {"package": "jinja2", "from": "3.1.5", "to": "3.1.6", "clears": [flaw("CVE-2025-27516")]},
-            {"package": "markupsafe", "from": "2.0.1", "to": "2.1.5", "clears": []},
+            {"package": "jinja2", "from": "3.1.5", "to": "3.1.6", "older": false, "clears": [flaw("CVE-2025-27516")]},
+            {"package": "markupsafe", "from": "2.0.1", "to": "2.1.5", "older": false, "clears": []},
         ])
     );
     let world = project("holder==1.0\njinja2==3.1.5\nmarkupsafe==2.1.5\n???\n");

@@ -46,7 +46,13 @@ pub(super) fn run(global: &Global, fix: &Fix, setup: &Setup, printer: &Printer) 
         readers: READERS,
         policy: &weigh.policy,
     };
-    let order = Order { request: &request, knowledge: &knowledge, client: &client, from: fix.from };
+    let order = Order {
+        request: &request,
+        knowledge: &knowledge,
+        client: &client,
+        from: fix.from,
+        downgrades: fix.allow_downgrade,
+    };
     let bar = Bar::new(printer.progress);
     let mended = mend(&order, &weigh.context, &bar)?;
     drop(bar);
@@ -276,6 +282,7 @@ pub(super) fn because(why: &Why) -> String {
         Why::Unusable(version, reason) => format!("mended in {version}, which {reason}"),
         Why::Worse(version, id) => format!("{version} is free of it and has {id}"),
         Why::Yanked(version) => format!("mended in {version}, which was yanked"),
+        Why::Older(_) => format!("{why} (`--allow-downgrade`)"),
         Why::Blocked { by, .. } => format!("blocked: {by}"),
         Why::NoFix | Why::Carried(_) | Why::Undecided(_) => why.to_string(),
     }
@@ -284,6 +291,7 @@ pub(super) fn because(why: &Why) -> String {
 /// What moves, and from where to where.
 fn step(moved: &Move) -> (String, String) {
     let versions = match (&moved.from, &moved.to) {
+        (Some(from), Some(to)) if moved.is_down() => format!("{from} → {to} (older)"),
         (Some(from), Some(to)) => format!("{from} → {to}"),
         (None, Some(to)) => format!("none → {to}"),
         (Some(from), None) => format!("{from} → none"),

@@ -50,6 +50,8 @@ pub struct Order<'a> {
     pub client: &'a Client,
     /// Milder vulnerabilities are left alone.
     pub from: Severity,
+    /// Packages may move to older versions. What is an attack or was yanked may anyway.
+    pub downgrades: bool,
 }
 
 /// The changes, and what they do not know.
@@ -270,10 +272,22 @@ impl Mender<'_> {
             cancel: &self.context.cancel,
         };
         let flaws = |name: &PackageName, version: &Version| self.flaws(name, version);
-        let wish =
-            Wish { problem: &problem, current: &self.now.versions, flaws: &flaws, from: self.order.from };
+        let falls = |name: &PackageName| self.order.downgrades || self.is_attack(name);
+        let wish = Wish {
+            problem: &problem,
+            current: &self.now.versions,
+            flaws: &flaws,
+            falls: &falls,
+            from: self.order.from,
+        };
         let (plan, unseen) = self.with_wheels(&packages, libraries, || plan(&wish, &packages));
         (plan, packages.kept().into_iter().chain(unseen).collect())
+    }
+
+    /// Whether the version at hand is an attack.
+    fn is_attack(&self, name: &PackageName) -> bool {
+        let now = self.now.versions.get(name);
+        now.is_some_and(|now| self.vulnerabilities(name, now).iter().any(|it| it.malicious))
     }
 
     fn vulnerabilities(&self, name: &PackageName, version: &Version) -> Vec<Vulnerability> {

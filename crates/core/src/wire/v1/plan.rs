@@ -77,6 +77,8 @@ pub struct Move {
     pub from: Option<String>,
     /// Its version then; `null` if nothing needs it any more.
     pub to: Option<String>,
+    /// Its version then is older than the one now.
+    pub older: bool,
     /// The vulnerabilities of this package that go, sorted by id.
     pub clears: Vec<Flaw>,
 }
@@ -122,6 +124,8 @@ pub enum Reason {
     Worse,
     /// The versions without it were yanked.
     Yanked,
+    /// The versions without it are older than the one at hand.
+    Older,
     /// Something asks for versions that have it.
     Blocked,
     /// Something inside the package has it, and no version is known whose wheel is without it.
