@@ -174,7 +174,8 @@ pub struct Weighing {
     /// Number of threads [default: all processors].
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
-    /// Python version for which markers are evaluated where the target does not say [default: 3.12].
+    /// Python version for which markers are evaluated where the target does not say [default: 3.12; where versions are chosen
+    /// the one at hand].
     #[arg(long, value_name = "VERSION", value_parser = python)]
     pub python: Option<String>,
 }

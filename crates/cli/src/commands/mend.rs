@@ -32,9 +32,10 @@ const MOST_TOLD: usize = 12;
 
 /// Runs the command for a target with packages.
 pub(super) fn run(global: &Global, fix: &Fix, setup: &Setup, printer: &Printer) -> Result<Exit, Failure> {
-    let weigh = settings::mending(global, fix, setup)?;
+    let mut weigh = settings::mending(global, fix, setup)?;
     end_on_interrupt(Some(weigh.context.cancel.clone()))?;
     let client = packages::client(&fix.indexes, &weigh, setup, printer)?;
+    packages::take_python(&client, &mut weigh.context.python);
     let owned = advisories::load_all(setup, printer)?;
     printer.detail(&format!("advisories: {}, of {}", owned.source, owned.index.about().as_of));
     let others = |wanted: &BTreeSet<Ecosystem>| advisories::load_others(wanted, setup, printer);

@@ -51,6 +51,7 @@ fn project(change: &Change) -> wire::Project {
         environment: change.is_environment,
         target: change.target.clone(),
         python: change.python.clone(),
+        python_by: change.python_by.clone(),
         packages: count(change.now.len()),
         vulnerabilities: count(change.flaws.len()),
         failure,

@@ -68,10 +68,12 @@ pub struct Change {
     pub name: String,
     /// Its folder below the target; empty for the target itself.
     pub folder: String,
-    /// For whom versions are chosen: `Python 3.12.0 on linux x86_64`.
+    /// For whom versions are chosen: `Python 3.12.0 (that of .venv) on linux x86_64`.
     pub target: String,
     /// The Python for which versions are chosen, such as `3.12.0`.
     pub python: String,
+    /// Who says so, such as `that of .venv`.
+    pub python_by: String,
     /// What there is now.
     pub now: BTreeMap<PackageName, Version>,
     /// The vulnerabilities that there are now, by package and name.
@@ -206,6 +208,7 @@ impl Mender<'_> {
     /// The change of the project; none where nothing is to be mended.
     fn change(&self, graph: &Graph) -> Option<Change> {
         let target = Target::of(self.ground.environment.clone(), self.context.python.system)?;
+        let target = target.said_by(&self.ground.python_by);
         let mut flaws = Flaws::new();
         for (name, version) in &self.now.versions {
             for vulnerability in self.vulnerabilities(name, version) {
@@ -233,6 +236,7 @@ impl Mender<'_> {
             },
             target: target.to_string(),
             python: target.python.to_string(),
+            python_by: target.python_by.clone(),
             now: self.now.versions.clone(),
             flaws,
             libraries,

@@ -51,6 +51,8 @@ pub struct Project {
     pub target: String,
     /// The Python for which versions are chosen.
     pub python: String,
+    /// Who says so, for people.
+    pub python_by: String,
     /// How many packages it has now.
     pub packages: u64,
     /// How many vulnerabilities it has now, milder ones too.
