@@ -128,8 +128,9 @@ impl<'a> Layout<'a> {
                 let folder = if commands { &*place.path } else { folder_for(place, evidence) };
                 let project = self.project_of_file(folder, evidence, pythons);
                 project.manifests.push(place);
-                // What a notebook installs lies in the environment in which the project's code runs.
-                project.is_apart = commands && !place.path.ends_with(".ipynb");
+                // What a notebook or a script installs lies in the environment in which the project's code runs.
+                let is_code = [".ipynb", ".py"].iter().any(|ending| place.path.ends_with(ending));
+                project.is_apart = commands && !is_code;
             }
         }
         let mut members = Vec::new();

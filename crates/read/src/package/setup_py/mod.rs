@@ -5,7 +5,7 @@
 //! is a gap, told once for each argument of `setup()`; the plain parts beside it are read all the same.
 //! Source: setuptools, *Keywords* (of `setup`); The Python Language Reference.
 
-mod lexer;
+pub(super) mod lexer;
 mod literal;
 
 use weighbridge_core::coverage::Unread;
