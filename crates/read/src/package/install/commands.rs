@@ -5,6 +5,7 @@
 //! rest of the command is read.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
 use weighbridge_core::coverage::Unread;
 use weighbridge_core::fact::{IndexKind, PackageIndex, Requirement, Role, What};
@@ -36,7 +37,7 @@ const MOST_LOOPS: usize = 64;
 #[derive(Clone)]
 struct Loop {
     variable: String,
-    values: Vec<Word>,
+    values: Rc<[Word]>,
 }
 
 /// Reads commands, and puts what they install into the sink.
@@ -166,7 +167,7 @@ impl<'notes, 'sink> Installs<'notes, 'sink> {
         let is_plain = |word: &Word| is_literal(word) && !word.text.contains(['*', '?']);
         let values = values.filter(|values| !values.is_empty() && values.iter().all(is_plain));
         let variable = variable.text.clone();
-        self.loops.push(values.map(|values| Loop { variable, values: values.to_vec() }));
+        self.loops.push(values.map(|values| Loop { variable, values: values.into() }));
     }
 
     /// The words with their variables filled in, where all of a word are known. What takes the variable of a loop stands where

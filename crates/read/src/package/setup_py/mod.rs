@@ -174,7 +174,7 @@ impl Setup {
                 let requires = requirement::requires(found, role.clone());
                 notes.sink.declared(What::Requires(requires), span(line));
             }
-            Err(reason) => notes.lost(reason, span(line)),
+            Err(reason) => notes.no_package(text, reason, span(line)),
         }
     }
 }
