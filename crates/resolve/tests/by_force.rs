@@ -174,7 +174,7 @@ fn check_plan(
     };
     let before = counting(current);
     // Of every second world the packages may move to older versions.
-    let may_fall = seed % 2 == 0;
+    let may_fall = seed.is_multiple_of(2);
     let falls = |_: &PackageName| may_fall;
     let is_high = |picks: &&Picks| {
         may_fall || picks.iter().all(|(name, number)| current.get(name).is_none_or(|now| number >= now))
