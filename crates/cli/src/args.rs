@@ -183,7 +183,8 @@ pub struct Weighing {
     /// Number of threads [default: all processors].
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
-    /// Python version for which markers are evaluated where the target does not say [default: 3.12].
+    /// Python version for which markers are evaluated where the target does not say [default: 3.12; where versions are chosen
+    /// the one at hand].
     #[arg(long, value_name = "VERSION", value_parser = python)]
     pub python: Option<String>,
 }
@@ -258,6 +259,9 @@ pub struct Fix {
     /// Severity from which vulnerabilities are to be mended.
     #[arg(long, value_name = "SEVERITY", value_parser = severity, default_value = "low")]
     pub from: Severity,
+    /// Plan moves to older versions, too. Without it only what is an attack or was yanked may move down.
+    #[arg(long)]
+    pub allow_downgrade: bool,
     /// VEX document (OpenVEX or CycloneDX): what it says does not matter here is left alone; may be given several times.
     #[arg(long, value_name = "FILE")]
     pub vex: Vec<PathBuf>,

@@ -8,6 +8,7 @@
 
 mod advisories;
 pub mod args;
+mod at_hand;
 mod commands;
 mod config;
 pub mod env_vars;

@@ -8,6 +8,15 @@ use crate::ecosystem::Ecosystem;
 use crate::name::{NamePattern, PackageName};
 use crate::place::Evidence;
 
+/// A name that reads as that of a package and is none.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Imitation {
+    /// As it is written.
+    pub written: String,
+    /// As it reads.
+    pub reads: PackageName,
+}
+
 /// One thing that an entry says, and why we believe that it says so.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Fact {
@@ -57,6 +66,8 @@ pub enum What {
     Project(Project),
     /// A project's manifest asks for a package.
     Requires(Requires),
+    /// A manifest asks for a package by a name in which letters of other scripts stand for those that they look like.
+    Imitation(Imitation),
     /// A manifest takes in this file of the target, by its path (`-r`, `-c`).
     Includes(String),
     /// A lock file fixes a package.

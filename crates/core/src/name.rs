@@ -60,10 +60,58 @@ impl PackageName {
         })
     }
 
+    /// The name of a Python package as which a text reads in which letters of other scripts stand for those they look like; none
+    /// for a text without such letters, and for one with letters that look like nothing else.
+    ///
+    /// The letters are those of Unicode's *confusables* (UTS #39) that are written as one letter of ASCII.
+    pub fn imitated(text: &str) -> Option<Self> {
+        if text.is_ascii() {
+            return None;
+        }
+        let letters =
+            text.chars().map(|letter| if letter.is_ascii() { Some(letter) } else { looks_like(letter) });
+        Self::new(&letters.collect::<Option<String>>()?).ok()
+    }
+
     /// The normalised text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// The letter of ASCII that a letter of another script looks like.
+fn looks_like(letter: char) -> Option<char> {
+    Some(match letter {
+        'а' | 'А' | 'α' | 'Α' | 'ɑ' => 'a',
+        'В' | 'Β' | 'Ь' | 'ь' => 'b',
+        'с' | 'С' | 'ϲ' => 'c',
+        'ԁ' => 'd',
+        'е' | 'Е' | 'Ε' => 'e',
+        'ɡ' | 'ց' => 'g',
+        'һ' | 'Н' | 'Η' => 'h',
+        'і' | 'І' | 'ι' | 'Ι' | 'ı' => 'i',
+        'ј' | 'Ј' => 'j',
+        'к' | 'К' | 'κ' | 'Κ' => 'k',
+        'ӏ' | 'Ӏ' => 'l',
+        'м' | 'М' | 'Μ' => 'm',
+        'ո' | 'Ν' => 'n',
+        'о' | 'О' | 'ο' | 'Ο' | 'օ' => 'o',
+        'р' | 'Р' | 'ρ' | 'Ρ' => 'p',
+        'ԛ' => 'q',
+        'г' => 'r',
+        'ѕ' | 'Ѕ' => 's',
+        'т' | 'Т' | 'τ' | 'Τ' => 't',
+        'υ' | 'ս' => 'u',
+        'ν' | 'ѵ' => 'v',
+        'ԝ' | 'ѡ' => 'w',
+        'х' | 'Х' | 'χ' | 'Χ' => 'x',
+        'у' | 'У' | 'γ' | 'ү' | 'Υ' => 'y',
+        'Ζ' => 'z',
+        '‐' | '‑' | '–' | '−' => '-',
+        // The wide forms of East Asian type.
+        '\u{ff10}'..='\u{ff5a}' => char::from_u32(u32::from(letter).checked_sub(0xfee0)?)?,
+        _ => return None,
+    })
 }
 
 impl fmt::Display for PackageName {
@@ -164,6 +212,22 @@ mod tests {
         }
         for text in ["", "a b", "a/b", "ä"] {
             assert!(PackageName::of(Ecosystem::Native, text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn letters_of_other_scripts_read_as_names() {
+        for (text, name) in [
+            ("numpу", Some("numpy")),
+            ("tоrch", Some("torch")),
+            ("Ｔｏｒｃｈ", Some("torch")),
+            ("scikit‑learn", Some("scikit-learn")),
+            ("numpy", None),
+            ("größe", None),
+            ("数据", None),
+            ("а b", None),
+        ] {
+            assert_eq!(PackageName::imitated(text).as_ref().map(PackageName::as_str), name, "{text}");
         }
     }
 

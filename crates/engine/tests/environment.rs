@@ -57,8 +57,10 @@ fn environment() -> Result<PathBuf, String> {
 fn weigh(path: &Path) -> (Joined, Readings, Context) {
     let platform = [("sys_platform", "linux"), ("platform_system", "Linux"), ("os_name", "posix")];
     let platform = platform.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-    let context =
-        Context { python: Python { version: "3.12.0".into(), platform, system: None }, ..context() };
+    let context = Context {
+        python: Python { version: "3.12.0".into(), platform, system: None, meant: Default::default() },
+        ..context()
+    };
     let opened = weighbridge_net::open(&format!("venv:{}", path.display()), &context).unwrap();
     let options = Options { readers: weighbridge_read::READERS, exclude: &[], jobs: None };
     let readings = read(vec![opened], &options, &context, &()).unwrap();

@@ -63,7 +63,12 @@ pub(crate) fn context() -> Context {
         limits: Limits::default(),
         cancel: Cancel::default(),
         offline: true,
-        python: Python { version: "3.12.0".into(), platform: BTreeMap::new(), system: None },
+        python: Python {
+            version: "3.12.0".into(),
+            platform: BTreeMap::new(),
+            system: None,
+            meant: Default::default(),
+        },
         remote: Remote::default(),
         cache: None,
     }

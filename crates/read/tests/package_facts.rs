@@ -137,6 +137,7 @@ fn say(what: &What) -> String {
             project.requires_python.as_deref().unwrap_or(" -"),
         ),
         What::Requires(requires) => say_requires(requires),
+        What::Imitation(it) => format!("{} reads as {}", it.written, it.reads),
         What::Includes(path) => format!("includes {path}"),
         What::Locked(locked) => {
             let kind = if locked.ecosystem == Ecosystem::Conda { "conda:" } else { "" };

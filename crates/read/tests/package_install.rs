@@ -18,6 +18,8 @@ pub(crate) fn trials() -> Vec<libtest_mimic::Trial> {
         scripts_in_scripts,
         what_only_running_tells_is_a_gap,
         variables_are_filled_in_where_their_values_are_written,
+        loops_over_what_is_written_are_gone_through,
+        commands_in_python,
         folders_are_followed_as_far_as_they_are_known,
         other_commands_ask_for_nothing,
         dockerfiles,
@@ -189,7 +191,8 @@ fn variables_are_filled_in_where_their_values_are_written() {
             "5: (inferred) f==1.0",
             "7: g",
             "8: (inferred) h==4",
-            "10: unread: cannot be resolved: what `$p` means only running it would tell",
+            "10: (inferred) i",
+            "10: (inferred) j",
             "13: unread: cannot be resolved: what `k==$O` means only running it would tell",
             "13: (inferred) k",
             "13: unread: cannot be resolved: what `l==$TWO` means only running it would tell",
@@ -222,6 +225,99 @@ fn variables_are_filled_in_where_their_values_are_written() {
             "13: (inferred) c==3",
         ],
     );
+}
+
+fn loops_over_what_is_written_are_gone_through() {
+    script(
+        "for p in a==1 \\\n  'b[x]==2'; do\n  pip install \"$p\" c==3\ndone\npip install $p\n\
+         for v in 1 2; do for p in d e; do pip install $p==$v; done; pip install f==${v}.0; done\n\
+         for p in g $(run); do pip install $p; done\nfor p in *.whl; do pip install $p; done\n\
+         for r in r.txt s.txt; do\n  while read l; do pip install -r $r; done\ndone\n\
+         for p in h k; do bash -c \"pip install $p\"; q=$p; done; pip install i==$q\ndone\n\
+         for f; do pip install $f; done\n",
+        &[
+            "1: (inferred) a==1",
+            "3: c==3",
+            "2: (inferred) b[x]==2",
+            "3: c==3",
+            "5: unread: cannot be resolved: what `$p` means only running it would tell",
+            "6: (inferred) d==1",
+            "6: (inferred) e==1",
+            "6: (inferred) d==2",
+            "6: (inferred) e==2",
+            "6: (inferred) f==1.0",
+            "6: (inferred) f==2.0",
+            "7: unread: cannot be resolved: what `$p` means only running it would tell",
+            "8: unread: cannot be resolved: what `$p` means only running it would tell",
+            "12: (inferred) h",
+            "12: (inferred) k",
+            "12: unread: cannot be resolved: what `i==$q` means only running it would tell",
+            "12: (inferred) i",
+            "14: unread: cannot be resolved: what `$f` means only running it would tell",
+            "9: seek r.txt as requirements",
+            "9: seek s.txt as requirements",
+        ],
+    );
+    let values = "a ".repeat(10_000);
+    let many = read("a.sh", format!("for p in {values}; do\n{}done", "pip install $p\n".repeat(1_000)));
+    assert_eq!(many.requires().count(), 20_000);
+    assert_eq!(many.problems().len(), 998);
+    let deep = read("a.sh", "for p in a; do pip install $p\n".repeat(30_000));
+    assert!(deep.requires().count() <= 30_000);
+}
+
+fn commands_in_python() {
+    check(
+        ID,
+        "train.py",
+        r##""""subprocess.run(['pip', 'install', 'no'])"""
+import subprocess, sys, os
+from subprocess import check_call
+subprocess.check_call([sys.executable, "-m", "pip", "install", "a==1", 'b'
+                       '>2', name, f"c=={version}"])
+subprocess.run(args=("pip3", "install", "-r", "r.txt"), check=True)
+check_call([sys.executable, '-m', 'pip', 'install', 'd'] + more)
+os.system("pip install e==1 && echo pip install no")
+os.system("pip install %s" % name)
+os.system(f"pip install f {extra}")
+subprocess.Popen("pip install " + name, shell=True)
+subprocess.check_output("pip install g".split())
+get_ipython().system('pip install h  # why')
+get_ipython().run_line_magic('pip', 'install -q i')
+get_ipython().run_line_magic(magic, 'install no')
+other.run(["pip", "install", "no"]); subprocess.run(command)
+def system(a="pip install no"): pass
+subprocess.run(["git", "clone", url])  # os.system("pip install no")
+print("subprocess.run(['pip', 'install', 'no'])")
+"##,
+        &[
+            "4: a==1",
+            "4: b>2",
+            "5: unread: cannot be resolved: what `{name}` means only running it would tell",
+            "5: unread: cannot be resolved: what `c=={version}` means only running it would tell",
+            "5: (inferred) c",
+            "7: d",
+            "7: unread: cannot be resolved: what `{more}` means only running it would tell",
+            "8: e==1",
+            "9: unread: cannot be resolved: what `{name}` means only running it would tell",
+            "10: f",
+            "10: unread: cannot be resolved: what `{extra}` means only running it would tell",
+            "11: unread: cannot be resolved: what `{name}` means only running it would tell",
+            "12: g",
+            "13: h",
+            "14: i",
+            "6: seek r.txt as requirements",
+        ],
+    );
+    let cell = "{\"cells\": [{\"cell_type\": \"code\", \"source\": [\n\"!pip install a\\n\",\n\
+                \"import os\\n\",\n\"os.system('pip install b')\\n\",\n\"get_ipython().system(\\n\",\n\
+                \" 'pip install c')\"]}]}";
+    check(ID, "a.ipynb", cell, &["2: a", "4: b", "6: c"]);
+    for piece in ["subprocess.run([", "os.system(", "os.system('pip install ' + ", "os.system('' % (", "f'{"]
+    {
+        let read = read("a.py", format!("os.system('pip install a')\n{}", piece.repeat(100_000)));
+        assert!((1..3).contains(&read.requires().count()), "{piece}");
+    }
 }
 
 fn folders_are_followed_as_far_as_they_are_known() {
@@ -421,6 +517,9 @@ fn files_are_claimed_by_name_and_content() {
         ("a.ipynb", "{\"install\"}", Claim::ByName),
         ("venv/lib/python3.12/site-packages/a/b.sh", "pip install c", Claim::No),
         ("README.md", "pip install a", Claim::No),
+        ("a.py", "os.system('pip install a')", Claim::ByName),
+        ("a.py", "print('pip install a')", Claim::No),
+        ("venv/lib/python3.12/site-packages/a/b.py", "os.system('pip install a')", Claim::No),
     ] {
         assert_eq!(claim(ID, path, content.as_bytes()), expected, "{path}");
     }

@@ -30,15 +30,22 @@ const MOST_TOLD: usize = 12;
 
 /// Runs the command for a target with packages.
 pub(super) fn run(global: &Global, fix: &Fix, setup: &Setup, printer: &Printer) -> Result<Exit, Failure> {
-    let weigh = settings::mending(global, fix, setup)?;
+    let mut weigh = settings::mending(global, fix, setup)?;
     end_on_interrupt(Some(weigh.context.cancel.clone()))?;
     let client = packages::client(&fix.indexes, &weigh, setup, printer)?;
+    packages::take_python(&client, &mut weigh.context.python);
     let owned = advisories::load_all(setup, printer)?;
     printer.detail(&format!("advisories: {}, of {}", owned.source, owned.index.about().as_of));
     let others = |wanted: &BTreeSet<Ecosystem>| advisories::load_others(wanted, setup, printer);
     let knowledge = owned.knowledge(&others);
     let request = weigh.request();
-    let order = Order { request: &request, knowledge: &knowledge, client: &client, from: fix.from };
+    let order = Order {
+        request: &request,
+        knowledge: &knowledge,
+        client: &client,
+        from: fix.from,
+        downgrades: fix.allow_downgrade,
+    };
     let bar = Bar::new(printer.progress);
     let mended = mend(&order, &weigh.context, &bar)?;
     drop(bar);
@@ -264,6 +271,7 @@ pub(super) fn because(why: &Why) -> String {
         Why::Unusable(version, reason) => format!("mended in {version}, which {reason}"),
         Why::Worse(version, id) => format!("{version} is free of it and has {id}"),
         Why::Yanked(version) => format!("mended in {version}, which was yanked"),
+        Why::Older(_) => format!("{why} (`--allow-downgrade`)"),
         Why::Blocked { by, .. } => format!("blocked: {by}"),
         Why::NoFix | Why::Carried(_) | Why::Undecided(_) => why.to_string(),
     }
@@ -272,6 +280,7 @@ pub(super) fn because(why: &Why) -> String {
 /// What moves, and from where to where.
 fn step(moved: &Move) -> (String, String) {
     let versions = match (&moved.from, &moved.to) {
+        (Some(from), Some(to)) if moved.is_down() => format!("{from} → {to} (older)"),
         (Some(from), Some(to)) => format!("{from} → {to}"),
         (None, Some(to)) => format!("none → {to}"),
         (Some(from), None) => format!("{from} → none"),

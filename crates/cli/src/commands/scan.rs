@@ -101,7 +101,10 @@ fn weigh_asking(
     let digests =
         weigh.digests.as_ref().map(|path| (path, Arc::new(Digests::open(path, setup.clock, setup.now))));
     let cache = digests.as_ref().map(|(_, digests)| Arc::clone(digests) as Arc<dyn Cache>);
-    let context = Context { cache, ..weigh.context.clone() };
+    let mut context = Context { cache, ..weigh.context.clone() };
+    if let Some(client) = asking.versions {
+        packages::take_python(client, &mut context.python);
+    }
     let others = |wanted: &BTreeSet<Ecosystem>| advisories::load_others(wanted, setup, printer);
     let report = flow::scan_knowing(&request, &owned.knowledge(&others), asking, &context, &bar)?;
     if let Some((path, digests)) = digests

@@ -184,6 +184,7 @@ impl<'a> Collected<'a> {
             What::Format(_)
             | What::Malformed(_)
             | What::Misnamed(_)
+            | What::Imitation(_)
             | What::Unread(_)
             | What::Effect(_)
             | What::Tensors(_)

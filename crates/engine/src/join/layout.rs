@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use weighbridge_core::context::Python;
 use weighbridge_core::fact::Origin;
 use weighbridge_core::graph::{NodeId, NodeKind};
 use weighbridge_core::name::PackageName;
@@ -41,6 +42,8 @@ pub(super) struct Project<'a> {
     pub(super) counts: Counts,
     name: String,
     version: Option<&'a str>,
+    /// Who says which Python it runs.
+    pub(super) python_by: String,
     requires_python: Option<&'a str>,
     evidence: EvidenceSet,
 }
@@ -132,8 +135,9 @@ impl<'a> Layout<'a> {
                 let folder = if commands { &*place.path } else { folder_for(place, evidence) };
                 let project = self.project_of_file(folder, evidence, pythons);
                 project.manifests.push(place);
-                // What a notebook installs lies in the environment in which the project's code runs.
-                if commands && !place.path.ends_with(".ipynb") {
+                // What a notebook or a script installs lies in the environment in which the project's code runs.
+                let is_code = [".ipynb", ".py"].iter().any(|ending| place.path.ends_with(ending));
+                if commands && !is_code {
                     project.counts = Counts::Constraints;
                 }
             }
@@ -244,23 +248,28 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// Python of a project: that of its environment, else the lowest that it supports, else that of the project above.
+    /// Python of a project: that of its environment, else the one at hand if the project supports it, else the lowest that it
+    /// supports, else that of the project above.
     fn choose_pythons(&mut self, pythons: &mut Pythons<'_>) {
         let folders: Vec<String> = self.projects.keys().cloned().collect();
         for folder in &folders {
-            let own = self.environments_of(folder).first().map(|environment| Rc::clone(&environment.markers));
+            let environments = self.environments_of(folder);
+            let own = environments.first().map(|it| (Rc::clone(&it.markers), it.python_by(pythons.given())));
+            let stated = self.projects.get(folder).and_then(|project| project.requires_python);
+            let at_hand = pythons.at_hand(stated);
             let lowest = || {
-                let project = self.projects.get(folder)?;
-                pythons.lowest(project.requires_python?)
+                let markers = pythons.lowest(stated?)?;
+                Some((markers, "the lowest of `requires-python`".to_owned()))
             };
             let above = || {
                 let mut above = ancestors(folder).skip(1);
-                above.find_map(|folder| self.projects.get(folder)).map(|project| Rc::clone(&project.markers))
+                let above = above.find_map(|folder| self.projects.get(folder))?;
+                Some((Rc::clone(&above.markers), above.python_by.clone()))
             };
             // Folders come in order, so that the project above has its Python already.
-            let markers = own.or_else(lowest).or_else(above);
-            if let (Some(markers), Some(project)) = (markers, self.projects.get_mut(folder)) {
-                project.markers = markers;
+            let chosen = own.or(at_hand).or_else(lowest).or_else(above);
+            if let (Some((markers, by)), Some(project)) = (chosen, self.projects.get_mut(folder)) {
+                (project.markers, project.python_by) = (markers, by);
             }
         }
     }
@@ -331,6 +340,18 @@ impl<'a> Layout<'a> {
     }
 }
 
+impl Environment {
+    /// Who says which Python it runs.
+    pub(super) fn python_by(&self, given: &Python) -> String {
+        let NodeId::Environment(folder) = &self.id else { return String::new() };
+        match (&self.python, folder.rsplit('/').next()) {
+            (None, _) => given.meant.to_string(),
+            (Some(_), None | Some("")) => "its own".to_owned(),
+            (Some(_), Some(name)) => format!("that of {name}"),
+        }
+    }
+}
+
 impl<'a> Project<'a> {
     /// Every file whose constraints narrow what the project asks for.
     pub(super) fn narrowing(&self) -> impl Iterator<Item = &'a Place> {
@@ -353,6 +374,7 @@ impl<'a> Project<'a> {
             counts: Counts::All,
             name: folder.rsplit('/').next().unwrap_or(folder).to_owned(),
             version: None,
+            python_by: pythons.given().meant.to_string(),
             requires_python: None,
             evidence: EvidenceSet::new(),
         }

@@ -68,7 +68,7 @@ pub(super) fn join(facts: &Facts) -> Joined {
         limits: Limits::default(),
         cancel: Cancel::default(),
         offline: true,
-        python: Python { version: "3.12.4".into(), platform, system: None },
+        python: Python { version: "3.12.4".into(), platform, system: None, meant: Default::default() },
         remote: Remote::default(),
         cache: None,
     };

@@ -41,6 +41,17 @@ pub struct Indexes {
     pub assigned: BTreeMap<String, String>,
     /// What the user should know about the choice.
     pub notes: Vec<String>,
+    /// The Python of the installer, where one was asked for its index.
+    pub python: Option<Pythonic>,
+}
+
+/// An installer and the Python it installs for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Pythonic {
+    /// The version of Python.
+    pub python: String,
+    /// The installer, such as `pip 24.0`.
+    pub installer: String,
 }
 
 /// Which of several indexes counts.
@@ -194,8 +205,8 @@ pub fn choose(around: &Surroundings) -> Result<Indexes, IndexError> {
     if let Some(why) = chosen.none {
         return Err(IndexError::NoIndex(format!("{why} forbids all of them")));
     }
-    let main = match chosen.main {
-        Some(main) => main,
+    let (main, python) = match chosen.main {
+        Some(main) => (main, None),
         None => ask::for_default(around.may_ask, by_uv)?,
     };
     let main = match chosen.usual {
@@ -216,7 +227,7 @@ pub fn choose(around: &Surroundings) -> Result<Indexes, IndexError> {
             list.push(index);
         }
     }
-    Ok(Indexes { order, list, assigned: chosen.assigned, notes: chosen.notes })
+    Ok(Indexes { order, list, assigned: chosen.assigned, notes: chosen.notes, python })
 }
 
 /// The file of root certificates that the user's pip trusts, where the environment or its configuration names one.
@@ -266,7 +277,7 @@ impl Indexes {
     pub fn at(order: Order, urls: &[&str]) -> Result<Self, IndexError> {
         let list = urls.iter().map(|url| Index::new(&Named::new(url, "the caller"), &BTreeMap::new()));
         let list = list.collect::<Result<_, _>>()?;
-        Ok(Self { order, list, assigned: BTreeMap::new(), notes: Vec::new() })
+        Ok(Self { order, list, assigned: BTreeMap::new(), notes: Vec::new(), python: None })
     }
 
     /// The indexes to ask for a project with this normalised name.

@@ -5,6 +5,7 @@
 //! rest of the command is read.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
 use weighbridge_core::coverage::Unread;
 use weighbridge_core::fact::{IndexKind, PackageIndex, Requirement, Role, What};
@@ -18,7 +19,7 @@ use super::super::{match_spec, origin, requirement};
 use super::image::Image;
 use super::options::{self, Arguments, Given, Kind};
 use super::shell::{Command, Script, Word, commands};
-use super::variables::Variables;
+use super::variables::{self, Variables};
 
 /// How often a command line may hold a command line (`sh -c "sh -c …"`).
 const DEEPEST: usize = 8;
@@ -26,6 +27,18 @@ const DEEPEST: usize = 8;
 const MOST_FILLED: usize = 10_000;
 /// How many programs in front of others are passed (`sudo env nice …`).
 const MOST_WRAPPERS: usize = 32;
+
+/// How often commands of loops are gone through in one file.
+const MOST_ROUNDS: usize = 20_000;
+/// Most loops in each other.
+const MOST_LOOPS: usize = 64;
+
+/// A loop over words that are written in the script.
+#[derive(Clone)]
+struct Loop {
+    variable: String,
+    values: Rc<[Word]>,
+}
 
 /// Reads commands, and puts what they install into the sink.
 pub(super) struct Installs<'notes, 'sink> {
@@ -38,6 +51,10 @@ pub(super) struct Installs<'notes, 'sink> {
     pub(super) variables: Variables,
     /// Values of variables are filled in in the whole script that is read.
     filled_in: bool,
+    /// The loops that are open, outermost first; none for one over what only running would tell.
+    loops: Vec<Option<Loop>>,
+    /// How often commands of loops may still be gone through.
+    rounds: usize,
     depth: usize,
 }
 
@@ -49,6 +66,8 @@ impl<'notes, 'sink> Installs<'notes, 'sink> {
             image: None,
             variables: Variables::default(),
             filled_in: false,
+            loops: Vec::new(),
+            rounds: MOST_ROUNDS,
             depth: 0,
         }
     }
@@ -56,6 +75,7 @@ impl<'notes, 'sink> Installs<'notes, 'sink> {
     /// Starts another shell in this folder.
     pub(super) fn enter(&mut self, folder: &str) {
         self.variables.forget_shell();
+        self.loops.clear();
         self.folders = vec![(0, folder.to_owned())];
     }
 
@@ -91,12 +111,68 @@ impl<'notes, 'sink> Installs<'notes, 'sink> {
             }
             return;
         }
-        let words = self.fill_in(&command.words);
-        self.words(&words, command.here.as_ref(), command.cut);
+        let loops = self.loops_of(&command.words);
+        let rounds = loops.iter().try_fold(1usize, |rounds, it| rounds.checked_mul(it.values.len()));
+        let left = rounds.and_then(|rounds| self.rounds.checked_sub(rounds));
+        let (Some(rounds), Some(left), false) = (rounds, left, loops.is_empty()) else {
+            let words = self.fill_in(&command.words, &[]);
+            return self.words(&words, command.here.as_ref(), command.cut);
+        };
+        self.rounds = left;
+        for round in 0..rounds {
+            let mut rest = round;
+            let mut bound = Vec::new();
+            // The innermost goes fastest.
+            for it in loops.iter().rev() {
+                let count = it.values.len();
+                let value = rest.checked_rem(count).and_then(|at| it.values.get(at));
+                rest = rest.checked_div(count).unwrap_or_default();
+                bound.extend(value.map(|value| (it.variable.clone(), value.clone())));
+            }
+            let values = bound.iter().map(|(variable, value)| (variable.clone(), value.text.clone()));
+            self.variables.bind(values.collect());
+            let words = self.fill_in(&command.words, &bound);
+            self.words(&words, command.here.as_ref(), command.cut);
+        }
+        self.variables.bind(Vec::new());
     }
 
-    /// The words with their variables filled in, where all of a word are known.
-    fn fill_in<'w>(&mut self, words: &'w [Word]) -> Cow<'w, [Word]> {
+    /// The loops through whose values a command is to be gone: those whose variables it takes, outermost first.
+    fn loops_of(&self, words: &[Word]) -> Vec<Loop> {
+        // The head of a loop inside is one of its own, and not several.
+        if words.iter().take(3).any(|word| matches!(word.text.as_str(), "for" | "select")) {
+            return Vec::new();
+        }
+        let takes =
+            |it: &&Loop| words.iter().any(|word| !word.literal && variables::takes(&word.text, &it.variable));
+        let mut found: Vec<Loop> = Vec::new();
+        if words.iter().all(|word| word.literal) {
+            return found;
+        }
+        for it in self.loops.iter().rev().flatten().filter(takes).take(MOST_LOOPS) {
+            if found.iter().all(|known| known.variable != it.variable) {
+                found.push(it.clone());
+            }
+        }
+        found.reverse();
+        found
+    }
+
+    /// Goes into a loop: `for NAME in WORD…`.
+    fn enter_loop(&mut self, rest: &[Word]) {
+        let Some((variable, rest)) = rest.split_first() else { return self.loops.push(None) };
+        // After it and for whoever does not go through the values, they are not known.
+        self.variables.assign(&variable.text, None);
+        let values = rest.split_first().filter(|(word, _)| word.text == "in").map(|(_, values)| values);
+        let is_plain = |word: &Word| is_literal(word) && !word.text.contains(['*', '?']);
+        let values = values.filter(|values| !values.is_empty() && values.iter().all(is_plain));
+        let variable = variable.text.clone();
+        self.loops.push(values.map(|values| Loop { variable, values: values.into() }));
+    }
+
+    /// The words with their variables filled in, where all of a word are known. What takes the variable of a loop stands where
+    /// its value is written: there somebody would change it.
+    fn fill_in<'w>(&mut self, words: &'w [Word], bound: &[(String, Word)]) -> Cow<'w, [Word]> {
         if words.iter().all(|word| word.literal) {
             return Cow::Borrowed(words);
         }
@@ -111,8 +187,9 @@ impl<'notes, 'sink> Installs<'notes, 'sink> {
                 filled.push(word.clone());
                 continue;
             };
-            let part =
-                |text: &str| Word { text: text.to_owned(), literal: true, filled_in: true, ..word.clone() };
+            let taken = bound.iter().find(|(variable, _)| variables::takes(&word.text, variable));
+            let line = taken.map_or(word.line, |(_, value)| value.line);
+            let part = |text: &str| Word { text: text.to_owned(), literal: true, filled_in: true, line };
             // `PACKAGES="a b"`: a list for the shell to cut, unless it is assigned anew.
             if word.text.starts_with('$') {
                 filled.extend(value.split_whitespace().map(part));
@@ -162,9 +239,11 @@ impl<'notes, 'sink> Installs<'notes, 'sink> {
         }
         let folders = vec![(0, self.folder().to_owned())];
         let folders = std::mem::replace(&mut self.folders, folders);
+        let loops = self.loops.len();
         self.depth = self.depth.saturating_add(1);
         self.script(&Script::of(text, line));
         self.depth = self.depth.saturating_sub(1);
+        self.loops.truncate(loops);
         self.folders = folders;
     }
 
@@ -183,6 +262,9 @@ impl<'notes, 'sink> Installs<'notes, 'sink> {
                 continue;
             }
             let name = name_of(&first.text);
+            if matches!(name, "while" | "until") {
+                self.loops.push(None);
+            }
             if let Some(behind) = wrapped(name, rest) {
                 at.from_input |= name == "xargs";
                 words = behind;
@@ -209,7 +291,9 @@ impl<'notes, 'sink> Installs<'notes, 'sink> {
                     self.change_folder(folder);
                 }
             }
-            "for" | "select" | "read" | "unset" | "getopts" | "mapfile" | "readarray" => {
+            "for" | "select" => self.enter_loop(rest),
+            "done" => drop(self.loops.pop()),
+            "read" | "unset" | "getopts" | "mapfile" | "readarray" => {
                 for word in rest.iter().filter(|word| !word.text.starts_with('-')) {
                     self.variables.assign(&word.text, None);
                 }

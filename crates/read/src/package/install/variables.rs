@@ -18,12 +18,14 @@ pub(super) struct Variables {
     shell: BTreeMap<String, Option<String>>,
     /// Those of the image in which it runs.
     image: BTreeMap<String, String>,
+    /// Those of loops whose bodies are gone through value by value.
+    bound: Vec<(String, String)>,
     budget: usize,
 }
 
 impl Default for Variables {
     fn default() -> Self {
-        Self { shell: BTreeMap::new(), image: BTreeMap::new(), budget: BUDGET }
+        Self { shell: BTreeMap::new(), image: BTreeMap::new(), bound: Vec::new(), budget: BUDGET }
     }
 }
 
@@ -31,6 +33,11 @@ impl Variables {
     /// Another shell begins.
     pub(super) fn forget_shell(&mut self) {
         self.shell.clear();
+    }
+
+    /// Takes these values for these variables, whatever else is known of them, and no longer what was taken before.
+    pub(super) fn bind(&mut self, bound: Vec<(String, String)>) {
+        self.bound = bound;
     }
 
     /// Another image begins.
@@ -101,6 +108,9 @@ impl Variables {
     }
 
     fn known(&self, name: &str) -> Known<'_> {
+        if let Some((_, value)) = self.bound.iter().find(|(bound, _)| bound == name) {
+            return Known::Value(value);
+        }
         match (self.shell.get(name), self.image.get(name)) {
             (Some(Some(value)), _) => Known::Value(value),
             (Some(None), _) => Known::Open,
@@ -116,6 +126,15 @@ enum Known<'v> {
     Open,
     /// Nothing sets it.
     Nothing,
+}
+
+/// Whether a text takes the value of a variable.
+pub(super) fn takes(text: &str, variable: &str) -> bool {
+    let mut behind = text.split('$').skip(1);
+    behind.any(|behind| {
+        let behind = behind.strip_prefix('{').unwrap_or(behind);
+        name_at(behind).is_some_and(|(name, _)| name == variable)
+    })
 }
 
 /// The name with which the text begins, and the rest.
