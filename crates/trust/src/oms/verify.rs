@@ -132,15 +132,16 @@ pub fn verify(bundle: &Bundle, trust: Trust<'_>) -> Result<Verified, Refusal> {
             return Err(Refusal::Method { shown: material.describe(), trusted: "a Sigstore identity" });
         }
     };
-    let signed = envelope.signed();
-    let is_good = |signature: &Vec<u8>| key.verifies(key.sha2(), &signed, signature);
+    // Hashed once, however many signatures stand there.
+    let digest = key.sha2().digest(&envelope.signed());
+    let is_good = |signature: &Vec<u8>| key.verifies_digest(&digest, signature);
     if envelope.signatures.iter().any(is_good) {
         let manifest = Manifest::read(&envelope.payload)?;
         return Ok(Verified { signer, manifest });
     }
     // Release 0.2 signed another encoding, and always with SHA-256. Only its own predicate is believed so.
-    let signed = dsse::encode_0_2(&envelope.payload);
-    let is_good = |signature: &Vec<u8>| key.verifies(Sha2::Sha256, &signed, signature);
+    let digest = Sha2::Sha256.digest(&dsse::encode_0_2(&envelope.payload));
+    let is_good = |signature: &Vec<u8>| key.verifies_digest(&digest, signature);
     if envelope.signatures.iter().any(is_good) {
         let manifest = Manifest::read(&envelope.payload)?;
         if manifest.age == Age::Old {

@@ -72,10 +72,9 @@ impl NamePattern {
         }
         let is_host = !self.0.contains('@') && !self.0.contains("://");
         let within = |letter: char| {
-            !matches!(letter, '/' | '\\' | '@' | ':' | '?' | '#' | '%')
-                && !letter.is_whitespace()
-                && !letter.is_control()
-                && !(is_host && letter == '.')
+            let parts =
+                matches!(letter, '/' | '\\' | '@' | ':' | '?' | '#' | '%') || is_host && letter == '.';
+            !(parts || letter.is_whitespace() || letter.is_control())
         };
         name.len() <= LONGEST_NAME && fits(&self.0, name, within)
     }
