@@ -20,6 +20,7 @@ use crate::models::Holder;
 pub(crate) const TESTS: &[Test] = &[
     ("policy::every error names its line", every_error_names_its_line),
     ("policy::a hostile file ends", a_hostile_file_ends),
+    ("policy::a changed file is read or refused", a_changed_file_is_read_or_refused),
     ("policy::the longest pattern wins whatever the order", the_longest_pattern_wins_whatever_the_order),
     ("policy::rules that never apply are told", rules_that_never_apply_are_told),
     ("policy::anchors and keys are both counted once", anchors_and_keys_are_both_counted_once),
@@ -187,6 +188,28 @@ fn a_hostile_file_ends() {
     let whole = format!("version = 1\n{}", &many[..2000]);
     for at in 0..whole.len() {
         let _ = Policy::read(&whole[..at], "t").map_err(|error| assert!(error.line <= 200, "{error}"));
+    }
+}
+
+fn a_changed_file_is_read_or_refused() {
+    let rule = "[[rule]]\nmatch='m/*/**'\nrequire=[{type='oms', by=['a','b'], threshold=2, max-age='9d'}]\n";
+    let anchors = "[[anchor]]\nid='c'\nkind='x509-ca'\ncertificates=['c']\nsan=['*.b.example']\n\
+                   [[anchor]]\nid='d'\nkind='sigstore'\nissuer='i'\nidentity='*@b.example'\n";
+    policy(&format!("{anchors}{rule}")).unwrap();
+    let whole = format!("version = 1\n{anchors}{}", rule.replace("'a','b'", "'c','d'"));
+    let known = Policy::read(&whole, "t").unwrap();
+    // Every byte by every letter that means something in such a file.
+    for (at, _) in whole.char_indices() {
+        for letter in ["", "'", "\"", "[", "]", "{", "*", "=", "\n", "/", "@", "0", "\0", "ö"] {
+            let changed = format!("{}{letter}{}", &whole[..at], &whole[at + 1..]);
+            match Policy::read(&changed, "t") {
+                Err(error) => assert!(error.line <= 13 && !error.message.is_empty(), "{error}"),
+                Ok(policy) => {
+                    let _ = policy.rule_for(&[Place::new("m/x/y").unwrap()]);
+                    assert!(policy.never_met().is_empty() && policy.rules.len() <= known.rules.len());
+                }
+            }
+        }
     }
 }
 
