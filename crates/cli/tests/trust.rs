@@ -195,6 +195,24 @@ fn a_signature_that_does_not_hold_never_counts() {
     world.run("sign models/prod/toy --key stranger --signature models/prod/toy/other.sig").ends(0);
     world.run("verify models/prod/toy").ends(1).shows(&["extra     other.sig"]);
     fs::remove_file(world.path("models/prod/toy/other.sig")).unwrap();
+    // The signature of a neighbour whose name goes on is not one of this.
+    world.write("models/prod/toy.gguf", "GGUF");
+    world.run("sign models/prod/toy.gguf --key team").ends(0);
+    let found = world.run("verify models/prod/toy models/prod/toy.gguf").ends(0);
+    assert!(!found.out.contains("does not count for `team`"), "{}", found.out);
+    // A pipe is not waited for, and a link that leads nowhere is none.
+    #[cfg(unix)]
+    {
+        let made = std::process::Command::new("mkfifo").arg(world.path("models/prod/toy.pipe.sig")).status();
+        assert!(made.unwrap().success());
+        world
+            .run("verify models/prod/toy")
+            .ends(0)
+            .shows(&["toy.pipe.sig does not count: not a regular file"]);
+        fs::remove_file(world.path("models/prod/toy.pipe.sig")).unwrap();
+        std::os::unix::fs::symlink("nowhere", world.path("models/prod/toy.link.sig")).unwrap();
+        world.run("verify models/prod/toy").ends(0);
+    }
     // A folder is no signature; too many are not looked at.
     fs::create_dir(world.path("models/prod/toy.x.sig")).unwrap();
     world.run("verify models/prod/toy").ends(0);
@@ -217,10 +235,11 @@ fn a_model_does_not_bring_its_own_policy() {
     fs::remove_file(world.path("weighbridge-trust.toml")).unwrap();
     for place in ["models/test/toy/weighbridge-trust.toml", "models/test/weighbridge-trust.toml"] {
         world.write(place, &policy);
-        world
-            .run("verify models/test/toy")
-            .ends(2)
-            .says(&["nothing says whom to believe", "hint: add `--public-key"]);
+        world.run("verify models/test/toy").ends(2).says(&[
+            "nothing says whom to believe",
+            "hint: add `--public-key",
+            "lies above the model and not above you",
+        ]);
     }
     // Whoever goes there, or names it, believes it; the signature does not cover it.
     world

@@ -198,12 +198,14 @@ fn a_changed_file_is_read_or_refused() {
     policy(&format!("{anchors}{rule}")).unwrap();
     let whole = format!("version = 1\n{anchors}{}", rule.replace("'a','b'", "'c','d'"));
     let known = Policy::read(&whole, "t").unwrap();
+    // One more where a line is broken, and what is missing at the end is missing on the line after it.
+    let lines = whole.lines().count() + 2;
     // Every byte by every letter that means something in such a file.
     for (at, _) in whole.char_indices() {
         for letter in ["", "'", "\"", "[", "]", "{", "*", "=", "\n", "/", "@", "0", "\0", "ö"] {
             let changed = format!("{}{letter}{}", &whole[..at], &whole[at + 1..]);
             match Policy::read(&changed, "t") {
-                Err(error) => assert!(error.line <= 13 && !error.message.is_empty(), "{error}"),
+                Err(error) => assert!(error.line <= lines && !error.message.is_empty(), "{error}"),
                 Ok(policy) => {
                     let _ = policy.rule_for(&[Place::new("m/x/y").unwrap()]);
                     assert!(policy.never_met().is_empty() && policy.rules.len() <= known.rules.len());

@@ -1,6 +1,5 @@
 //! What a trust policy says of one model: which signatures there are, whose they are, and whether they are enough.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -205,7 +204,7 @@ fn gather(
     for candidate in candidates {
         let signature = candidate.display().to_string();
         let refuse = |reason: String| Refused { signature: signature.clone(), anchor: None, reason };
-        let json = match read(&candidate) {
+        let json = match read(&candidate, verify.signature.is_some()) {
             Ok(json) => json,
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => {
@@ -280,39 +279,49 @@ fn compare(
 }
 
 /// The signature files of a model: those in its folder that end in `.sig`, and beside it those that bear its name
-/// (`NAME.sig`, `NAME.boss.sig`).
+/// (`NAME.sig`, `NAME.boss.sig`) and not the longer one of a neighbour.
 fn candidates(path: &Path, listing: &Listing) -> io::Result<Vec<PathBuf>> {
     let whole = path.canonicalize()?;
     let mut found = Vec::new();
-    let is_signature = |name: &OsStr| name.to_str().is_some_and(|name| name.ends_with(".sig"));
     if !listing.is_file {
-        found.extend(names(&whole, is_signature)?.into_iter().map(|name| path.join(name)));
+        found.extend(names(&whole, |name| name.ends_with(".sig"))?.into_iter().map(|name| path.join(name)));
     }
-    if let (Some(folder), Some(name)) = (whole.parent(), whole.file_name()) {
-        let prefix = name.to_str().map(|name| format!("{name}."));
-        let bears_its_name = |name: &OsStr| {
-            is_signature(name)
-                && prefix
-                    .as_ref()
-                    .is_some_and(|prefix| name.to_str().is_some_and(|name| name.starts_with(prefix)))
+    if let (Some(folder), Some(model)) = (whole.parent(), whole.file_name()) {
+        let is_its_own = |name: &str| {
+            let rest = model.to_str().and_then(|model| name.strip_suffix(".sig")?.strip_prefix(model));
+            rest.is_some_and(|rest| {
+                rest.is_empty() || (rest.starts_with('.') && !is_of_another(&whole, rest))
+            })
         };
         // Shown as it was typed, where that says the folder.
-        let shown = |name: &PathBuf| match path.file_name() {
-            Some(typed) if Some(typed) == whole.file_name() => path.with_file_name(name),
+        let shown = |name: &String| match path.file_name() {
+            Some(typed) if typed == model => path.with_file_name(name),
             _ => folder.join(name),
         };
-        found.extend(names(folder, bears_its_name)?.iter().map(shown));
+        found.extend(names(folder, is_its_own)?.iter().map(shown));
     }
     Ok(found)
 }
 
+/// Whether `.gguf.boss` behind the name of a model belongs to a neighbour whose name goes on so.
+fn is_of_another(model: &Path, rest: &str) -> bool {
+    let ends = rest.match_indices('.').map(|(at, _)| at).skip(1).chain([rest.len()]);
+    ends.filter_map(|end| rest.get(..end)).any(|more| {
+        let mut name = model.as_os_str().to_owned();
+        name.push(more);
+        Path::new(&name).exists()
+    })
+}
+
 /// The names in a folder that are wanted and are none of folders, sorted.
-fn names(folder: &Path, wanted: impl Fn(&OsStr) -> bool) -> io::Result<Vec<PathBuf>> {
+fn names(folder: &Path, wanted: impl Fn(&str) -> bool) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        if wanted(&entry.file_name()) && !entry.file_type()?.is_dir() {
-            names.push(PathBuf::from(entry.file_name()));
+        let name = entry.file_name();
+        let Some(name) = name.to_str().filter(|name| wanted(name)) else { continue };
+        if !entry.path().is_dir() {
+            names.push(name.to_owned());
             // Enough to know that there are too many.
             if names.len() > MOST_SIGNATURES {
                 break;

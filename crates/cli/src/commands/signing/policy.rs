@@ -41,8 +41,9 @@ impl OnDisk {
         let failed = |error: io::Error| Failure::unreadable(path, &error);
         let text = text(path, policy::LARGEST).map_err(failed)?;
         let policy = Policy::read(&text, &path.display().to_string())?;
-        let file = path.canonicalize().map_err(failed)?;
-        let folder = file.parent().unwrap_or(Path::new("/")).to_owned();
+        // Of a link, the folder in which the link lies: there people look for the paths.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = folder.canonicalize().map_err(failed)?;
         Ok(Self { policy, text, folder })
     }
 
@@ -124,8 +125,7 @@ pub(super) fn find(stands_in: Option<&Path>, model: Option<&Path>) -> Result<Opt
     for above in whole.ancestors() {
         let file = above.join(FILE);
         let is_for_it = model.as_ref().is_none_or(|model| model.starts_with(above));
-        // A link that leads nowhere is an error, too: a policy that is silently not applied is worse than none.
-        if is_for_it && fs::symlink_metadata(&file).is_ok() {
+        if is_for_it && is_there(&file) {
             return Ok(Some(shown(file, &whole)));
         }
         if above.join(".git").exists() {
@@ -133,6 +133,20 @@ pub(super) fn find(stands_in: Option<&Path>, model: Option<&Path>) -> Result<Opt
         }
     }
     Ok(None)
+}
+
+/// The policy above a model that [`find`] does not look for, to tell the user of it.
+pub(super) fn near(model: &Path) -> Option<PathBuf> {
+    let model = model.canonicalize().ok()?;
+    model.ancestors().map(|above| above.join(FILE)).find(|file| is_there(file))
+}
+
+/// Whether there is something, be it a link that leads nowhere or a file that cannot be read: a policy that is silently not
+/// applied is worse than none.
+fn is_there(file: &Path) -> bool {
+    let absent =
+        |error: &io::Error| matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+    fs::symlink_metadata(file).map_or_else(|error| !absent(&error), |_| true)
 }
 
 /// The path as a person in `folder` would write it, where that is short.
@@ -155,10 +169,11 @@ pub(super) fn named(typed: Option<&PathBuf>, stands_in: Option<&Path>) -> Result
 
 /// The text of a file that is not larger than this.
 fn text(path: &Path, most: usize) -> io::Result<String> {
-    let file = File::open(path)?;
-    if !file.metadata()?.is_file() {
+    // Asked before it is opened: a pipe would be waited for.
+    if !fs::metadata(path)?.is_file() {
         return Err(io::Error::other("not a regular file"));
     }
+    let file = File::open(path)?;
     let mut text = String::new();
     let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
     file.take(limit).read_to_string(&mut text)?;

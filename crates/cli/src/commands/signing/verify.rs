@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
@@ -88,11 +88,19 @@ fn policy_of(path: &Path, verify: &Verify, setup: &Setup) -> Result<PathBuf, Fai
     if let Some(file) = &verify.by_policy.trust {
         return Ok(file.clone());
     }
-    policy::find(setup.folder.as_deref(), Some(path))?.ok_or_else(|| {
-        Failure::usage("nothing says whom to believe").hint(
-            "add `--public-key FILE`, `--certificate-chain FILE`, `--identity NAME --identity-provider URL`, \
-             or a trust policy: `--trust FILE`, or `weighbridge-trust.toml` above you and the model",
-        )
+    if let Some(file) = policy::find(setup.folder.as_deref(), Some(path))? {
+        return Ok(file);
+    }
+    let failure = Failure::usage("nothing says whom to believe").hint(
+        "add `--public-key FILE`, `--certificate-chain FILE`, `--identity NAME --identity-provider URL`, \
+         or a trust policy: `--trust FILE`, or `weighbridge-trust.toml` above you and the model",
+    );
+    Err(match policy::near(path) {
+        Some(file) => failure.hint(format!(
+            "`{}` lies above the model and not above you, and may be a stranger's: name it with `--trust` to believe it",
+            file.display()
+        )),
+        None => failure,
     })
 }
 
@@ -125,7 +133,7 @@ fn one(path: &Path, verify: &Verify, whom: &Whom, memory: &Memory, time: i64) ->
         signed: None,
         ruled: None,
     };
-    let json = match read(&signature) {
+    let json = match read(&signature, verify.signature.is_some()) {
         Ok(json) => json,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             found.signature = None;
@@ -191,8 +199,13 @@ pub(super) fn verdict(compared: &Compared, allow_unsigned: bool) -> Verdict {
     Verdict::Verified
 }
 
-/// The JSON of a signature, if it is not too large to be one.
-pub(super) fn read(path: &Path) -> io::Result<String> {
+/// The JSON of a signature, if it is not too large to be one. Only what the user named may be something else than a file: a pipe
+/// in a model would be waited for.
+pub(super) fn read(path: &Path, is_named: bool) -> io::Result<String> {
+    let kind = fs::metadata(path)?.file_type();
+    if !is_named && !kind.is_file() && !kind.is_dir() {
+        return Err(io::Error::other("not a regular file"));
+    }
     let mut json = String::new();
     File::open(path)?.take(bundle::LARGEST.saturating_add(1)).read_to_string(&mut json)?;
     if u64::try_from(json.len()).unwrap_or(u64::MAX) > bundle::LARGEST {
