@@ -156,11 +156,15 @@ fn rule(text: &mut String, ruled: &Ruled) {
         let Vouched { anchor, signature, .. } = vouched;
         let _ = writeln!(text, "  `{anchor}` vouches{unasked}: {} ({signature})", signer(&vouched.signer));
     }
-    let named = |refused: &&Refused| {
-        refused.anchor.as_ref().is_none_or(|anchor| rule.require.iter().any(|it| it.by.contains(anchor)))
+    // That somebody else did not sign is of no interest once enough have.
+    let is_met = rule.require.iter().zip(&ruled.met).all(|(requirement, judged)| requirement.is_met(judged));
+    let shown = |refused: &&Refused| match &refused.anchor {
+        Some(_) if is_met && !refused.is_good => false,
+        Some(anchor) => rule.require.iter().any(|requirement| requirement.by.contains(anchor)),
+        None => true,
     };
-    let refused: Vec<&Refused> = ruled.refused.iter().filter(named).collect();
-    for Refused { signature, anchor, reason } in refused.iter().take(MOST_LINES) {
+    let refused: Vec<&Refused> = ruled.refused.iter().filter(shown).collect();
+    for Refused { signature, anchor, reason, .. } in refused.iter().take(MOST_LINES) {
         let whose = anchor.as_ref().map(|anchor| format!(" for `{anchor}`")).unwrap_or_default();
         let _ = writeln!(text, "  {signature} does not count{whose}: {reason}");
     }

@@ -47,6 +47,8 @@ pub(super) struct Vouched {
 pub(super) struct Refused {
     pub(super) signature: String,
     pub(super) anchor: Option<String>,
+    /// The anchor signed, and the model is not as it says.
+    pub(super) is_good: bool,
     pub(super) reason: String,
 }
 
@@ -129,7 +131,7 @@ pub(super) fn one(
                 continue;
             }
             let reason = verdict.reason().unwrap_or_default().to_owned();
-            ruled.refused.push(Refused { signature, anchor: Some(anchor.clone()), reason });
+            ruled.refused.push(Refused { signature, anchor: Some(anchor.clone()), is_good: true, reason });
             // What is known to be bad is told before what could not be said.
             if is_named && !matches!(worst, Some(Verdict::Bad(_))) {
                 worst = Some(verdict.clone());
@@ -203,14 +205,15 @@ fn gather(
     }
     for candidate in candidates {
         let signature = candidate.display().to_string();
-        let refuse = |reason: String| Refused { signature: signature.clone(), anchor: None, reason };
+        let refuse =
+            |anchor, reason| Refused { signature: signature.clone(), anchor, is_good: false, reason };
         let json = match read(&candidate, verify.signature.is_some()) {
             Ok(json) => json,
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => {
                 gathered.count = gathered.count.saturating_add(1);
                 gathered.unread = Some(format!("`{signature}`: {error}"));
-                gathered.refused.push(refuse(error.to_string()));
+                gathered.refused.push(refuse(None, error.to_string()));
                 continue;
             }
         };
@@ -218,29 +221,22 @@ fn gather(
         let bundle = match Bundle::read(json.as_bytes()) {
             Ok(bundle) => bundle,
             Err(error) => {
-                gathered.refused.push(refuse(error.to_string()));
+                gathered.refused.push(refuse(None, error.to_string()));
                 continue;
             }
         };
-        let (mut manifest, mut signers, mut reasons) = (None, Vec::new(), Vec::new());
+        let (mut manifest, mut signers) = (None, Vec::new());
         for anchor in &ready.anchors {
             match anchor.verify(&bundle, &json, time) {
                 Ok(verified) => {
                     signers.push((anchor.id.clone(), verified.signer));
                     manifest = Some(verified.manifest);
                 }
-                Err(error) => reasons.push((anchor.id.clone(), error.to_string())),
+                Err(error) => gathered.refused.push(refuse(Some(anchor.id.clone()), error.to_string())),
             }
         }
-        match manifest {
-            Some(manifest) => {
-                gathered.good.push(Good { path: candidate, early: bundle.early, manifest, signers });
-            }
-            None => gathered.refused.extend(reasons.into_iter().map(|(anchor, reason)| Refused {
-                signature: signature.clone(),
-                anchor: Some(anchor),
-                reason,
-            })),
+        if let Some(manifest) = manifest {
+            gathered.good.push(Good { path: candidate, early: bundle.early, manifest, signers });
         }
     }
     Ok(gathered)
