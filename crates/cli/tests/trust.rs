@@ -16,6 +16,18 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_policy_is_checked", a_policy_is_checked),
 ];
 
+/// The certificate of an authority that expired on 2023-04-07; the clock of the program cannot be set.
+const EXPIRED: &str = "-----BEGIN CERTIFICATE-----
+MIIBLjCB1KADAgECAgEBMAoGCCqGSM49BAMCMA4xDDAKBgNVBAMMA29sZDAeFw0y
+MDA3MTEwMDAwMDBaFw0yMzA0MDcwMDAwMDBaMA4xDDAKBgNVBAMMA29sZDBZMBMG
+ByqGSM49AgEGCCqGSM49AwEHA0IABPiyao0WTvmz2BI53GrRCMPvO97VIup76zaR
+EfcyqtQexSpNolFj4it6DGJDuDhtYSLmiEtWgcZ3KkdUmcXwkw6jIzAhMA8GA1Ud
+EwEB/wQFMAMBAf8wDgYDVR0PAQH/BAQDAgIEMAoGCCqGSM49BAMCA0kAMEYCIQDL
+oZRHTnVr+6W3GDaYhaKnz/OEsnhkpK/GkAwC7YZ4IQIhAOwYSdkNnTrCuSJklyEo
+VjJ076WPCQHdzImUshiKHIAg
+-----END CERTIFICATE-----
+";
+
 /// Two models, two keys, and a policy that trusts both for one.
 fn world() -> World {
     let world = World::new();
@@ -335,4 +347,17 @@ fn a_policy_is_checked() {
         "models/test  rule `models/**` (line ",
         "NOT in order",
     ]);
+    let world = self::world();
+    world.write("old.pem", EXPIRED);
+    world.run("trust add anchor old --kind x509-ca --certificates old.pem").ends(0);
+    world.run("trust check").ends(1).shows(&[
+        "anchor `old`: the certificate of `CN=old` has expired on 2023-04-07",
+        "note: no rule names the anchor `old`",
+        "3 anchors, 1 rule: NOT in order",
+    ]);
+    // The file behind the policy is exchanged: a key of another one is not the one that was pinned.
+    let digest = "0".repeat(64);
+    let arguments =
+        format!("trust add anchor pinned --kind x509-ca --certificates old.pem --spki-sha256 {digest}");
+    world.run(&arguments).ends(2).says(&["which `spki-sha256` does not list"]);
 }
