@@ -11,6 +11,7 @@ use weighbridge_core::knowledge::Epss;
 use weighbridge_core::renderer::Show;
 
 use crate::signing_args::{Key, Sign, Verify};
+use crate::trust_args::Trust;
 
 /// Weighs what goes into an AI system: packages, model files, and what is wrong with them.
 ///
@@ -85,6 +86,9 @@ pub enum Command {
     /// Make, show and take over the keys that sign models.
     #[command(subcommand)]
     Key(Key),
+    /// Look after the trust policy: who may vouch for which model.
+    #[command(subcommand)]
+    Trust(Trust),
     /// Look after the advisories.
     #[command(subcommand)]
     Db(Db),

@@ -22,6 +22,7 @@ mod settings;
 mod setup;
 pub mod signing_args;
 mod system;
+pub mod trust_args;
 
 use std::panic;
 use std::process::ExitCode;

@@ -25,6 +25,7 @@ mod shelf;
 mod signing;
 mod streams;
 mod support;
+mod trust;
 
 use libtest_mimic::{Arguments, Trial};
 
@@ -46,6 +47,7 @@ fn main() {
         remote::TESTS,
         signing::TESTS,
         streams::TESTS,
+        trust::TESTS,
     ]
     .into_iter()
     .flatten()

@@ -6,6 +6,7 @@ mod certificates;
 mod chains;
 mod key_files;
 mod models;
+mod policy;
 mod reference;
 mod smoke;
 mod vectors;
@@ -18,7 +19,7 @@ type Test = (&'static str, fn());
 fn main() {
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = Vec::new();
-    let plain = [chains::TESTS, key_files::TESTS, models::TESTS];
+    let plain = [chains::TESTS, key_files::TESTS, models::TESTS, policy::TESTS];
     trials.extend(plain.into_iter().flatten().map(|(name, test)| {
         Trial::test(*name, || {
             test();

@@ -31,7 +31,8 @@ pub enum Sha2 {
 }
 
 impl Sha2 {
-    fn digest(self, message: &[u8]) -> Vec<u8> {
+    /// The digest of a message.
+    pub(crate) fn digest(self, message: &[u8]) -> Vec<u8> {
         match self {
             Self::Sha256 => Sha256::digest(message).to_vec(),
             Self::Sha384 => Sha384::digest(message).to_vec(),

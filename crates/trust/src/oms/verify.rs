@@ -7,6 +7,7 @@ use crate::chain::{self, Anchor, ChainError, Leaf};
 use crate::dsse;
 use crate::keyless::{self, Identity, KeylessError, Roots, Wanted};
 use crate::keys::{PublicKey, Sha2};
+use crate::policy::NamePattern;
 
 /// Whom to believe.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +27,17 @@ pub enum Trust<'a> {
         json: &'a str,
         /// Whose signature it must be.
         wanted: &'a Wanted,
+        /// Whom to believe about that.
+        roots: &'a Roots,
+    },
+    /// Whoever Sigstore calls by a name of this pattern.
+    Pattern {
+        /// The bundle as it was read.
+        json: &'a str,
+        /// The names.
+        name: &'a NamePattern,
+        /// Who vouches for them, exactly.
+        issuer: &'a str,
         /// Whom to believe about that.
         roots: &'a Roots,
     },
@@ -105,19 +117,31 @@ pub fn verify(bundle: &Bundle, trust: Trust<'_>) -> Result<Verified, Refusal> {
                 manifest: Manifest::read(&envelope.payload)?,
             });
         }
-        (Trust::Keyless { .. }, material) => {
+        (Trust::Pattern { json, name, issuer, roots }, Material::Keyless) => {
+            let manifest_digest = Manifest::claimed_root(&envelope.payload)?;
+            let identity = keyless::identify(json, manifest_digest, roots)?;
+            if !name.matches(&identity.name) || identity.issuer != issuer {
+                return Err(KeylessError::Identity(identity.name, identity.issuer).into());
+            }
+            return Ok(Verified {
+                signer: Signer::Identity(identity),
+                manifest: Manifest::read(&envelope.payload)?,
+            });
+        }
+        (Trust::Keyless { .. } | Trust::Pattern { .. }, material) => {
             return Err(Refusal::Method { shown: material.describe(), trusted: "a Sigstore identity" });
         }
     };
-    let signed = envelope.signed();
-    let is_good = |signature: &Vec<u8>| key.verifies(key.sha2(), &signed, signature);
+    // Hashed once, however many signatures stand there.
+    let digest = key.sha2().digest(&envelope.signed());
+    let is_good = |signature: &Vec<u8>| key.verifies_digest(&digest, signature);
     if envelope.signatures.iter().any(is_good) {
         let manifest = Manifest::read(&envelope.payload)?;
         return Ok(Verified { signer, manifest });
     }
     // Release 0.2 signed another encoding, and always with SHA-256. Only its own predicate is believed so.
-    let signed = dsse::encode_0_2(&envelope.payload);
-    let is_good = |signature: &Vec<u8>| key.verifies(Sha2::Sha256, &signed, signature);
+    let digest = Sha2::Sha256.digest(&dsse::encode_0_2(&envelope.payload));
+    let is_good = |signature: &Vec<u8>| key.verifies_digest(&digest, signature);
     if envelope.signatures.iter().any(is_good) {
         let manifest = Manifest::read(&envelope.payload)?;
         if manifest.age == Age::Old {

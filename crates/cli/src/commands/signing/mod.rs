@@ -1,8 +1,11 @@
-//! Keys and signatures: `weighbridge key`, `sign`, `verify`.
+//! Keys, signatures and whom to believe: `weighbridge key`, `sign`, `verify`, `trust`.
 
 mod answer;
 pub(super) mod key;
+mod policed;
+mod policy;
 pub(super) mod sign;
+pub(super) mod trust;
 pub(super) mod verify;
 
 use std::fs;
