@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::coverage::Unread;
 use crate::digest::{Claimed, Digest};
 use crate::ecosystem::Ecosystem;
+use crate::lock::{Approval, Signature};
 use crate::name::PackageName;
 use crate::place::Evidence;
 
@@ -59,6 +60,10 @@ pub enum What {
     Requires(Requires),
     /// A lock file fixes a package.
     Locked(Locked),
+    /// A lock of models says what was approved.
+    Approved(Box<Approval>),
+    /// The entry is a signature of model files.
+    Signature(Box<Signature>),
     /// A folder is a Python environment.
     Environment(Environment),
     /// `METADATA` or `PKG-INFO` of an installed distribution, or what conda notes of a package that it has installed.

@@ -15,6 +15,7 @@ pub mod digests;
 pub mod dsse;
 pub mod keyless;
 pub mod keys;
+pub mod lock;
 pub mod oms;
 pub mod statement;
 

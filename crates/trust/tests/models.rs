@@ -32,7 +32,7 @@ pub(crate) const TESTS: &[Test] = &[
 ];
 
 /// A folder with a few files.
-fn model() -> TempDir {
+pub(crate) fn model() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir_all(folder.path().join("sub/deep")).unwrap();
     for (name, content) in [
@@ -68,7 +68,7 @@ fn key() -> Holder {
     Holder(PrivateKey::generate(Curve::P256).unwrap(), Vec::new())
 }
 
-fn choice(method: Method, algorithm: Algorithm) -> Choice {
+pub(crate) fn choice(method: Method, algorithm: Algorithm) -> Choice {
     Choice {
         method,
         algorithm,
@@ -90,7 +90,7 @@ fn describe(model: &Path, choice: &Choice) -> Result<Described, SignError> {
     oms::describe(&listing::list(model).unwrap(), choice, &hashing())
 }
 
-fn sign(model: &Path, choice: &Choice, holder: &Holder) -> Bundle {
+pub(crate) fn sign(model: &Path, choice: &Choice, holder: &Holder) -> Bundle {
     oms::sign(&describe(model, choice).unwrap().manifest, holder).unwrap()
 }
 

@@ -196,6 +196,8 @@ impl<'a> Collected<'a> {
             | What::Library(_)
             | What::Bom(_)
             | What::Altered(_)
+            | What::Approved(_)
+            | What::Signature(_)
             | What::WheelRecord(_) => {}
         }
     }
