@@ -10,6 +10,7 @@ use weighbridge_core::finding::Severity;
 use weighbridge_core::knowledge::Epss;
 use weighbridge_core::renderer::Show;
 
+use crate::lock_args::Lock;
 use crate::signing_args::{Key, Sign, Verify};
 
 /// Weighs what goes into an AI system: packages, model files, and what is wrong with them.
@@ -85,6 +86,9 @@ pub enum Command {
     /// Make, show and take over the keys that sign models.
     #[command(subcommand)]
     Key(Key),
+    /// Approve models, and have every scan tell what is otherwise than it was approved.
+    #[command(subcommand)]
+    Lock(Lock),
     /// Look after the advisories.
     #[command(subcommand)]
     Db(Db),

@@ -298,7 +298,7 @@ fn a_signature_is_one_of_the_pinned_key() {
         let none = Difference::NotHolding("`model.sig` is no signature".to_owned());
         assert_eq!(told(&by_key, Shown::Other), [none]);
         let changed = Difference::SignerChanged { pinned: identity.clone(), shown: other.identity.clone() };
-        assert_eq!(told(&by_key, Shown::Signature(&other)), [changed.clone()]);
+        assert_eq!(told(&by_key, Shown::Signature(&other)), std::slice::from_ref(&changed));
         assert_eq!(told(&by_hint, Shown::Signature(&other)), [changed]);
         // Anybody may write the fingerprint of another one's key into his signature; the key finds him out.
         let posing = Signature { identity: identity.clone(), ..other };
