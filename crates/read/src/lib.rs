@@ -35,6 +35,7 @@ pub mod package;
 mod protobuf;
 mod tally;
 mod tree;
+pub mod trust;
 mod ubjson;
 mod xml;
 mod yaml;
@@ -76,6 +77,8 @@ pub static READERS: &[&dyn Reader] = &[
     &model::known::Known,
     &model::lightgbm::LightGbm,
     &model::matlab::Matlab,
+    &trust::ModelLockReader,
+    &trust::SignatureReader,
     &model::mxnet::MxNet,
     &binary::Native,
     &model::npy::Npy,

@@ -65,6 +65,24 @@ pub fn signature(base: &str, approval: &Approval) -> Option<String> {
     Some(below(folder, name))
 }
 
+/// What a signature at `path` is over, by the paths of the files in it: the folder that it lies in, or what lies beside it under
+/// its name. None where nothing of it is there: then it belongs elsewhere.
+pub fn signed<'a>(
+    path: &str,
+    files: impl Iterator<Item = &'a str> + Clone,
+    exists: impl Fn(&str) -> bool,
+) -> Option<String> {
+    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let stem = path.rsplit_once('.').map_or(path, |(stem, _)| stem);
+    let count = |base: &str| files.clone().filter(|file| exists(&below(base, file))).count();
+    let is_file = files.clone().any(|file| file == ".");
+    let candidates = if is_file { vec![stem] } else { vec![folder, stem] };
+    let counted = candidates.into_iter().map(|base| (count(base), base));
+    // The first of those with most.
+    let best = counted.rev().max_by_key(|(count, _)| *count).filter(|(count, _)| *count > 0);
+    best.map(|(_, base)| base.to_owned())
+}
+
 /// The path of what is called `path` below `folder`; `.` is the folder itself.
 pub fn below(folder: &str, path: &str) -> String {
     match (folder, path) {

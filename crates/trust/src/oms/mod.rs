@@ -11,7 +11,7 @@ mod read;
 mod sign;
 mod verify;
 
-pub use compare::{Compared, Status, Tolerance};
+pub use compare::{Compared, Status, Tolerance, may_run};
 pub(crate) use hash::each;
 pub use hash::{Halt, Hashing};
 pub use look::{LookError, holds, look};

@@ -5,7 +5,7 @@ use weighbridge_trust::lock::Difference;
 
 use super::add::{self, Judging};
 use super::place::{Lies, Place};
-use super::{LockOnDisk, Memory, Now, tell};
+use super::{LockOnDisk, Memory, Now, Signed, tell};
 use crate::args::Global;
 use crate::commands::signing::key;
 use crate::errors::Failure;
@@ -39,6 +39,8 @@ pub(super) fn run(
                 .hint("take its entry out of the lock if that is meant")
         })?;
         let differences = now.compare(&old);
+        let is_signed = matches!(now.signature, Signed::Signature(..));
+        let key = key.as_ref().filter(|_| is_signed);
         let has_new_key = key.is_some() && old.signer.as_ref().is_none_or(|signer| signer.key.is_none());
         if differences.is_empty() && !has_new_key {
             continue;
@@ -59,7 +61,7 @@ pub(super) fn run(
             )
             .hint("ask him; `--force --reason TEXT` approves it all the same"));
         }
-        let signer = add::signer(&place, &now, key.as_ref(), old.signer.as_ref(), today, printer)?;
+        let signer = add::signer(&place, &now, key, old.signer.as_ref(), today, printer)?;
         if signer.is_none() && old.signature_required {
             return Err(Failure::new(Exit::Fail, format!("`{}` is not signed", place.source))
                 .hint("the lock demands it: `signature-required`"));
