@@ -192,8 +192,8 @@ const FIXTURES: &[Fixture] = &[
     ),
     (
         "WB-S002",
-        |folder| locked(folder, |it| it).file("m/w.pkl", "changed"),
-        |folder| locked(folder, |it| it).file("n/w.pkl", "changed"),
+        |folder| locked(folder, |it| it).file("m/w.pkl", b"\x80\x02}."),
+        |folder| locked(folder, |it| it).file("n/w.pkl", b"\x80\x02}."),
     ),
     (
         "WB-S003",

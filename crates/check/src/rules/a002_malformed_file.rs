@@ -35,7 +35,7 @@ impl Check for MalformedFile {
         let models: BTreeSet<&str> = world.artifacts.iter().map(|artifact| &*artifact.place.path).collect();
         let mut files: BTreeMap<&str, BTreeSet<(&Evidence, &str)>> = BTreeMap::new();
         // A lock of models that does not read has a rule of its own.
-        let is_ours = |fact: &&Fact| fact.evidence.reader != s008_malformed_lock::READER;
+        let is_ours = |fact: &&Fact| !s008_malformed_lock::is_lock(fact);
         for fact in world.facts.values().flatten().filter(is_ours) {
             if let What::Malformed(reason) = &fact.what {
                 files.entry(&fact.evidence.place.path).or_default().insert((&fact.evidence, reason));

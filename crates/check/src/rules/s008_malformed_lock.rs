@@ -1,6 +1,6 @@
 //! `WB-S008`: a lock of models that cannot be believed.
 
-use weighbridge_core::fact::What;
+use weighbridge_core::fact::{Fact, What};
 use weighbridge_core::finding::{Finding, Remedy, Severity};
 use weighbridge_core::rule::Rule;
 use weighbridge_core::world::{Check, World};
@@ -18,8 +18,10 @@ pub static RULE: Rule = Rule {
     docs: include_str!("s008_malformed_lock.md"),
 };
 
-/// The reader whose complaints these are.
-pub(super) const READER: &str = "model-lock";
+/// Whether a fact is about a lock that counts: one inside an archive is nobody's.
+pub(super) fn is_lock(fact: &Fact) -> bool {
+    fact.evidence.reader == "model-lock" && fact.evidence.place.inner.is_empty()
+}
 
 /// Finds locks that do not read.
 pub struct MalformedLock;
@@ -31,7 +33,7 @@ impl Check for MalformedLock {
     }
 
     fn check(&self, world: &World<'_>, findings: &mut Vec<Finding>) {
-        for fact in world.facts.values().flatten().filter(|it| it.evidence.reader == READER) {
+        for fact in world.facts.values().flatten().filter(|it| is_lock(it)) {
             let What::Malformed(why) = &fact.what else { continue };
             let place = &fact.evidence.place;
             findings.push(Finding {
