@@ -229,7 +229,7 @@ impl Now {
         if unread.is_empty() && !pins.is_empty() {
             return Ok(pins);
         }
-        let shown = place.path.display();
+        let shown = &place.source;
         if unread.is_empty() {
             return Err(Failure::usage(format!("`{shown}` has no file to lock")));
         }
