@@ -1,6 +1,7 @@
 //! `weighbridge lock`: what is written, what is refused, exit codes, and the scan that compares.
 
 use std::fs;
+use std::path::Path;
 
 use crate::Test;
 use crate::support::World;
@@ -11,6 +12,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_lock_is_the_same_to_the_byte", a_lock_is_the_same_to_the_byte),
     ("a_signer_is_pinned_and_changes_only_with_a_reason", a_signer_is_pinned),
     ("a_revision_of_the_hub_is_pinned", a_revision_is_pinned),
+    ("the_model_of_the_example_is_caught_by_lock_and_by_signature", the_example_is_caught),
     ("why_something_was_approved_is_told", why_is_told),
     ("a_lock_that_cannot_be_believed_is_refused_with_its_line", a_hostile_lock_is_refused),
     ("what_cannot_be_read_is_not_locked", what_cannot_be_read_is_not_locked),
@@ -171,6 +173,33 @@ fn a_revision_is_pinned() {
 
 #[cfg(not(unix))]
 fn a_revision_is_pinned() {}
+
+/// One bit of a weight of the example's embedding is changed after it was signed and locked.
+fn the_example_is_caught() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/fraud-vision/models");
+    let mut weights = fs::read(example.join("embedding.safetensors")).unwrap();
+    let world = World::new();
+    world.write("models/embedding/embedding.safetensors", &weights);
+    world.run("key generate k").ends(0);
+    world.run("sign models/embedding --key k").ends(0);
+    world
+        .run("lock add models/embedding --public-key k.pub")
+        .ends(0)
+        .says(&["scan: harmless, signed by key"]);
+    let quiet = world.run("scan .").ends(0);
+    assert!(!quiet.out.contains("WB-S"), "{}", quiet.out);
+    *weights.last_mut().unwrap() ^= 1;
+    world.write("models/embedding/embedding.safetensors", &weights);
+    let by_lock = "1 file of models/embedding is not as approved";
+    let by_signature = "models/embedding is not as it was signed: 1 file changed";
+    world.run("scan .").ends(1).shows(&["WB-S002", by_lock, "WB-S007", by_signature]);
+    // Each of them alone is enough.
+    fs::rename(world.path("weighbridge.lock"), world.path("lock.txt")).unwrap();
+    world.run("scan .").ends(1).shows(&["WB-S007", by_signature]);
+    fs::rename(world.path("lock.txt"), world.path("weighbridge.lock")).unwrap();
+    world.run("sign models/embedding --key k").ends(0);
+    world.run("scan .").ends(1).shows(&["WB-S002", by_lock]);
+}
 
 fn why_is_told() {
     let world = world();

@@ -40,6 +40,8 @@ pub(super) fn run(global: &Global, add: &LockAdd, setup: &Setup, printer: &Print
         if memory.cancel.is_cancelled() {
             return Ok(Exit::Interrupted);
         }
+        // The scan that follows does not hash again what was just hashed.
+        memory.save(printer);
         let files = now.pins(&place)?;
         let signer = signer(&place, &now, key.as_ref(), None, today, printer)?;
         if signer.is_none() && add.signature_required {
@@ -64,7 +66,6 @@ pub(super) fn run(global: &Global, add: &LockAdd, setup: &Setup, printer: &Print
         lock.approvals.insert(place.source, approval);
     }
     lock.save()?;
-    memory.save(printer);
     Ok(Exit::Pass)
 }
 

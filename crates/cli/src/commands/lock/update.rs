@@ -38,6 +38,7 @@ pub(super) fn run(
             Failure::new(Exit::Fail, format!("`{}` is not there any more", place.source))
                 .hint("take its entry out of the lock if that is meant")
         })?;
+        memory.save(printer);
         let differences = now.compare(&old);
         let is_signed = matches!(now.signature, Signed::Signature(..));
         let key = key.as_ref().filter(|_| is_signed);
@@ -85,7 +86,6 @@ pub(super) fn run(
     } else {
         printer.say("everything is as it was approved");
     }
-    memory.save(printer);
     Ok(Exit::Pass)
 }
 
