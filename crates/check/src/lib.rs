@@ -39,6 +39,14 @@ pub static CHECKS: &[&dyn Check] = &[
     &rules::n001_vulnerable_library::VulnerableLibrary,
     &rules::p001_dangerous_model_file::Dangerous,
     &rules::p002_untrusted_model_file::Untrusted,
+    &rules::s001_unsigned_model::UnsignedModel,
+    &rules::s002_altered_locked_file::AlteredLockedFile,
+    &rules::s003_unlocked_file::UnlockedFile,
+    &rules::s004_changed_signer::ChangedSigner,
+    &rules::s005_lost_signature::LostSignature,
+    &rules::s006_moved_revision::MovedRevision,
+    &rules::s007_altered_signed_model::AlteredSignedModel,
+    &rules::s008_malformed_lock::MalformedLock,
 ];
 
 /// Every rule, sorted by id.

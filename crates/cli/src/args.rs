@@ -10,6 +10,7 @@ use weighbridge_core::finding::Severity;
 use weighbridge_core::knowledge::Epss;
 use weighbridge_core::renderer::Show;
 
+use crate::lock_args::Lock;
 use crate::signing_args::{Key, Sign, Verify};
 use crate::trust_args::Trust;
 
@@ -89,6 +90,9 @@ pub enum Command {
     /// Look after the trust policy: who may vouch for which model.
     #[command(subcommand)]
     Trust(Trust),
+    /// Approve models, and have every scan tell what is otherwise than it was approved.
+    #[command(subcommand)]
+    Lock(Lock),
     /// Look after the advisories.
     #[command(subcommand)]
     Db(Db),

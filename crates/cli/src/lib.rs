@@ -14,6 +14,7 @@ mod config;
 pub mod env_vars;
 mod errors;
 pub mod exit;
+pub mod lock_args;
 mod outputs;
 mod packages;
 mod printer;

@@ -11,6 +11,7 @@ mod database;
 mod fix;
 mod hostile;
 mod interrupts;
+mod lock;
 mod mend;
 mod policy;
 mod readme;
@@ -41,6 +42,7 @@ fn main() {
         fix::TESTS,
         hostile::TESTS,
         interrupts::TESTS,
+        lock::TESTS,
         mend::TESTS,
         policy::TESTS,
         readme::TESTS,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::coverage::Unread;
 use crate::digest::{Claimed, Digest};
 use crate::ecosystem::Ecosystem;
+use crate::lock::{Approval, Signature};
 use crate::name::{NamePattern, PackageName};
 use crate::place::Evidence;
 
@@ -72,6 +73,10 @@ pub enum What {
     Includes(String),
     /// A lock file fixes a package.
     Locked(Locked),
+    /// A lock of models says what was approved.
+    Approved(Box<Approval>),
+    /// The entry is a signature of model files.
+    Signature(Box<Signature>),
     /// A folder is a Python environment.
     Environment(Environment),
     /// `METADATA` or `PKG-INFO` of an installed distribution, or what conda notes of a package that it has installed.

@@ -69,6 +69,8 @@ pub enum Family {
     Code,
     /// Programs and libraries for a machine.
     Binary,
+    /// Who vouches for what: locks of models, signatures.
+    Trust,
 }
 
 /// What is known of an entry before it is read.

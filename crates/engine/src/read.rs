@@ -16,6 +16,8 @@ use weighbridge_core::opener::Opened;
 use weighbridge_core::place::Place;
 use weighbridge_core::reader::{Family, Reader};
 use weighbridge_core::world::File;
+use weighbridge_trust::lock;
+use weighbridge_trust::lock::places::{self, Where};
 
 use crate::exclude::Exclude;
 use crate::flow::ScanError;
@@ -100,8 +102,9 @@ const LARGE_BYTES: u64 = 64 << 10;
 fn is_record(item: &Item) -> bool {
     let mut names = item.path.rsplit('/');
     match (names.next(), names.next()) {
-        (Some("RECORD" | "installed-files.txt"), _) => true,
-        (Some(name), Some("conda-meta")) => name.ends_with(".json"),
+        (Some("RECORD" | "installed-files.txt" | lock::NAME), _) => true,
+        (Some(name), Some("conda-meta")) if name.ends_with(".json") => true,
+        (Some(name), _) => name.ends_with(".sig"),
         _ => false,
     }
 }
@@ -214,7 +217,8 @@ impl Reading<'_> {
                 })
             })
             .collect();
-        if records.is_empty() {
+        let mut pinned = self.named_by_locks();
+        if records.is_empty() && pinned.is_empty() {
             return Vec::new();
         }
         let known: HashMap<&str, &Arc<str>> = self.work.items.keys().map(|path| (&**path, path)).collect();
@@ -234,11 +238,52 @@ impl Reading<'_> {
         };
         let mut asked: Vec<Arc<str>> =
             self.pool.install(|| records.par_iter().flat_map_iter(named).collect());
+        asked.append(&mut pinned);
         asked.sort_unstable();
         asked.dedup();
         let places: Vec<Place> = records.into_iter().map(|(place, _)| place.clone()).collect();
         self.recorded.extend(places);
         asked
+    }
+
+    /// The files that a lock of models or a signature names; of a link what it leads to as well, sorted. These are few, so that
+    /// they are looked up whenever that is asked.
+    fn named_by_locks(&self) -> Vec<Arc<str>> {
+        let items = &self.work.items;
+        let known = |path: &str| items.get_key_value(path);
+        let mut found: Vec<(&Arc<str>, &Item)> = Vec::new();
+        let facts = self.readings.facts.iter().filter(|(place, _)| place.inner.is_empty());
+        for (place, fact) in facts.flat_map(|(place, facts)| facts.iter().map(move |fact| (place, fact))) {
+            match &fact.what {
+                What::Approved(approval) => match places::place(place.folder(), &approval.source) {
+                    Where::Path(base) => {
+                        let paths = approval.files.keys().map(|path| places::below(&base, path));
+                        found.extend(paths.filter_map(|path| known(&path)));
+                    }
+                    Where::Hub(name) => {
+                        let begin = format!("{name}/");
+                        let is_there =
+                            |path: &str| path.starts_with(&begin) || path.contains(&format!("/{begin}"));
+                        found.extend(items.iter().filter(|(path, _)| is_there(path)));
+                    }
+                },
+                What::Signature(signature) => {
+                    let files = signature.files.keys().map(String::as_str);
+                    let exists = |path: &str| known(path).is_some();
+                    if let Some(base) = places::signed(&place.path, files.clone(), exists) {
+                        found.extend(files.filter_map(|path| known(&places::below(&base, path))));
+                    }
+                }
+                _ => {}
+            }
+        }
+        let both = |(path, item): (&Arc<str>, &Item)| {
+            [Some(Arc::clone(path)), item.link_to.clone()].into_iter().flatten()
+        };
+        let mut paths: Vec<Arc<str>> = found.into_iter().flat_map(both).collect();
+        paths.sort_unstable();
+        paths.dedup();
+        paths
     }
 
     /// Weighs files in parallel and takes in what came of them, in the order of `asks`.

@@ -719,7 +719,7 @@ impl<'scan> Scale<'scan> {
         // keep a `RECORD` or a lock file from being read as what it is.
         let highest = claimed.iter().map(|(claim, _)| *claim).max();
         let runs = |claim: Claim, reader: &dyn Reader| {
-            Some(claim) == highest || reader.about().family == Family::Package
+            Some(claim) == highest || matches!(reader.about().family, Family::Package | Family::Trust)
         };
         claims.chosen = claimed
             .into_iter()

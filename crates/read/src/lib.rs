@@ -35,6 +35,7 @@ pub mod package;
 mod protobuf;
 mod tally;
 mod tree;
+pub mod trust;
 mod ubjson;
 pub mod words;
 mod xml;
@@ -77,6 +78,8 @@ pub static READERS: &[&dyn Reader] = &[
     &model::known::Known,
     &model::lightgbm::LightGbm,
     &model::matlab::Matlab,
+    &trust::ModelLockReader,
+    &trust::SignatureReader,
     &model::mxnet::MxNet,
     &binary::Native,
     &model::npy::Npy,

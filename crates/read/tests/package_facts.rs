@@ -237,7 +237,9 @@ fn say(what: &What) -> String {
         | What::Defines(_)
         | What::Imports(_)
         | What::Binary(_)
-        | What::Library(_) => panic!("no fact of a package: {what:?}"),
+        | What::Library(_)
+        | What::Approved(_)
+        | What::Signature(_) => panic!("no fact of a package: {what:?}"),
     }
 }
 

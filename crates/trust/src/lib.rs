@@ -16,6 +16,7 @@ pub mod dsse;
 pub mod fuzz;
 pub mod keyless;
 pub mod keys;
+pub mod lock;
 pub mod oms;
 pub mod policy;
 pub mod statement;

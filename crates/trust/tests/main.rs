@@ -5,6 +5,7 @@
 mod certificates;
 mod chains;
 mod key_files;
+mod locks;
 mod models;
 mod policy;
 mod reference;
@@ -19,7 +20,7 @@ type Test = (&'static str, fn());
 fn main() {
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = Vec::new();
-    let plain = [chains::TESTS, key_files::TESTS, models::TESTS, policy::TESTS];
+    let plain = [chains::TESTS, key_files::TESTS, locks::TESTS, models::TESTS, policy::TESTS];
     trials.extend(plain.into_iter().flatten().map(|(name, test)| {
         Trial::test(*name, || {
             test();

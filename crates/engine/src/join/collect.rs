@@ -202,6 +202,8 @@ impl<'a> Collected<'a> {
             | What::Library(_)
             | What::Bom(_)
             | What::Altered(_)
+            | What::Approved(_)
+            | What::Signature(_)
             | What::MemberRecord(_) => {}
         }
     }

@@ -119,7 +119,7 @@ fn bounds(size: u64, method: Method) -> Result<Vec<(u64, u64)>, Unread> {
 }
 
 /// Runs `work` over `items` on all threads and keeps their order; what comes after a halt is not begun.
-pub(super) fn each<T: Sync, R: Send>(
+pub(crate) fn each<T: Sync, R: Send>(
     items: &[T],
     halt: Halt<'_>,
     work: impl Fn(&T) -> R + Sync,

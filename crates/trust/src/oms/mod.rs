@@ -5,15 +5,19 @@
 
 mod compare;
 mod hash;
+mod look;
 mod manifest;
 mod read;
 mod sign;
 mod verify;
 
-pub use compare::{Compared, Status, Tolerance};
+pub use compare::{Compared, Status, Tolerance, may_run};
+pub(crate) use hash::each;
 pub use hash::{Halt, Hashing};
+pub use look::{LookError, holds, look};
 pub use manifest::{Age, Manifest, Method, Piece};
 pub use read::ManifestError;
+pub(crate) use read::lies_below;
 pub use sign::{Choice, Described, SignError, Signs, describe, sign};
 pub use verify::{Refusal, Signer, Trust, Verified, verify};
 
