@@ -114,6 +114,7 @@ fn formats() -> anyhow::Result<String> {
         (Family::Data, "Data"),
         (Family::Archive, "Containers"),
         (Family::Code, "Source code"),
+        (Family::Trust, "Trust"),
         (Family::Binary, "Programs and libraries"),
     ] {
         writeln!(page, "\n## {title}\n\n| id | format | known by | what is read |\n|---|---|---|---|")?;

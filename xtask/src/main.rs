@@ -27,7 +27,7 @@ fn main() -> anyhow::Result<()> {
         Some("score") if std::env::args().nth(2).as_deref() == Some("--peers") => score::peers(&root),
         Some("score") => score::write(&root),
         other => bail!(
-            "unknown task {other:?}: `cargo xtask advisories|bench [bill|pairs|resolution]|docs [--check]|example|fuzz [MINUTES]|names|resolver PIP|score [--peers]`"
+            "unknown task {other:?}: `cargo xtask advisories|bench [bill|environment|pairs|resolution]|docs [--check]|example|fuzz [MINUTES]|names|resolver PIP|score [--peers]`"
         ),
     }
 }

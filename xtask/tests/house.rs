@@ -35,7 +35,7 @@ const LEVELS: [(&str, u8); 10] = [
     ("weighbridge-read", 2),
     ("weighbridge-report", 2),
     ("weighbridge-resolve", 2),
-    ("weighbridge-trust", 2),
+    ("weighbridge-trust", 1),
     ("weighbridge-engine", 3),
     ("weighbridge", 5),
 ];

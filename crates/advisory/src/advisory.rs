@@ -44,6 +44,14 @@ pub struct Affected {
     pub versions: Vec<String>,
 }
 
+impl Affected {
+    /// Whether it speaks of packages of a module.
+    pub(crate) fn is_of_module(&self) -> bool {
+        let events = self.ranges.iter().flat_map(|range| &range.events);
+        events.map(|event| &event.version).chain(&self.versions).any(|version| is_modular(version))
+    }
+}
+
 /// A range of versions, as events in any order.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Range {
@@ -98,10 +106,24 @@ pub fn set(key: &str) -> String {
 
 /// What a complete set covers beside the packages that its records name: the beginning of the keys of the whole release. None
 /// for libraries, about which no data are complete, and for RPMs, since what tools call packages of a distribution may come
-/// from an archive beside it, of which the data never speak.
+/// from an archive beside it, of which the data never speak: AlmaLinux's, which name every package that was built, cover
+/// [`own`] packages alone.
 pub(crate) fn covers(key: &str) -> Option<String> {
     let Some((beginning, _)) = key.rsplit_once('/') else { return Some(ALL_OF_PYTHON.to_owned()) };
     let complete = [Ecosystem::Cargo, Ecosystem::Deb, Ecosystem::Apk];
     let ecosystem = Ecosystem::of_purl_type(beginning.split('/').next()?)?;
+    if beginning.starts_with("rpm/almalinux:") {
+        return own(key);
+    }
     complete.contains(&ecosystem).then(|| format!("{beginning}/"))
+}
+
+/// What covers the packages that a distribution has built itself, and no others: a key that is that of no package.
+pub(crate) fn own(key: &str) -> Option<String> {
+    key.rsplit_once('/').map(|(beginning, _)| format!("{beginning}/*"))
+}
+
+/// Whether a version is that of a package of a module of Red Hat's descendants: their build system writes it into the release.
+pub fn is_modular(version: &str) -> bool {
+    version.contains(".module")
 }

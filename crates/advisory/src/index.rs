@@ -6,7 +6,7 @@ use weighbridge_core::date::Date;
 use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::knowledge::{Matched, Unassessed, Vulnerability};
 
-use crate::advisory::{self, Advisory};
+use crate::advisory::{self, Advisory, Affected};
 use crate::builder::Builder;
 use crate::group;
 use crate::order::Order;
@@ -160,11 +160,11 @@ impl Index {
         self.exploited.len()
     }
 
-    /// Whether the data speak of a package, or are complete where they do not.
+    /// Whether the data are complete about a package, so that their silence means that it is sound.
     fn covers(&self, key: &str) -> bool {
         let whole = || key.rsplit_once('/').map(|(beginning, _)| format!("{beginning}/"));
         let covered = |text: &String| self.about.covered.binary_search(text).is_ok();
-        self.by_package.contains_key(key) || covered(&key.to_owned()) || whole().as_ref().is_some_and(covered)
+        covered(&key.to_owned()) || whole().as_ref().is_some_and(covered)
     }
 
     pub(crate) fn new(about: About, advisories: Vec<Advisory>, exploited: BTreeMap<String, Date>) -> Self {
@@ -224,8 +224,10 @@ impl Index {
     /// The vulnerabilities of a package that is none of Python, or why there is nothing to say. `release` is that of a
     /// distribution (`almalinux:8`), else empty.
     ///
+    /// What is said of the packages of a module says nothing of one that is none, and of which stream it is said is not known.
+    ///
     /// # Errors
-    /// [`Unassessed::NoData`] and [`Unassessed::UnreadableVersion`].
+    /// [`Unassessed::NoData`], [`Unassessed::Module`] and [`Unassessed::UnreadableVersion`].
     pub fn assess(
         &self,
         ecosystem: Ecosystem,
@@ -234,15 +236,53 @@ impl Index {
         version: &str,
     ) -> Result<Vec<Vulnerability>, Unassessed> {
         let key = advisory::key(ecosystem, release, name);
-        if !self.covers(&key) {
+        self.assess_key(ecosystem, name, &key, version, self.covers(&key))
+    }
+
+    /// The same for an RPM that the distribution itself is known to have built.
+    ///
+    /// # Errors
+    /// Those of [`Self::assess`].
+    pub fn assess_own(
+        &self,
+        release: &str,
+        name: &str,
+        version: &str,
+    ) -> Result<Vec<Vulnerability>, Unassessed> {
+        let key = advisory::key(Ecosystem::Rpm, release, name);
+        let own = advisory::own(&key).is_some_and(|own| self.about.covered.binary_search(&own).is_ok());
+        self.assess_key(Ecosystem::Rpm, name, &key, version, own || self.covers(&key))
+    }
+
+    fn assess_key(
+        &self,
+        ecosystem: Ecosystem,
+        name: &str,
+        key: &str,
+        version: &str,
+        covered: bool,
+    ) -> Result<Vec<Vulnerability>, Unassessed> {
+        if !covered && !self.by_package.contains_key(key) {
             return Err(Unassessed::NoData);
         }
         let order = Order::of(ecosystem, name);
         if !order.reads(version) {
             return Err(Unassessed::UnreadableVersion);
         }
-        let hits = self.entries(&key).filter_map(|(advisory, place)| {
-            Some((advisory, range::affects_by(order, advisory.affected.get(place)?, version)?))
+        let rpm = ecosystem == Ecosystem::Rpm;
+        if rpm && advisory::is_modular(version) {
+            return Err(Unassessed::Module);
+        }
+        let affected = self.entries(key).filter_map(|(advisory, place)| {
+            let affected = advisory.affected.get(place)?;
+            (!rpm || !affected.is_of_module()).then_some((advisory, affected))
+        });
+        let entries: Vec<(&Advisory, &Affected)> = affected.collect();
+        if entries.is_empty() && !covered {
+            return Err(Unassessed::NoData);
+        }
+        let hits = entries.into_iter().filter_map(|(advisory, affected)| {
+            Some((advisory, range::affects_by(order, affected, version)?))
         });
         Ok(group::vulnerabilities(hits.collect(), order))
     }

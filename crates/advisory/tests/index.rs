@@ -30,6 +30,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         imports_stand_beside_what_is_there,
         the_newer_record_counts,
         a_complete_set_says_what_is_sound,
+        what_is_said_of_a_module_is_said_of_no_other_package,
         what_is_no_flaw_is_none,
         nothing_holds_more_than_it_says,
     ]
@@ -482,6 +483,15 @@ fn a_complete_set_says_what_is_sound() {
     // What a tool calls an RPM of a distribution may come from an archive beside it.
     let rpm = assessed(&sets["rpm-almalinux"], Ecosystem::Rpm, "almalinux:9", "hdf5", "1");
     assert_eq!(rpm, "(no advisory data)");
+    let own = |sets: &BTreeMap<String, Index>, release| match sets["rpm-almalinux"]
+        .assess_own(release, "hdf5", "1")
+    {
+        Ok(found) => found.len().to_string(),
+        Err(why) => why.to_string(),
+    };
+    assert_eq!(own(&sets, "almalinux:9"), "0");
+    assert_eq!(own(&sets, "almalinux:8"), "no advisory data");
+    assert_eq!(own(&parts, "almalinux:9"), "no advisory data");
     // Only what is complete makes the whole complete up to a later day.
     let base = || build(&[record("A-1", "i0")]);
     let newer = |whole| {
@@ -491,6 +501,24 @@ fn a_complete_set_says_what_is_sound() {
     };
     assert_eq!(base().with(newer(true)).about().as_of.to_string(), "2025-01-01");
     assert_eq!(base().with(newer(false)).about().as_of, base().about().as_of);
+}
+
+fn what_is_said_of_a_module_is_said_of_no_other_package() {
+    let records = [
+        of("AlmaLinux:8", "perl", "ALSA-1 CVE-2024-0001", "i0 f4:5.30-1.module_el8.6.0+2766+8bf0b7ce"),
+        of("AlmaLinux:8", "perl", "ALSA-2 CVE-2024-0002", "i0 f4:5.26-9.el8"),
+        of("AlmaLinux:8", "nodejs", "ALSA-3 CVE-2024-0003", "i0 f1:18-1.module_el8.6.0+1+1"),
+    ];
+    for whole in [true, false] {
+        let set = &import(&records, whole)["rpm-almalinux"];
+        let found = |name, version| assessed(set, Ecosystem::Rpm, "almalinux:8", name, version);
+        assert_eq!(found("perl", "4:5.26-1.el8"), "CVE-2024-0002");
+        assert_eq!(found("perl", "4:5.26-9.el8"), "");
+        // Of this one, nothing is said.
+        assert_eq!(found("nodejs", "1:16-1.el8"), "(no advisory data)");
+        let modular = found("nodejs", "1:16-1.module_el8.6.0+1+1");
+        assert_eq!(modular, "(part of a module, and the data do not say of which of its streams they speak)");
+    }
 }
 
 fn what_is_no_flaw_is_none() {

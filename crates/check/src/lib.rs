@@ -31,7 +31,7 @@ pub static CHECKS: &[&dyn Check] = &[
     &rules::d011_dependency_confusion::DependencyConfusion,
     &rules::d012_unknown_name::UnknownName,
     &rules::d013_withdrawn_package::WithdrawnPackage,
-    &rules::d014_altered_wheel::AlteredWheel,
+    &rules::d014_altered_package_file::AlteredPackageFile,
     &rules::g001_dangerous_graph::DangerousGraph,
     &rules::g002_untrusted_graph::UntrustedGraph,
     &rules::k001_dangerous_keras_model::DangerousKeras,
@@ -39,6 +39,14 @@ pub static CHECKS: &[&dyn Check] = &[
     &rules::n001_vulnerable_library::VulnerableLibrary,
     &rules::p001_dangerous_model_file::Dangerous,
     &rules::p002_untrusted_model_file::Untrusted,
+    &rules::s001_unsigned_model::UnsignedModel,
+    &rules::s002_altered_locked_file::AlteredLockedFile,
+    &rules::s003_unlocked_file::UnlockedFile,
+    &rules::s004_changed_signer::ChangedSigner,
+    &rules::s005_lost_signature::LostSignature,
+    &rules::s006_moved_revision::MovedRevision,
+    &rules::s007_altered_signed_model::AlteredSignedModel,
+    &rules::s008_malformed_lock::MalformedLock,
 ];
 
 /// Every rule, sorted by id.

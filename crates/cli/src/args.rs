@@ -10,7 +10,9 @@ use weighbridge_core::finding::Severity;
 use weighbridge_core::knowledge::Epss;
 use weighbridge_core::renderer::Show;
 
+use crate::lock_args::Lock;
 use crate::signing_args::{Key, Sign, Verify};
+use crate::trust_args::Trust;
 
 /// Weighs what goes into an AI system: packages, model files, and what is wrong with them.
 ///
@@ -85,6 +87,12 @@ pub enum Command {
     /// Make, show and take over the keys that sign models.
     #[command(subcommand)]
     Key(Key),
+    /// Look after the trust policy: who may vouch for which model.
+    #[command(subcommand)]
+    Trust(Trust),
+    /// Approve models, and have every scan tell what is otherwise than it was approved.
+    #[command(subcommand)]
+    Lock(Lock),
     /// Look after the advisories.
     #[command(subcommand)]
     Db(Db),
@@ -183,7 +191,8 @@ pub struct Weighing {
     /// Number of threads [default: all processors].
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
-    /// Python version for which markers are evaluated where the target does not say [default: 3.12].
+    /// Python version for which markers are evaluated where the target does not say [default: 3.12; where versions are chosen
+    /// the one at hand].
     #[arg(long, value_name = "VERSION", value_parser = python)]
     pub python: Option<String>,
 }
@@ -258,6 +267,9 @@ pub struct Fix {
     /// Severity from which vulnerabilities are to be mended.
     #[arg(long, value_name = "SEVERITY", value_parser = severity, default_value = "low")]
     pub from: Severity,
+    /// Plan moves to older versions, too. Without it only what is an attack or was yanked may move down.
+    #[arg(long)]
+    pub allow_downgrade: bool,
     /// VEX document (OpenVEX or CycloneDX): what it says does not matter here is left alone; may be given several times.
     #[arg(long, value_name = "FILE")]
     pub vex: Vec<PathBuf>,

@@ -45,6 +45,10 @@ pub static VARIABLES: &[Variable] = &[
         does: "Width of the report in columns, where it is a number of at least 20.",
     },
     Variable {
+        name: "CONDA_PREFIX",
+        does: "Environment of conda that is activated: versions are chosen for its Python.",
+    },
+    Variable {
         name: "HF_ENDPOINT",
         does: "Base URL of the hub that `hf:` asks. Default `https://huggingface.co`.",
     },
@@ -119,7 +123,10 @@ pub static VARIABLES: &[Variable] = &[
         name: "UV_NO_CONFIG",
         does: "Set to anything: no index is looked for in a configuration file of uv.",
     },
-    Variable { name: "VIRTUAL_ENV", does: "Environment whose `pip.conf` counts for the index client." },
+    Variable {
+        name: "VIRTUAL_ENV",
+        does: "Environment that is activated: its `pip.conf` counts for the index client, and versions are chosen for its Python.",
+    },
     Variable {
         name: "WEIGHBRIDGE_CACHE_DIR",
         does: "Folder of the updated advisories, of kept digests, and of what came from an index.",

@@ -8,11 +8,13 @@
 
 mod advisories;
 pub mod args;
+mod at_hand;
 mod commands;
 mod config;
 pub mod env_vars;
 mod errors;
 pub mod exit;
+pub mod lock_args;
 mod outputs;
 mod packages;
 mod printer;
@@ -21,6 +23,7 @@ mod settings;
 mod setup;
 pub mod signing_args;
 mod system;
+pub mod trust_args;
 
 use std::panic;
 use std::process::ExitCode;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use weighbridge_core::context::Remote;
+use weighbridge_core::context::{Meant, Python, Remote};
 use weighbridge_net::feed::Online;
 use weighbridge_net::index::which::{self, Surroundings, VARIABLES};
 use weighbridge_net::index::{Client, IndexError, Options};
@@ -48,6 +48,15 @@ pub(crate) fn client(
         cancel: context.cancel.clone(),
     };
     Ok(Client::new(Online::unless(context.offline), indexes, &options)?)
+}
+
+/// Takes the Python of the installer that was asked for its index, where nothing else names one.
+pub(crate) fn take_python(client: &Client, python: &mut Python) {
+    let Some(pythonic) = &client.indexes().python else { return };
+    if python.meant == Meant::Assumed {
+        python.version = pythonic.python.clone();
+        python.meant = Meant::Installer(pythonic.installer.clone());
+    }
 }
 
 fn surroundings(typed: &Indexes, weigh: &Weigh, setup: &Setup) -> Surroundings {

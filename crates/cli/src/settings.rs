@@ -8,12 +8,15 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use weighbridge_check::policy::{Policy, Settings, Statement, baseline_from_json, vex_from_json};
-use weighbridge_core::context::{Context, ObjectStore, Python, Remote, Secret, StoreKey};
+use weighbridge_core::context::{Context, Meant, ObjectStore, Python, Remote, Secret, StoreKey};
 use weighbridge_core::date::Date;
 use weighbridge_core::limits::{Cancel, Limits};
 use weighbridge_core::renderer::{Renderer, Show, Style};
+use weighbridge_engine::flow::Request;
+use weighbridge_read::READERS;
 
 use crate::args::{self, Fix, Global, Resolving, Scan, Weighing};
+use crate::at_hand::at_hand;
 use crate::config::{self, Config};
 use crate::errors::Failure;
 use crate::outputs::Output;
@@ -52,6 +55,19 @@ pub(crate) struct Weigh {
     pub(crate) config: Option<PathBuf>,
     /// The file that keeps the digests of files; none to believe no earlier one and to keep none.
     pub(crate) digests: Option<PathBuf>,
+}
+
+impl Weigh {
+    /// What is to be weighed, by all readers.
+    pub(crate) fn request(&self) -> Request<'_> {
+        Request {
+            targets: &self.targets,
+            exclude: &self.exclude,
+            jobs: Some(self.jobs),
+            readers: READERS,
+            policy: &self.policy,
+        }
+    }
 }
 
 /// What `scan` needs.
@@ -108,7 +124,9 @@ pub(crate) fn scan(
         outputs.push(Output::new(path)?);
     }
     let mut weigh = weigh(global, &scan.weighing, &scan.targets, (file, settings), policy, setup)?;
-    weigh.context.python.system = scan.resolving.resolve.then(|| setup.system()).flatten();
+    if scan.resolving.resolve {
+        here(&mut weigh, setup);
+    }
     Ok(ScanSettings {
         weigh,
         shown: if global.quiet { format } else { Some(format.unwrap_or(human)) },
@@ -137,7 +155,9 @@ pub(crate) fn unjudged(
     let Config { file, settings } = configuration(weighing, setup)?;
     let target = std::slice::from_ref(target);
     let mut weigh = weigh(global, weighing, target, (file, settings), Policy::default(), setup)?;
-    weigh.context.python.system = resolving.resolve.then(|| setup.system()).flatten();
+    if resolving.resolve {
+        here(&mut weigh, setup);
+    }
     Ok(weigh)
 }
 
@@ -151,8 +171,20 @@ pub(crate) fn mending(global: &Global, fix: &Fix, setup: &Setup) -> Result<Weigh
     };
     let target = fix.target.clone().into_os_string();
     let mut weigh = weigh(global, &fix.weighing, &[target], (file, settings), policy, setup)?;
-    weigh.context.python.system = setup.system();
+    here(&mut weigh, setup);
     Ok(weigh)
+}
+
+/// Looks at the machine for which versions are chosen: its libraries, and the Python at hand.
+fn here(weigh: &mut Weigh, setup: &Setup) {
+    let python = &mut weigh.context.python;
+    python.system = setup.system();
+    if python.meant != Meant::Assumed {
+        return;
+    }
+    if let Some((version, by)) = at_hand(&setup.environment, &weigh.targets) {
+        *python = Python { system: python.system, meant: Meant::AtHand(by), ..self::python(&version) };
+    }
 }
 
 /// The context of a command that weighs nothing.
@@ -215,7 +247,10 @@ fn weigh(
         context: Context {
             limits: limits(settings.limits, weighing),
             offline: base.offline || settings.offline == Some(true),
-            python: python(weighing.python.as_deref().unwrap_or(PYTHON)),
+            python: match &weighing.python {
+                Some(version) => Python { meant: Meant::Typed, ..python(version) },
+                None => python(PYTHON),
+            },
             remote,
             ..base
         },
@@ -377,7 +412,7 @@ fn python(version: &str) -> Python {
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned())),
     );
-    Python { version, platform, system: None }
+    Python { version, platform, system: None, meant: Meant::Assumed }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use weighbridge_trust::Curve;
 use weighbridge_trust::digests::Algorithm;
 
 use crate::args::ListFormat;
+use crate::trust_args::ByPolicy;
 
 /// What to do with keys.
 #[derive(Subcommand, Debug)]
@@ -170,16 +171,17 @@ pub struct Reading {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Exit codes: 0 verified · 1 verified bad: changed, missing or extra files, or a signature that does not hold · \
-2 usage · 3 unsigned · 4 could not check: something could not be read")]
+2 usage · 3 unsigned, or no rule speaks of it · 4 could not check: something could not be read")]
 pub struct Verify {
     /// Models: folders or single files.
     #[arg(value_name = "PATH", required = true)]
     pub paths: Vec<PathBuf>,
-    /// The signature [default: `model.sig` in the folder, or the name of the file with `.sig`].
+    /// The signature [default: `model.sig` in the folder, or the name of the file with `.sig`; under a trust policy every `*.sig`
+    /// in the folder, and those beside the model that bear its name].
     #[arg(long, value_name = "FILE")]
     pub signature: Option<PathBuf>,
     /// Verify the signature inside the model, over its tensors, even where there is another one
-    /// [default: only where there is no other].
+    /// [default: only where there is no other]. Never under a trust policy, which asks for signatures over files.
     #[arg(long, conflicts_with = "signature")]
     pub embedded: bool,
     /// Believe the holder of this public key (PEM).
@@ -197,6 +199,9 @@ pub struct Verify {
     /// Roots of a Sigstore instance (`trusted_root.json`) [default: those of the public one, as of this release].
     #[arg(long, value_name = "FILE", requires = "identity")]
     pub trusted_root: Option<PathBuf>,
+    /// Or whom a trust policy names.
+    #[command(flatten)]
+    pub by_policy: ByPolicy,
     /// Take files that nobody signed, and programs among those that are left out by rule.
     #[arg(long)]
     pub allow_unsigned_files: bool,

@@ -149,6 +149,7 @@ fn why_shows_every_way() {
     world.run("why a").ends(0).shows(&["1 way\n", "→ a 1.1   >=1"]);
     world.run("why pillow@9.0.0").ends(0).shows(&["2 ways"]);
     world.run("why pkg:pypi/pillow").ends(0).shows(&["2 ways"]);
+    world.run("why pillow@09.0").ends(0).shows(&["2 ways"]);
     world.run("why pillow@9.0.1").ends(3);
 }
 

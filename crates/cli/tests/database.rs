@@ -26,6 +26,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("an_import_that_cannot_be_changes_nothing", an_import_that_cannot_be_changes_nothing),
     ("crates_of_a_wheel_are_matched", crates_of_a_wheel_are_matched),
     ("the_distribution_decides_what_it_has_installed", the_distribution_decides_what_it_has_installed),
+    ("an_rpm_is_judged_by_its_distribution", an_rpm_is_judged_by_its_distribution),
 ];
 
 /// How a server behaves.
@@ -518,6 +519,116 @@ fn the_distribution_decides_what_it_has_installed() {
     world.write("image/opt/venv/pyvenv.cfg", "version = 3.11.2\n");
     world.write(&format!("{site}/METADATA"), "Metadata-Version: 2.1\nName: requests\nVersion: 2.28.1\n");
     world.run("image --fail-on low --show all").ends(1).shows(&["CVE-2023-32681"]);
+}
+
+/// Writes the database of RPM below a root, as SQLite with headers: a line each of name, epoch, version, release, vendor, module and the
+/// metadata of Python that it owns, parted by `|`.
+const RPM_DATABASE: &str = r#"
+import os, sqlite3, sys
+def header(line):
+    name, epoch, version, release, vendor, module, owned = line.split('|')
+    texts = lambda *values: (8, [value.encode() + b'\0' for value in values])
+    text = lambda value: (6, [value.encode() + b'\0'])
+    number = lambda value: (4, [value.to_bytes(4, 'big')])
+    tags = {1000: text(name), 1001: text(version), 1002: text(release), 1022: text('x86_64')}
+    tags |= {1003: number(int(epoch))} if epoch else {}
+    tags |= {1011: text(vendor)} if vendor else {}
+    tags |= {5096: text(module)} if module else {}
+    tags |= {1116: number(0), 1117: texts('METADATA'), 1118: texts(owned + '/')} if owned else {}
+    index, store = b'', b''
+    for tag, (kind, values) in tags.items():
+        store += bytes(-len(store) % 4)
+        index += b''.join(it.to_bytes(4, 'big') for it in (tag, kind, len(store), len(values)))
+        store += b''.join(values)
+    return len(tags).to_bytes(4, 'big') + len(store).to_bytes(4, 'big') + index + store
+os.makedirs(sys.argv[1])
+base = sqlite3.connect(sys.argv[1] + '/rpmdb.sqlite')
+base.execute("create table 'Packages' (hnum INTEGER PRIMARY KEY AUTOINCREMENT, blob BLOB NOT NULL)")
+for line in sys.argv[2:]:
+    base.execute('insert into Packages(blob) values (?)', (header(line),))
+base.commit()
+"#;
+
+fn an_rpm_is_judged_by_its_distribution() {
+    let world = World::new();
+    let site = "usr/lib/python3.9/site-packages/requests-2.28.1.dist-info";
+    let root = |name: &str, release: &str, packages: &[&str]| {
+        world
+            .write(&format!("{name}/etc/os-release"), release)
+            .write(
+                &format!("{name}/{site}/METADATA"),
+                "Metadata-Version: 2.1\nName: requests\nVersion: 2.28.1\n",
+            )
+            .write(&format!("{name}/{site}/INSTALLER"), "rpm\n");
+        let folder = world.path(&format!("{name}/var/lib/rpm"));
+        let made =
+            Command::new("python3").args(["-c", RPM_DATABASE]).arg(folder).args(packages).output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    };
+    let requests = format!("python3-requests||2.28.1|8.el9|AlmaLinux||/{site}");
+    root(
+        "alma",
+        "ID=\"almalinux\"\nVERSION_ID=\"9.4\"\n",
+        &[
+            "vim-minimal|2|8.2.2637|20.el9|AlmaLinux||",
+            "tar||1.34|6.el9|AlmaLinux||",
+            "nodejs|1|18.9.1|1.el9|AlmaLinux|nodejs:18:9020020230327152102:rhel9|",
+            "vim-own||1.0|1.el9|Somebody||",
+            &requests,
+        ],
+    );
+    // Of another distribution, nothing is there to be imported.
+    root("fedora", "ID=fedora\nVERSION_ID=40\n", &["vim-minimal|2|9.1|1.fc40|Fedora Project||", &requests]);
+    // Lines of the report are broken where they end.
+    let told = |ran: Run, expected: &[&str]| {
+        let out = ran.out.split_whitespace().collect::<Vec<_>>().join(" ");
+        for text in expected {
+            assert!(out.contains(text), "no `{text}` in {}", ran.out);
+        }
+        out
+    };
+    let out = told(
+        world.run("alma --fail-on low").ends(0),
+        &[
+            "5 system packages",
+            "4 libraries and packages are not assessed, no advisory data: python3-requests, tar, vim-minimal, vim-own",
+            "1 library or package is not assessed, part of a module",
+            "db import",
+        ],
+    );
+    assert!(!out.contains("CVE-"), "{out}");
+    let record = |id: &str, name: &str, fixed: &str| {
+        format!(
+            r#"{{"id":"ALSA-{id}","modified":"2026-07-20T00:00:00Z","related":["{id}"],"affected":[{{"package":{{"ecosystem":"AlmaLinux:9","name":"{name}"}},"ranges":[{{"type":"ECOSYSTEM","events":[{{"introduced":"0"}},{{"fixed":"{fixed}"}}]}}]}}]}}"#
+        )
+    };
+    let records = [
+        record("CVE-2024-22667", "vim-minimal", "2:8.2.2637-21.el9"),
+        record("CVE-2024-22667", "vim-own", "2:8.2.2637-21.el9"),
+        record("CVE-2023-44487", "nodejs", "1:18.18.2-2.module_el9.2.0+36+853e48f5"),
+        record("CVE-2023-32681", "python3-requests", "2.28.1-8.el9"),
+    ];
+    world.write("alma.jsonl", records.join("\n"));
+    world.run("db import alma.jsonl").ends(0).shows(&["rpm-almalinux: of 2026-07-20"]);
+    let out = told(
+        world.run("alma --fail-on low --show all").ends(1),
+        &[
+            "vim-minimal 2:8.2.2637-20.el9",
+            "CVE-2024-22667",
+            "2:8.2.2637-21.el9",
+            "1 library or package is not assessed, no advisory data: vim-own",
+            "part of a module, and the data do not say of which of its streams they speak: nodejs",
+        ],
+    );
+    assert!(!out.contains("CVE-2023-32681") && !out.contains("CVE-2023-44487"), "{out}");
+    let out = told(
+        world.run("fedora --fail-on low").ends(0),
+        &["2 libraries and packages are not assessed, no advisory data: python3-requests, vim-minimal"],
+    );
+    assert!(!out.contains("CVE-"), "{out}");
+    // Changes that are only in the log are a gap.
+    world.write("fedora/var/lib/rpm/rpmdb.sqlite-wal", "x");
+    world.run("fedora").ends(4).shows(&["a log of changes to the database of RPM"]);
 }
 
 /// Whether system calls can be watched here.

@@ -12,6 +12,7 @@ mod embedded;
 mod fix;
 mod hostile;
 mod interrupts;
+mod lock;
 mod mend;
 mod policy;
 mod readme;
@@ -26,6 +27,7 @@ mod shelf;
 mod signing;
 mod streams;
 mod support;
+mod trust;
 
 use libtest_mimic::{Arguments, Trial};
 
@@ -42,12 +44,14 @@ fn main() {
         fix::TESTS,
         hostile::TESTS,
         interrupts::TESTS,
+        lock::TESTS,
         mend::TESTS,
         policy::TESTS,
         readme::TESTS,
         remote::TESTS,
         signing::TESTS,
         streams::TESTS,
+        trust::TESTS,
     ]
     .into_iter()
     .flatten()

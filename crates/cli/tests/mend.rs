@@ -8,6 +8,9 @@ use crate::support::{Run, World};
 pub(crate) const TESTS: &[Test] = &[
     ("the_smallest_change_is_planned", the_smallest_change_is_planned),
     ("what_stays_is_told_with_the_reason", what_stays_is_told_with_the_reason),
+    ("nothing_moves_down_unless_somebody_says_so", nothing_moves_down_unless_somebody_says_so),
+    ("an_attack_moves_down_where_nothing_newer_is_clean", an_attack_moves_down_where_nothing_newer_is_clean),
+    ("the_python_at_hand_is_planned_for", the_python_at_hand_is_planned_for),
     ("a_plan_is_told_as_data", a_plan_is_told_as_data),
     ("a_plan_is_written_where_the_versions_stand", a_plan_is_written_where_the_versions_stand),
     ("what_no_file_holds_goes_into_constraints", what_no_file_holds_goes_into_constraints),
@@ -21,6 +24,8 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_compiled_file_is_compiled_again", a_compiled_file_is_compiled_again),
     ("compiled_files_come_after_those_they_stand_on", compiled_files_come_after_those_they_stand_on),
     ("a_compiled_file_is_never_edited", a_compiled_file_is_never_edited),
+    ("tools_are_told_the_index_and_write_no_password", tools_are_told_the_index_and_write_no_password),
+    ("one_tool_that_fails_takes_all_back", one_tool_that_fails_takes_all_back),
     ("what_a_tool_chose_instead_is_told", what_a_tool_chose_instead_is_told),
     ("every_project_is_tried_before_any_is_written", every_project_is_tried_before_any_is_written),
     ("a_plan_that_fails_its_trial_changes_nothing", a_plan_that_fails_its_trial_changes_nothing),
@@ -84,6 +89,77 @@ fn what_stays_is_told_with_the_reason() {
     fix(&world, &index(), &["--from", "high"]).ends(0).shows(&["nothing to mend"]);
 }
 
+fn nothing_moves_down_unless_somebody_says_so() {
+    // CVE-2025-50182 came with 2.2.0 and went with 2.5.0.
+    let world = project("urllib3==2.2.3\n");
+    let server = Shelf::new("urllib3 1.26.20\nurllib3 2.2.3\n").serve(Manner::default());
+    let reason = "only older versions are clean, up to 1.26.20";
+    let run = fix(&world, &server, &[]).ends(1).shows(&[reason, "`--allow-downgrade`", "nothing to move"]);
+    assert!(!run.out.contains("→"), "{}", run.out);
+    let value: serde_json::Value =
+        serde_json::from_str(&fix(&world, &server, &["--format", "json"]).ends(1).out).unwrap();
+    let stays = value["projects"][0]["stays"].as_array().unwrap();
+    let older: Vec<_> = stays.iter().filter(|stay| stay["reason"] == "older").collect();
+    assert!(older.iter().any(|stay| stay["flaw"]["id"] == "CVE-2025-50182"), "{stays:#?}");
+    assert!(older.iter().all(|stay| stay["without"] == "1.26.20"), "{stays:#?}");
+    let run = fix(&world, &server, &["--allow-downgrade"]).ends(1);
+    let run = run.shows(&["urllib3  2.2.3 → 1.26.20 (older)"]);
+    assert!(!run.out.contains("only older versions"), "{}", run.out);
+    let run = fix(&world, &server, &["--allow-downgrade", "--format", "json"]).ends(1);
+    let value: serde_json::Value = serde_json::from_str(&run.out).unwrap();
+    assert_eq!(value["projects"][0]["moves"][0]["older"], true);
+}
+
+fn an_attack_moves_down_where_nothing_newer_is_clean() {
+    let world = project("site==1.1\n");
+    let server = Shelf::new("site 1.0\nsite 1.1\n").serve(Manner::default());
+    let record = |id: &str| {
+        let package = r#"{"package":{"ecosystem":"PyPI","name":"site"},"versions":["1.1"]}"#;
+        format!(r#"{{"id":"{id}","modified":"2026-07-30T00:00:00Z","affected":[{package}]}}"#)
+    };
+    world.write("house.jsonl", record("HOUSE-1"));
+    world.run("db import house.jsonl").ends(0);
+    fix(&world, &server, &[]).ends(1).shows(&["only older versions are clean, up to 1.0"]);
+    world.write("attack.jsonl", record("MAL-2026-1"));
+    world.run("db import attack.jsonl").ends(0);
+    fix(&world, &server, &[]).ends(0).shows(&["site  1.1 → 1.0 (older)", "MAL-2026-1 MALICIOUS"]);
+}
+
+fn the_python_at_hand_is_planned_for() {
+    let pins = "site==1.0\njinja2==3.1.5\nmarkupsafe==2.0.1\n";
+    let (world, server) = (project(pins), index());
+    let url = format!("{}/simple/", server.url());
+    let told = |world: &World, variables: &[(&str, &str)], more: &str, expected: &str| {
+        let named = format!("--index-url {url} {more}");
+        world.run_with(variables, &format!("fix . --no-config {named}")).ends(0).shows(&[expected]);
+    };
+    told(&world, &[], "", "for Python 3.12.0 (assumed) on ");
+    told(&world, &[], "--python 3.10", "for Python 3.10.0 (as typed) on ");
+    world.write("../venv/pyvenv.cfg", "version = 3.11.4\n");
+    let activated = world.path("../venv").display().to_string();
+    let activated = [("VIRTUAL_ENV", &*activated)];
+    world.write(".python-version", "3.13\n");
+    told(&world, &[], "", "for Python 3.13.0 (of `.python-version`) on ");
+    told(&world, &activated, "", "for Python 3.11.4 (that of the activated environment) on ");
+    // What the project does not support is not for it.
+    let stated = "[project]\nname = 'p'\nversion = '1'\nrequires-python = '>=3.12.1'\n";
+    world.write("pyproject.toml", format!("{stated}dependencies = ['jinja2==3.1.5']\n"));
+    told(&world, &activated, "", "for Python 3.12.1 (the lowest of `requires-python`) on ");
+    // The environment of the project comes first.
+    world.write(".venv/pyvenv.cfg", "version = 3.9.2\n");
+    told(&world, &activated, "", "for Python 3.9.2 (that of .venv) on ");
+    // The installer that is asked for its index says for which Python it installs.
+    let world = project(pins);
+    let path = stand_in(&world, "python3", 0);
+    world.write("bin/python3", format!("#!/bin/sh\necho 99.1 {url} 3.10.7\n"));
+    let run = world.run_with(&[("PATH", &path)], "fix . --no-config --format json").ends(0);
+    let value: serde_json::Value = serde_json::from_str(&run.out).unwrap();
+    let project = &value["projects"][0];
+    assert_eq!((&project["python"], &project["python_by"]), (&"3.10.7".into(), &"that of pip 99.1".into()));
+    let run = world.run_with(&[("PATH", &path)], "scan . --no-config --resolve --fail-on critical");
+    run.shows(&["chosen as pip would today, for Python 3.10.7 (that of"]);
+}
+
 fn a_plan_is_told_as_data() {
     let schema = include_str!("../../../docs/schema/plan-v1.json");
     let schema = jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap();
@@ -107,8 +183,8 @@ fn a_plan_is_told_as_data() {
     assert_eq!(
         value["projects"][0]["moves"],
         serde_json::json!([
-            {"package": "jinja2", "from": "3.1.5", "to": "3.1.6", "clears": [flaw("CVE-2025-27516")]},
-            {"package": "markupsafe", "from": "2.0.1", "to": "2.1.5", "clears": []},
+            {"package": "jinja2", "from": "3.1.5", "to": "3.1.6", "older": false, "clears": [flaw("CVE-2025-27516")]},
+            {"package": "markupsafe", "from": "2.0.1", "to": "2.1.5", "older": false, "clears": []},
         ])
     );
     let world = project("holder==1.0\njinja2==3.1.5\nmarkupsafe==2.1.5\n???\n");
@@ -310,7 +386,10 @@ fn the_tool_of_the_project_writes_its_lock() {
     let run = world.run_with(&[("PATH", &path)], &arguments).ends(0);
     assert_eq!(read(&world, "p/called"), "poetry update --lock --no-interaction jinja2\n");
     assert!(
-        run.out.ends_with("poetry brought poetry.lock up to date: 2 versions as planned\n"),
+        run.out.ends_with(
+            "poetry brought poetry.lock up to date: 2 versions as planned\n  \
+             poetry takes no index from outside: it asked its own sources\n"
+        ),
         "{}",
         run.out
     );
@@ -433,6 +512,84 @@ fn a_compiled_file_is_never_edited() {
         assert_eq!(read(&world, "requirements.txt"), head);
         assert!(read(&world, "weighbridge-constraints.txt").ends_with("jinja2==3.1.6\nmarkupsafe==2.1.5\n"));
     }
+}
+
+fn tools_are_told_the_index_and_write_no_password() {
+    let server = index();
+    let address = format!("{}/simple/", server.url());
+    let with_user = address.replace("://", "://me:p%40ss@");
+    let fix = |world: &World, name: &str, file: &str, script: &str| {
+        let path = stand_in(world, name, 0);
+        let script = format!("sed -i 's/3.1.5/3.1.6/; s/2.0.1/2.1.5/' {file}\n{script}");
+        let called = world.path("called").display().to_string();
+        world.write(&format!("bin/{name}"), format!("#!/bin/sh\n{}\n", script.replace("CALLED", &called)));
+        let arguments = format!("fix . --apply --index-url {with_user} --no-config -v");
+        let run = world.run_with(&[("PATH", &path), ("UV_INDEX", "https://own.example")], &arguments);
+        assert!(!format!("{}{}", run.out, run.err).contains("p%40ss"), "{}{}", run.out, run.err);
+        run
+    };
+    let compiled = |command: &str| {
+        let world = project(&COMPILED.replace("pip-compile --strip-extras", command));
+        world.write("requirements.in", "jinja2<4\n");
+        world
+    };
+    let world = compiled("pip-compile --no-emit-index-url");
+    fix(&world, "pip-compile", "requirements.txt", "echo $PIP_INDEX_URL > CALLED").ends(0);
+    assert_eq!(read(&world, "called"), format!("{with_user}\n"));
+    // That one writes down what it is told.
+    let world = compiled("pip-compile");
+    let run = fix(&world, "pip-compile", "requirements.txt", "").ends(0);
+    assert!(
+        run.out.contains("is not brought up to date: pip-compile would write the password"),
+        "{}",
+        run.out
+    );
+    assert!(read(&world, "requirements.txt").contains("3.1.5"));
+    let world = compiled("uv pip compile -o requirements.txt");
+    let script = "echo $UV_DEFAULT_INDEX $UV_INDEX $UV_INDEX_WEIGHBRIDGE_USERNAME $UV_INDEX_WEIGHBRIDGE_PASSWORD > CALLED";
+    fix(&world, "uv", "requirements.txt", script).ends(0);
+    assert_eq!(read(&world, "called"), format!("weighbridge={address} me p@ss\n"));
+    // A tool that writes it down all the same.
+    let world = compiled("uv pip compile -o requirements.txt");
+    let before = read(&world, "requirements.txt");
+    let script = format!("echo '# {with_user}' >> requirements.txt");
+    fix(&world, "uv", "requirements.txt", &script)
+        .ends(1)
+        .says(&["wrote the password", "nothing was changed"]);
+    assert_eq!(read(&world, "requirements.txt"), before);
+    let world = World::new();
+    world.write("pyproject.toml", "[tool.poetry.dependencies]\npython = '^3.12'\njinja2 = '>=3'\n");
+    world.write("poetry.lock", "[[package]]\nname = \"jinja2\"\nversion = \"3.1.5\"\n");
+    let run = fix(&world, "poetry", "poetry.lock", "").ends(0);
+    assert!(run.out.contains("poetry takes no index from outside"), "{}", run.out);
+}
+
+fn one_tool_that_fails_takes_all_back() {
+    let world = World::new();
+    world.write("a/requirements.txt", "jinja2==3.1.5\nmarkupsafe==2.1.5\n");
+    // What no file holds goes into a new one, which must go as well.
+    world.write("b/requirements.in", "jinja2\n");
+    let head = "# This file was autogenerated by uv via the following command:\n#    make requirements\n";
+    world.write("b/requirements.txt", format!("{head}jinja2==3.1.5\nmarkupsafe==2.1.5\n"));
+    world.write("c/requirements.in", "jinja2<4\n");
+    world.write("c/requirements.txt", COMPILED);
+    let path = stand_in(&world, "pip-compile", 0);
+    let tool = |code: u8| {
+        let script =
+            format!("#!/bin/sh\nsed -i 's/3.1.5/3.1.6/; s/2.0.1/2.1.5/' requirements.txt\nexit {code}\n");
+        world.write("bin/pip-compile", script);
+    };
+    let files = ["a/requirements.txt", "b/requirements.txt", "c/requirements.txt"];
+    let before = files.map(|file| read(&world, file));
+    let server = index();
+    tool(3);
+    apply_in(&world, &path, &server).ends(1).says(&["failed in `", "nothing was changed"]);
+    assert_eq!(files.map(|file| read(&world, file)), before);
+    assert!(!world.path("b/weighbridge-constraints.txt").exists());
+    tool(0);
+    apply_in(&world, &path, &server).ends(0).shows(&["applied to a", "applied to b", "applied to c"]);
+    assert!(world.path("b/weighbridge-constraints.txt").exists());
+    assert!(read(&world, "a/requirements.txt").contains("3.1.6"));
 }
 
 fn what_a_tool_chose_instead_is_told() {

@@ -44,6 +44,9 @@ pub enum Glanced {
 /// A memory of what files are. Names are digests of whatever must be the same for a memory to hold, such as the path and
 /// the version of who remembers.
 pub trait Cache: Send + Sync + fmt::Debug {
+    /// Calls everything to mind, on the threads of whoever calls, so that nobody waits for it later.
+    fn prepare(&self) {}
+
     /// What stands for the program that remembers: another one whenever it could read the same bytes otherwise. Without it
     /// nothing is kept that depends on the program.
     fn program(&self) -> Option<Digest> {

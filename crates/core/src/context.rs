@@ -121,6 +121,34 @@ pub struct Python {
     pub platform: BTreeMap<String, String>,
     /// The libraries of the system, by which wheels say where they run; none where nobody knows.
     pub system: Option<System>,
+    /// Who says that this version is meant.
+    pub meant: Meant,
+}
+
+/// Who says which Python is meant.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub enum Meant {
+    /// Nobody: a usual one.
+    #[default]
+    Assumed,
+    /// The user, for where the target does not say.
+    Typed,
+    /// It is the one of this installer, such as `pip 24.0`, for where the target does not say.
+    Installer(String),
+    /// It is at hand, by this: an environment that is activated, or a file that names it. It goes before the lowest that a
+    /// project supports.
+    AtHand(String),
+}
+
+impl fmt::Display for Meant {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Assumed => out.write_str("assumed"),
+            Self::Typed => out.write_str("as typed"),
+            Self::Installer(installer) => write!(out, "that of {installer}"),
+            Self::AtHand(by) => out.write_str(by),
+        }
+    }
 }
 
 /// The version of what a system offers to binaries, as major and minor.

@@ -5,8 +5,18 @@ use std::collections::BTreeMap;
 use crate::coverage::Unread;
 use crate::digest::{Claimed, Digest};
 use crate::ecosystem::Ecosystem;
-use crate::name::PackageName;
+use crate::lock::{Approval, Signature};
+use crate::name::{NamePattern, PackageName};
 use crate::place::Evidence;
+
+/// A name that reads as that of a package and is none.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Imitation {
+    /// As it is written.
+    pub written: String,
+    /// As it reads.
+    pub reads: PackageName,
+}
 
 /// One thing that an entry says, and why we believe that it says so.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -29,8 +39,8 @@ pub enum What {
 
     /// The bytes of the entry are not those that whoever keeps it states.
     Altered(Altered),
-    /// The entry is a wheel whose members are not those that its record states.
-    WheelRecord(WheelRecord),
+    /// The entry is a wheel or a package of conda whose members are not those that its own record states.
+    MemberRecord(MemberRecord),
     /// The content of the entry shows formats that its name does not say.
     Misnamed(Misnamed),
 
@@ -57,8 +67,16 @@ pub enum What {
     Project(Project),
     /// A project's manifest asks for a package.
     Requires(Requires),
+    /// A manifest asks for a package by a name in which letters of other scripts stand for those that they look like.
+    Imitation(Imitation),
+    /// A manifest takes in this file of the target, by its path (`-r`, `-c`).
+    Includes(String),
     /// A lock file fixes a package.
     Locked(Locked),
+    /// A lock of models says what was approved.
+    Approved(Box<Approval>),
+    /// The entry is a signature of model files.
+    Signature(Box<Signature>),
     /// A folder is a Python environment.
     Environment(Environment),
     /// `METADATA` or `PKG-INFO` of an installed distribution, or what conda notes of a package that it has installed.
@@ -110,6 +128,21 @@ pub struct SystemPackage {
     pub version: String,
     /// Name and version of the source package from which it was built, where the database says so.
     pub source: Option<(PackageName, String)>,
+    /// What else decides which data speak of it; said by RPM alone.
+    pub built: Built,
+}
+
+/// How and by whom a package of the operating system was built.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
+pub struct Built {
+    /// For which machine: `x86_64`, `noarch`. Packages for two of them may lie side by side.
+    pub architecture: Option<String>,
+    /// Who built it, as he calls himself.
+    pub vendor: Option<String>,
+    /// Name and stream of the module of which it is a part: `nodejs:18`.
+    pub module: Option<String>,
+    /// Stated licence.
+    pub licence: Option<String>,
 }
 
 /// What a package of the operating system owns of Python.
@@ -141,19 +174,20 @@ pub struct Altered {
     pub found: Claimed,
 }
 
-/// Where the members of a wheel are not those that its `RECORD` states.
+/// Where the members of a package file are not those that its own record states: `RECORD` of a wheel, `info/paths.json` of a
+/// package of conda.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
-pub struct WheelRecord {
+pub struct MemberRecord {
     /// Members with other bytes, sorted.
     pub altered: Vec<AlteredMember>,
     /// Members that it does not name, sorted.
     pub unrecorded: Vec<String>,
 }
 
-/// A member of a wheel whose bytes are not those that the record states.
+/// A member of a package file whose bytes are not those that the record states.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct AlteredMember {
-    /// Its name in the wheel.
+    /// Its name in the package.
     pub path: String,
     /// The digest in the record.
     pub stated: Digest,
@@ -614,14 +648,36 @@ pub struct PackageIndex {
     pub lines: Option<(u32, u32)>,
     /// Packages that are to come from there and from nowhere else, sorted.
     pub packages: Vec<PackageName>,
+    /// Patterns of further ones.
+    pub included: Vec<NamePattern>,
+    /// Patterns of packages that are never to come from there.
+    pub excluded: Vec<NamePattern>,
     /// Files of requirements that the same command reads: from the folder of the entry, or from one above it.
     pub files: Vec<String>,
 }
 
 impl PackageIndex {
+    /// Whether the package is to come from there and from nowhere else.
+    pub fn is_only_for(&self, name: &PackageName) -> bool {
+        self.packages.contains(name) || self.included.iter().any(|it| it.matches(name.as_str()))
+    }
+
+    /// Whether the package is never to come from there.
+    pub fn is_never_for(&self, name: &PackageName) -> bool {
+        self.excluded.iter().any(|it| it.matches(name.as_str()))
+    }
+
     /// A place that counts for everything that the entry asks for.
     pub fn new(kind: IndexKind, location: impl Into<String>) -> Self {
-        Self { kind, location: location.into(), lines: None, packages: Vec::new(), files: Vec::new() }
+        Self {
+            kind,
+            location: location.into(),
+            lines: None,
+            packages: Vec::new(),
+            included: Vec::new(),
+            excluded: Vec::new(),
+            files: Vec::new(),
+        }
     }
 }
 

@@ -174,6 +174,8 @@ pub enum Unassessed {
     /// A distribution has built and patched it, and nothing says which package of the distribution it is. How many
     /// vulnerabilities the version of its authors has, of which the distribution may have mended any.
     DistributionBuild(u32),
+    /// It is part of a module, which has several streams with versions of their own, and the data do not say of which they speak.
+    Module,
     /// The data hold nothing about this package, neither good nor bad.
     NoData,
 }
@@ -185,6 +187,7 @@ impl Unassessed {
             Self::NoVersion => "nothing says which version it is",
             Self::UnreadableVersion => "its version cannot be compared",
             Self::DistributionBuild(_) => "built and patched by a distribution",
+            Self::Module => "part of a module, and the data do not say of which of its streams they speak",
             Self::NoData => "no advisory data",
         }
     }
@@ -195,9 +198,10 @@ impl fmt::Display for Unassessed {
         match self {
             Self::DistributionBuild(possible) => write!(
                 out,
-                "{}, no one says as which package (the version of its authors has {possible} known \
-                 vulnerabilities, which may be mended)",
-                self.as_str()
+                "{}, no one says as which package (the version of its authors has {possible} known {}, which may be \
+                 mended)",
+                self.as_str(),
+                if *possible == 1 { "vulnerability" } else { "vulnerabilities" },
             ),
             reason => out.write_str(reason.as_str()),
         }

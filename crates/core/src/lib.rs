@@ -19,6 +19,7 @@ pub mod input;
 pub mod knowledge;
 pub mod limits;
 pub mod listing;
+pub mod lock;
 pub mod name;
 pub mod opener;
 pub mod place;

@@ -69,6 +69,8 @@ pub enum Family {
     Code,
     /// Programs and libraries for a machine.
     Binary,
+    /// Who vouches for what: locks of models, signatures.
+    Trust,
 }
 
 /// What is known of an entry before it is read.
@@ -88,7 +90,9 @@ pub const HEAD_BYTES: usize = 4096;
 impl Hint<'_> {
     /// The last name of the path.
     pub fn name(&self) -> &str {
-        self.path.rsplit('/').next().unwrap_or_default()
+        // Names are short and this is asked often: a search made for long texts costs more.
+        let slash = self.path.bytes().rposition(|byte| byte == b'/');
+        slash.and_then(|at| self.path.get(at.saturating_add(1)..)).unwrap_or(self.path)
     }
 
     /// Whether the last name ends in `.EXTENSION`, in any case of letters.

@@ -408,7 +408,12 @@ mod tests {
             limits: Limits::default(),
             cancel: Cancel::default(),
             offline: true,
-            python: Python { version: "3.12.0".into(), platform: BTreeMap::new(), system: None },
+            python: Python {
+                version: "3.12.0".into(),
+                platform: BTreeMap::new(),
+                system: None,
+                meant: Default::default(),
+            },
             remote: Remote::default(),
             cache: None,
         };

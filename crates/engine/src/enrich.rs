@@ -194,6 +194,7 @@ fn library(
         return Err(Unassessed::DistributionBuild(u32::try_from(possible).unwrap_or(u32::MAX)));
     }
     let found = match purl.qualifier("upstream") {
+        _ if ecosystem == Ecosystem::Rpm => rpm(index, &release, component, purl, version)?,
         // The data speak of the source package.
         Some(upstream) => {
             let (name, stated) = upstream.split_once('@').unwrap_or((&upstream, version));
@@ -209,6 +210,32 @@ fn library(
         clear.insert(id.clone(), mended);
     }
     Ok(found)
+}
+
+/// What the data say of an RPM. Some speak of the packages that were built (AlmaLinux), some of their sources (Rocky Linux).
+fn rpm(
+    index: &Index,
+    release: &str,
+    component: &Component,
+    purl: &Purl,
+    version: &str,
+) -> Result<Vec<Vulnerability>, Unassessed> {
+    if purl.qualifier("rpmmod").is_some() {
+        return Err(Unassessed::Module);
+    }
+    if !component.is_of_system() {
+        return index.assess(Ecosystem::Rpm, release, component.name.as_str(), version);
+    }
+    // In a database, what has no epoch has none; tools that write bills leave it out.
+    let stated = if version.contains(':') { version.to_owned() } else { format!("0:{version}") };
+    let found = index.assess_own(release, component.name.as_str(), &stated);
+    match (found, purl.qualifier("upstream")) {
+        (Err(Unassessed::NoData), Some(upstream)) => {
+            let (name, version) = upstream.split_once('@').ok_or(Unassessed::NoData)?;
+            index.assess(Ecosystem::Rpm, release, name, version)
+        }
+        (found, _) => found,
+    }
 }
 
 /// Whether a package has the version of its source, but for a mark that it was built once more (`+b1`): only then a version of
@@ -238,9 +265,19 @@ fn mended(ecosystem: Ecosystem, version: &str, found: &[Vulnerability]) -> Optio
 fn release(ecosystem: Ecosystem, purl: &Purl, version: &str) -> Option<String> {
     match ecosystem {
         Ecosystem::Rpm => {
-            let (_, release) = version.split_once(".el")?;
-            let number: String = release.chars().take_while(char::is_ascii_digit).collect();
-            (!number.is_empty()).then(|| format!("{}:{number}", purl.namespace()))
+            let namespace = purl.namespace();
+            let number = match purl.qualifier("distro") {
+                Some(distro) => {
+                    let version = distro.strip_prefix(namespace)?.strip_prefix('-')?.to_owned();
+                    // Minor releases share their data.
+                    version.split('.').next()?.to_owned()
+                }
+                None => {
+                    let (_, release) = version.split_once(".el")?;
+                    release.chars().take_while(char::is_ascii_digit).collect()
+                }
+            };
+            (!namespace.is_empty() && !number.is_empty()).then(|| format!("{namespace}:{number}"))
         }
         Ecosystem::Deb | Ecosystem::Apk => {
             let distro = purl.qualifier("distro")?;
@@ -308,6 +345,10 @@ mod system_tests {
             (Ecosystem::Apk, "alpine", "alpine-3.20_alpha", "1", Some("alpine:3.20_alpha")),
             (Ecosystem::Apk, "wolfi", "wolfi-20230201", "1", Some("wolfi")),
             (Ecosystem::Rpm, "almalinux", "", "1.1.1k-9.el8_7", Some("almalinux:8")),
+            (Ecosystem::Rpm, "almalinux", "almalinux-9.4", "1.0-1", Some("almalinux:9")),
+            (Ecosystem::Rpm, "opensuse-leap", "opensuse-leap-15.5", "1.0-1", Some("opensuse-leap:15")),
+            (Ecosystem::Rpm, "", "almalinux-9.4", "1.0-1.el9", None),
+            (Ecosystem::Rpm, "almalinux", "almalinux", "1.0-1.el9", None),
             (Ecosystem::Rpm, "fedora", "", "1.1.1k-9.fc39", None),
         ] {
             let purl = Purl::new(ecosystem, namespace, &name, Some(version)).with(&[("distro", distro)]);

@@ -136,10 +136,10 @@ pub fn scan_with(
     progress: &dyn Progress,
 ) -> Result<Report, ScanError> {
     let pool = threads(request.jobs)?;
-    let mut targets = Vec::with_capacity(request.targets.len());
-    for target in request.targets {
-        targets.push(pool.install(|| weighbridge_net::open(target, context))?);
-    }
+    let open = || request.targets.iter().map(|target| weighbridge_net::open(target, context)).collect();
+    let prepare = || context.cache.iter().for_each(|cache| cache.prepare());
+    let (targets, ()): (Result<Vec<_>, _>, ()) = pool.install(|| rayon::join(open, prepare));
+    let targets = targets?;
     let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
     let name = names.join(", ");
     let mut notes: Vec<String> = targets.iter().flat_map(|target| target.notes.iter().cloned()).collect();

@@ -16,11 +16,13 @@ use weighbridge_core::opener::Opened;
 use weighbridge_core::place::Place;
 use weighbridge_core::reader::{Family, Reader};
 use weighbridge_core::world::File;
+use weighbridge_trust::lock;
+use weighbridge_trust::lock::places::{self, Where};
 
 use crate::exclude::Exclude;
 use crate::flow::ScanError;
 use crate::progress::Progress;
-use crate::weigh::{Ask, ENGINE, Named, Scale, Weighed, unread, version_of};
+use crate::weigh::{Ask, ENGINE, Named, Scale, Weighed, included, unread, version_of};
 use crate::work::{Found, Item, Work, resolve};
 
 /// How to read.
@@ -93,14 +95,23 @@ pub(crate) fn threads(jobs: Option<NonZeroUsize>) -> Result<ThreadPool, ScanErro
 /// Readers bound their own depth; this leaves them room for it.
 const STACK_BYTES: usize = 8 << 20;
 
+/// A file of so many bytes is a task of its own; of smaller ones several are, because each costs less than a task.
+const LARGE_BYTES: u64 = 64 << 10;
+
 /// Whether a file is called like the record of an installer. One that is not costs a second look at what it names.
 fn is_record(item: &Item) -> bool {
     let mut names = item.path.rsplit('/');
     match (names.next(), names.next()) {
-        (Some("RECORD" | "installed-files.txt"), _) => true,
-        (Some(name), Some("conda-meta")) => name.ends_with(".json"),
+        (Some("RECORD" | "installed-files.txt" | lock::NAME), _) => true,
+        (Some(name), Some("conda-meta")) if name.ends_with(".json") => true,
+        (Some(name), _) => name.ends_with(".sig"),
         _ => false,
     }
+}
+
+/// Whether what this reader reads belongs to the file that names it.
+fn is_taken_in(reader: &str) -> bool {
+    matches!(reader, "requirements" | "constraints")
 }
 
 struct Reading<'scan> {
@@ -155,6 +166,11 @@ impl Reading<'_> {
                 };
                 match found {
                     Found::Item(item, real) => {
+                        if is_taken_in(reader) {
+                            let path = real.as_ref().unwrap_or(&item).path.to_string();
+                            let fact = included(&place, follow.span, by, path);
+                            self.readings.facts.entry(place).or_default().push(fact);
+                        }
                         let has_run =
                             |item: &Item| self.ran.get(&item.path).is_some_and(|ran| ran.contains(reader));
                         if has_run(&item) || real.as_ref().is_some_and(has_run) {
@@ -201,7 +217,8 @@ impl Reading<'_> {
                 })
             })
             .collect();
-        if records.is_empty() {
+        let mut pinned = self.named_by_locks();
+        if records.is_empty() && pinned.is_empty() {
             return Vec::new();
         }
         let known: HashMap<&str, &Arc<str>> = self.work.items.keys().map(|path| (&**path, path)).collect();
@@ -221,11 +238,52 @@ impl Reading<'_> {
         };
         let mut asked: Vec<Arc<str>> =
             self.pool.install(|| records.par_iter().flat_map_iter(named).collect());
+        asked.append(&mut pinned);
         asked.sort_unstable();
         asked.dedup();
         let places: Vec<Place> = records.into_iter().map(|(place, _)| place.clone()).collect();
         self.recorded.extend(places);
         asked
+    }
+
+    /// The files that a lock of models or a signature names; of a link what it leads to as well, sorted. These are few, so that
+    /// they are looked up whenever that is asked.
+    fn named_by_locks(&self) -> Vec<Arc<str>> {
+        let items = &self.work.items;
+        let known = |path: &str| items.get_key_value(path);
+        let mut found: Vec<(&Arc<str>, &Item)> = Vec::new();
+        let facts = self.readings.facts.iter().filter(|(place, _)| place.inner.is_empty());
+        for (place, fact) in facts.flat_map(|(place, facts)| facts.iter().map(move |fact| (place, fact))) {
+            match &fact.what {
+                What::Approved(approval) => match places::place(place.folder(), &approval.source) {
+                    Where::Path(base) => {
+                        let paths = approval.files.keys().map(|path| places::below(&base, path));
+                        found.extend(paths.filter_map(|path| known(&path)));
+                    }
+                    Where::Hub(name) => {
+                        let begin = format!("{name}/");
+                        let is_there =
+                            |path: &str| path.starts_with(&begin) || path.contains(&format!("/{begin}"));
+                        found.extend(items.iter().filter(|(path, _)| is_there(path)));
+                    }
+                },
+                What::Signature(signature) => {
+                    let files = signature.files.keys().map(String::as_str);
+                    let exists = |path: &str| known(path).is_some();
+                    if let Some(base) = places::signed(&place.path, files.clone(), exists) {
+                        found.extend(files.filter_map(|path| known(&places::below(&base, path))));
+                    }
+                }
+                _ => {}
+            }
+        }
+        let both = |(path, item): (&Arc<str>, &Item)| {
+            [Some(Arc::clone(path)), item.link_to.clone()].into_iter().flatten()
+        };
+        let mut paths: Vec<Arc<str>> = found.into_iter().flat_map(both).collect();
+        paths.sort_unstable();
+        paths.dedup();
+        paths
     }
 
     /// Weighs files in parallel and takes in what came of them, in the order of `asks`.
@@ -235,8 +293,9 @@ impl Reading<'_> {
         let mut order: Vec<(usize, &(Item, Ask))> = asks.iter().enumerate().collect();
         order.sort_by_key(|(_, (item, _))| Reverse(item.size));
         let scale = &self.scale;
+        let (large, small) = order.split_at(order.partition_point(|(_, (item, _))| item.size >= LARGE_BYTES));
         let weighed: Vec<(usize, Weighed)> = self.pool.install(|| {
-            let tasks = order.par_iter().with_max_len(1);
+            let tasks = large.par_iter().with_max_len(1).chain(small.par_iter().with_max_len(16));
             tasks.map(|(number, (item, ask))| (*number, scale.weigh(item, ask))).collect()
         });
         if scale.context.cancel.is_cancelled() {
@@ -322,7 +381,12 @@ impl Reading<'_> {
         let is_code = |id: &&str| {
             weighbridge_read::reader(id).is_some_and(|reader| reader.about().family == Family::Code)
         };
-        if ran.values().flatten().all(is_code) && readings.coverage.unread.is_empty() {
+        // A script that says what it needs is more than code.
+        let asks = |fact: &Fact| matches!(fact.what, What::Project(_) | What::Requires(_));
+        if ran.values().flatten().all(is_code)
+            && readings.coverage.unread.is_empty()
+            && !readings.facts.values().flatten().any(asks)
+        {
             return Err(ScanError::NothingToWeigh);
         }
         Ok(readings)

@@ -1,61 +1,87 @@
-//! A wheel that lies there as a file, held against the `RECORD` in it (binary distribution format, *The .dist-info
-//! directory*). Installers copy the members and few of them compare.
+//! A package that lies there as a file, held against the record in it: `RECORD` of a wheel (binary distribution format, *The
+//! .dist-info directory*), `info/paths.json` of a package of conda (its documentation, *Conda package specification*).
+//! Installers copy the members and few of them compare.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use weighbridge_core::digest::{Digest, Hasher};
-use weighbridge_core::fact::{AlteredMember, Fact, What, WheelRecord};
+use weighbridge_core::fact::{AlteredMember, Fact, MemberRecord, What};
 use weighbridge_core::input::Input;
 use weighbridge_core::place::Place;
 
 /// Bytes hashed at a time.
 const WINDOW: usize = 64 << 10;
 
-/// What a wheel holds: each member with the digest of its bytes, where they could be had.
-#[derive(Default)]
-pub(crate) struct Members(Vec<(Arc<str>, Option<Digest>)>);
+/// Kinds of package files.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Wheel,
+    /// A zip that holds packed tar archives: one with `info`, one with the files.
+    Conda,
+    /// One packed tar archive, which may be a package of conda.
+    CondaTar,
+}
+
+/// What a package holds: each member with the digest of its bytes, where they could be had.
+pub(crate) struct Members {
+    kind: Kind,
+    all: Vec<(Arc<str>, Option<Digest>)>,
+}
 
 impl Members {
-    /// For a file that is a wheel by its name; none for others.
+    /// For a file that is a package by its name; none for others.
     pub(crate) fn of(place: &Place) -> Option<Self> {
-        (place.inner.is_empty() && place.name().ends_with(".whl")).then(Self::default)
+        const KINDS: [(&str, Kind); 3] =
+            [(".whl", Kind::Wheel), (".conda", Kind::Conda), (".tar.bz2", Kind::CondaTar)];
+        let name = place.name();
+        let (_, kind) = KINDS.into_iter().find(|(ending, _)| name.ends_with(ending))?;
+        place.inner.is_empty().then(|| Self { kind, all: Vec::new() })
+    }
+
+    /// How many steps into the file its members lie.
+    pub(crate) fn depth(&self) -> usize {
+        match self.kind {
+            Kind::Wheel => 1,
+            Kind::Conda => 3,
+            Kind::CondaTar => 2,
+        }
     }
 
     /// Notes a member. Bytes that belong to no member have no name.
     pub(crate) fn add(&mut self, step: &Arc<str>, digest: Option<Digest>) {
         if !step.starts_with("#bytes at ") {
-            self.0.push((Arc::clone(step), digest));
+            self.all.push((Arc::clone(step), digest));
         }
     }
 
     /// Where the members are not those that the record states; none where all are, or where there is no record.
-    pub(crate) fn compare(&self, facts: &[(Place, Vec<Fact>)]) -> Option<WheelRecord> {
+    pub(crate) fn compare(&self, facts: &[(Place, Vec<Fact>)]) -> Option<MemberRecord> {
         let mut stated: BTreeMap<&str, Option<Digest>> = BTreeMap::new();
         let mut folders = Vec::new();
         for fact in facts.iter().flat_map(|(_, facts)| facts) {
             let What::Record(record) = &fact.what else { continue };
-            let [step] = fact.evidence.place.inner.as_slice() else { continue };
-            let Some((folder, "RECORD")) = step.split_once('/') else { continue };
+            let steps = fact.evidence.place.inner.as_slice();
+            let Some(step) = steps.last().filter(|_| steps.len() == self.depth()) else { continue };
+            let folder = match (self.kind, step.rsplit_once('/')) {
+                (Kind::Wheel, Some((folder, "RECORD"))) if !folder.contains('/') => folder,
+                (Kind::Conda | Kind::CondaTar, Some((folder, "paths.json"))) => folder,
+                _ => continue,
+            };
             folders.push(folder);
             for row in record {
-                let path = row.path.strip_prefix("./").unwrap_or(&row.path);
-                let digest = stated.entry(path).or_default();
+                let digest = stated.entry(plain(&row.path)).or_default();
                 *digest = digest.or(row.digest);
             }
         }
         if folders.is_empty() {
             return None;
         }
-        let is_record = |name: &str| {
-            let record = name.rsplit_once('/').filter(|(folder, _)| folders.contains(folder));
-            record.is_some_and(|(_, name)| ["RECORD", "RECORD.jws", "RECORD.p7s"].contains(&name))
-        };
-        let mut found = WheelRecord::default();
-        for (step, digest) in &self.0 {
+        let mut found = MemberRecord::default();
+        for (step, digest) in &self.all {
             let name = named(step);
             match (stated.get(name), digest) {
-                _ if is_record(name) => {}
+                _ if self.is_of_the_record(name, &folders) => {}
                 (None, _) => found.unrecorded.push(step.to_string()),
                 (Some(Some(stated)), Some(digest)) if stated != digest => found.altered.push(AlteredMember {
                     path: step.to_string(),
@@ -67,13 +93,29 @@ impl Members {
         }
         found.altered.sort();
         found.unrecorded.sort();
-        (found != WheelRecord::default()).then_some(found)
+        (found != MemberRecord::default()).then_some(found)
     }
+
+    /// Whether the member is the record, or belongs to what no record names.
+    fn is_of_the_record(&self, name: &str, folders: &[&str]) -> bool {
+        match self.kind {
+            Kind::Wheel => {
+                let record = name.rsplit_once('/').filter(|(folder, _)| folders.contains(folder));
+                record.is_some_and(|(_, name)| ["RECORD", "RECORD.jws", "RECORD.p7s"].contains(&name))
+            }
+            Kind::Conda | Kind::CondaTar => name.starts_with("info/"),
+        }
+    }
+}
+
+/// A path without the `./` that some tools put before it.
+fn plain(path: &str) -> &str {
+    path.strip_prefix("./").unwrap_or(path)
 }
 
 /// The name that a member has in the archive, also where another one has it too (`#2/NAME`) or the directory hides it.
 fn named(step: &str) -> &str {
-    step.strip_prefix('#').and_then(|rest| rest.split_once('/')).map_or(step, |(_, name)| name)
+    plain(step.strip_prefix('#').and_then(|rest| rest.split_once('/')).map_or(step, |(_, name)| name))
 }
 
 /// The digest over all bytes; none where they cannot be read.
@@ -101,6 +143,15 @@ mod tests {
     fn differences(members: &[(&str, &str)], record: &[(&str, Option<&str>)]) -> Option<Vec<String>> {
         let wheel = Place::file("a/shop-1-py3-none-any.whl");
         let place = wheel.step("shop-1.dist-info/RECORD");
+        compared(&wheel, place, members, record)
+    }
+
+    fn compared(
+        file: &Place,
+        place: Place,
+        members: &[(&str, &str)],
+        record: &[(&str, Option<&str>)],
+    ) -> Option<Vec<String>> {
         let row = |(path, bytes): &(&str, Option<&str>)| Recorded {
             path: (*path).to_owned(),
             digest: bytes.map(|bytes| Digest::of(bytes.as_bytes())),
@@ -109,7 +160,7 @@ mod tests {
         let what = What::Record(record.iter().map(row).collect());
         let evidence =
             Evidence { place: place.clone(), span: None, reader: "record", class: Class::Observed };
-        let mut all = Members::of(&wheel).unwrap();
+        let mut all = Members::of(file).unwrap();
         for (name, bytes) in members {
             all.add(&Arc::from(*name), Some(Digest::of(bytes.as_bytes())));
         }
@@ -153,7 +204,26 @@ mod tests {
     }
 
     #[test]
-    fn only_wheels_are_compared() {
+    fn packages_of_conda_have_a_record_too() {
+        let record = [("bin/a", Some("a")), ("lib/b.py", Some("b")), ("lib/link", None)];
+        let (file, archive) = (Place::file("shop-1-0.conda"), Place::file("shop-1-0.tar.bz2"));
+        let packed = file.step("info-shop-1-0.tar.zst").step("info-shop-1-0.tar").step("info/paths.json");
+        let plain = archive.step("shop-1-0.tar").step("info/paths.json");
+        for (file, place) in [(file, packed), (archive, plain)] {
+            let good = [("info/paths.json", "r"), ("./bin/a", "a"), ("lib/b.py", "b"), ("lib/link", "?")];
+            assert_eq!(compared(&file, place.clone(), &good, &record), None);
+            let bad = [("info/x", "r"), ("bin/a", "evil"), ("lib/more.py", "b")];
+            assert_eq!(
+                compared(&file, place, &bad, &record).unwrap(),
+                ["altered bin/a", "unrecorded lib/more.py"]
+            );
+        }
+        let elsewhere = Place::file("shop-1-0.conda").step("info/paths.json");
+        assert_eq!(compared(&Place::file("shop-1-0.conda"), elsewhere, &[("bin/a", "evil")], &record), None);
+    }
+
+    #[test]
+    fn only_packages_are_compared() {
         assert!(Members::of(&Place::file("shop-1.zip")).is_none());
         assert!(Members::of(&Place::file("all.zip").step("shop-1-py3-none-any.whl")).is_none());
         let wheel = Members::of(&Place::file("shop-1-py3-none-any.whl")).unwrap();

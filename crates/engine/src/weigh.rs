@@ -159,6 +159,12 @@ pub(crate) fn unread(place: &Place, span: Option<Span>, reader: &'static str, re
     Fact { what: What::Unread(reason), evidence }
 }
 
+/// What is told of a file that a manifest takes in.
+pub(crate) fn included(place: &Place, span: Option<Span>, reader: &'static str, path: String) -> Fact {
+    let evidence = Evidence { place: place.clone(), span, reader, class: Class::Declared };
+    Fact { what: What::Includes(path), evidence }
+}
+
 /// Readers by what they claim of an entry.
 struct Claims<'scan> {
     by_name: Vec<&'static str>,
@@ -533,8 +539,8 @@ impl<'scan> Scale<'scan> {
                 None => continue,
             };
             let place = todo.parent_place.step(Arc::clone(&todo.child.step));
-            // Each member of a wheel is compared with its record, whether or not anybody reads it.
-            let mut members = members.as_mut().filter(|_| todo.depth == 1);
+            // Each member of a package is compared with its record, whether or not anybody reads it.
+            let mut members = members.as_mut().filter(|members| todo.depth == members.depth());
             let chosen = match self.choose(&todo, &place, weighed) {
                 Ok(chosen) => todo.remaining(chosen, &mut done),
                 Err(reason) => {
@@ -577,7 +583,7 @@ impl<'scan> Scale<'scan> {
             push(&mut stack, children, &unpacked.source, number, &place, depth.saturating_add(1));
         }
         if let Some(found) = members.and_then(|members| members.compare(&weighed.facts)) {
-            weighed.say(&file, What::WheelRecord(found));
+            weighed.say(&file, What::MemberRecord(found));
         }
     }
 
@@ -713,7 +719,7 @@ impl<'scan> Scale<'scan> {
         // keep a `RECORD` or a lock file from being read as what it is.
         let highest = claimed.iter().map(|(claim, _)| *claim).max();
         let runs = |claim: Claim, reader: &dyn Reader| {
-            Some(claim) == highest || reader.about().family == Family::Package
+            Some(claim) == highest || matches!(reader.about().family, Family::Package | Family::Trust)
         };
         claims.chosen = claimed
             .into_iter()
@@ -735,7 +741,10 @@ impl<'scan> Scale<'scan> {
         }
         let at = input.size().checked_sub(length(&[0; END]))?;
         let mut end = [0; END];
-        input.read_exact(at, &mut end).ok()?;
+        match head.last_chunk::<END>().filter(|_| length(head) == input.size()) {
+            Some(last) => end = *last,
+            None => input.read_exact(at, &mut end).ok()?,
+        }
         let directory: &[u8; 8] = end.get(12..20)?.first_chunk()?;
         let [size, start] = [0, 4].map(|from| {
             let bytes = directory.get(from..).and_then(<[u8]>::first_chunk).copied().unwrap_or_default();

@@ -10,12 +10,11 @@ use libtest_mimic::Trial;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use weighbridge_core::digest::Digest;
 use weighbridge_core::graph::{Graph, Relation};
-use weighbridge_core::world::World;
 use weighbridge_engine::join::{Input, Joined, join};
 use weighbridge_engine::read::Readings;
 
 use crate::suite::build::{Archive, tar_of};
-use crate::support::{Folder, context, test, weigh};
+use crate::support::{self, Folder, context, test, weigh};
 
 pub(crate) fn tests() -> Vec<Trial> {
     vec![
@@ -26,6 +25,11 @@ pub(crate) fn tests() -> Vec<Trial> {
         test("conda::files_are_held_against_the_notes", files_are_held_against_the_notes),
         test("conda::a_manifest_is_answered_by_the_environment", a_manifest_is_answered_by_the_environment),
         test("conda::package_files_hold_packages", package_files_hold_packages),
+        test(
+            "conda::package_files_are_held_against_their_record",
+            package_files_are_held_against_their_record,
+        ),
+        test("conda::manifests_and_locks_may_disagree_with_it", manifests_and_locks_may_disagree_with_it),
         test("conda::scripts_in_package_files_are_told", scripts_in_package_files_are_told),
     ]
 }
@@ -139,33 +143,7 @@ fn findings(folder: &Folder) -> Vec<String> {
 
 fn findings_of(folder: &Folder, rules: &[&str]) -> Vec<String> {
     let (joined, readings) = joined(folder);
-    let routes = joined.graph.routes();
-    let context = context();
-    let world = World {
-        graph: &joined.graph,
-        routes: &routes,
-        facts: &readings.facts,
-        files: &readings.files,
-        artifacts: &[],
-        matches: &[],
-        clear: &Default::default(),
-        unassessed: &Default::default(),
-        standings: &Default::default(),
-        indexed: &Default::default(),
-        installed: &joined.installed,
-        disagreements: &joined.disagreements,
-        context: &context,
-    };
-    let mut findings = Vec::new();
-    for check in weighbridge_check::CHECKS {
-        if check.rules().iter().any(|rule| rules.contains(&rule.id)) {
-            check.check(&world, &mut findings);
-        }
-    }
-    findings
-        .iter()
-        .map(|finding| format!("{} {} {}", finding.rule.id, finding.severity, finding.title))
-        .collect()
+    support::findings_of(&joined, &readings, &context(), |rule| rules.contains(&rule))
 }
 
 fn an_environment_is_its_packages() {
@@ -305,6 +283,112 @@ fn package_files_hold_packages() {
     let other = Archive::default().stored("info/index.json", br#"{"title": "help"}"#).bytes();
     let (joined, readings) = self::joined(&Folder::new().file("help.zip", other));
     assert_eq!((joined.graph.edges.len(), readings.coverage.unread.len()), (0, 0));
+}
+
+/// A package whose record was written for a script that ends well, with members behind it.
+fn recorded(file: &str, script: &str, more: &[(&str, &[u8])]) -> Folder {
+    let digest = Digest::of(b"true\n");
+    let record = format!(
+        r#"{{"paths": [
+            {{"_path": "bin/shop", "path_type": "hardlink", "sha256": "{digest}", "size_in_bytes": 5, "prefix_placeholder": "/opt/x"}},
+            {{"_path": "bin/link", "path_type": "softlink", "sha256": "{digest}", "size_in_bytes": 5}}], "paths_version": 1}}"#
+    );
+    let info = [("info/index.json", INDEX.as_bytes()), ("info/paths.json", record.as_bytes())];
+    let own: Vec<(&str, &[u8])> =
+        [("bin/shop", script.as_bytes())].into_iter().chain(more.iter().copied()).collect();
+    let bytes = if file.ends_with(".conda") {
+        let pack = |members: &[(&str, &[u8])]| {
+            compress_to_vec(tar_of(members).as_slice(), CompressionLevel::Fastest)
+        };
+        Archive::default()
+            .stored("metadata.json", br#"{"conda_pkg_format_version": 2}"#)
+            .stored("info-shop-1.0-0.tar.zst", &pack(&info))
+            .stored("pkg-shop-1.0-0.tar.zst", &pack(&own))
+            .bytes()
+    } else {
+        let all: Vec<(&str, &[u8])> = own.into_iter().chain(info).collect();
+        let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+        packed.write_all(&tar_of(&all)).unwrap();
+        packed.finish().unwrap()
+    };
+    Folder::new().file(file, bytes)
+}
+
+fn package_files_are_held_against_their_record() {
+    // What packs an archive shows in its first bytes, whatever it is called; so `gzip` stands for `bzip2` here.
+    for file in ["shop-1.0-0.conda", "shop-1.0-0.tar.bz2"] {
+        let told = |script, more: &[(&str, &[u8])]| findings_of(&recorded(file, script, more), &["WB-D014"]);
+        assert_eq!(told("true\n", &[]), Vec::<String>::new(), "{file}");
+        assert_eq!(
+            told("evil\n", &[("bin/more", b"x")]),
+            [format!("WB-D014 high {file}: 1 member differs from its record, 1 member is not in it")]
+        );
+        assert_eq!(
+            told("true\n", &[("lib/more.py", b"x")]),
+            [format!("WB-D014 low {file}: 1 member is not in its record")]
+        );
+        // A package from before there was such a record.
+        assert_eq!(
+            findings_of(&Folder::new().file(file, package("true\n")), &["WB-D014"]),
+            Vec::<String>::new()
+        );
+    }
+}
+
+/// Where what is installed disagrees with these files beside the environment, which lies in `at`.
+fn disagreeing(at: &str, files: &[(&str, &str)]) -> Vec<String> {
+    let mut folder = Folder::new();
+    for (name, version) in [("python", "3.12.1"), ("openssl", "3.0.7")] {
+        folder =
+            folder.file(format!("{at}/conda-meta/{name}-{version}-0.json"), note(name, version, &[], &[]));
+    }
+    for (path, text) in files {
+        folder = folder.file(path, text);
+    }
+    let told = joined(&folder).0.disagreements.into_iter();
+    told.map(|it| format!("{} {} in {}, {}", it.name, it.wanted, it.stated, it.found.unwrap_or_default()))
+        .collect()
+}
+
+fn manifests_and_locks_may_disagree_with_it() {
+    let manifest = ("environment.yml", "dependencies:\n- python=3.11\n- openssl>=3\n- zlib=1.2\n");
+    let expected = ["python 3.11.* in environment.yml, 3.12.1"];
+    assert_eq!(disagreeing("env", &[manifest]), expected);
+    assert_eq!(disagreeing("env", &[("lowest-environment.yml", manifest.1)]), Vec::<String>::new());
+    // Whose environment this is nobody says.
+    assert_eq!(disagreeing("opt/conda/envs/a", &[manifest]), Vec::<String>::new());
+    let second = ("other/conda-meta/python-3.11.2-0.json", &*note("python", "3.11.2", &[], &[]));
+    assert_eq!(disagreeing("env", &[manifest, second]), Vec::<String>::new());
+
+    let package = |name: &str, version: &str, platform: &str| {
+        format!("- {{name: {name}, version: {version}, manager: conda, platform: {platform}, url: ''}}\n")
+    };
+    let lock = |openssl: &str| {
+        let packages = [
+            package("python", "3.12.1.0", "linux-64"),
+            package("openssl", "3.0.6", "linux-64"),
+            package("openssl", openssl, "osx-64"),
+        ];
+        format!("version: 1\nmetadata: {{}}\npackage:\n{}", packages.concat())
+    };
+    assert_eq!(
+        disagreeing("env", &[("conda-lock.yml", &lock("3.0.5"))]),
+        ["openssl 3.0.5, 3.0.6 in conda-lock.yml, 3.0.7"]
+    );
+    assert_eq!(disagreeing("env", &[("conda-lock.yml", &lock("3.0.7"))]), Vec::<String>::new());
+
+    let pixi = |version: &str| {
+        let address = format!("https://host.example/c/linux-64/openssl-{version}-0.conda");
+        format!(
+            "version: 6\nenvironments:\n  default:\n    channels: []\n    packages:\n      linux-64:\n      - conda: {address}\n\
+             packages:\n- conda: {address}\n"
+        )
+    };
+    assert_eq!(
+        disagreeing(".pixi/envs/default", &[("pixi.lock", &pixi("3.1.0"))]),
+        ["openssl 3.1.0 in pixi.lock, 3.0.7"]
+    );
+    assert_eq!(disagreeing(".pixi/envs/default", &[("pixi.lock", &pixi("3.0.7"))]), Vec::<String>::new());
 }
 
 fn scripts_in_package_files_are_told() {

@@ -42,8 +42,10 @@ fn graph(path: &Path) -> Graph {
         ("platform_machine", "x86_64"),
     ];
     let platform = platform.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-    let context =
-        Context { python: Python { version: "3.12.0".into(), platform, system: None }, ..context() };
+    let context = Context {
+        python: Python { version: "3.12.0".into(), platform, system: None, meant: Default::default() },
+        ..context()
+    };
     let opened = weighbridge_net::open(&path.display().to_string(), &context).unwrap();
     let options = Options { readers: weighbridge_read::READERS, exclude: &[], jobs: None };
     let readings = read(vec![opened], &options, &context, &()).unwrap();

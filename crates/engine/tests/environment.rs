@@ -9,11 +9,10 @@ use std::process::{Command, Stdio};
 use libtest_mimic::Trial;
 use weighbridge_core::context::{Context, Python};
 use weighbridge_core::graph::{Graph, NodeId};
-use weighbridge_core::world::World;
 use weighbridge_engine::join::{Input, Joined, join};
 use weighbridge_engine::read::{Options, Readings, read};
 
-use crate::support::{context, test_if};
+use crate::support::{context, findings_of, test_if};
 
 /// Packages with compiled code, commands, start-up code and packages inside themselves.
 const PACKAGES: &[&str] = &["numpy", "requests[socks]", "setuptools==65.5.0", "coverage", "pytest-cov"];
@@ -58,8 +57,10 @@ fn environment() -> Result<PathBuf, String> {
 fn weigh(path: &Path) -> (Joined, Readings, Context) {
     let platform = [("sys_platform", "linux"), ("platform_system", "Linux"), ("os_name", "posix")];
     let platform = platform.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-    let context =
-        Context { python: Python { version: "3.12.0".into(), platform, system: None }, ..context() };
+    let context = Context {
+        python: Python { version: "3.12.0".into(), platform, system: None, meant: Default::default() },
+        ..context()
+    };
     let opened = weighbridge_net::open(&format!("venv:{}", path.display()), &context).unwrap();
     let options = Options { readers: weighbridge_read::READERS, exclude: &[], jobs: None };
     let readings = read(vec![opened], &options, &context, &()).unwrap();
@@ -73,34 +74,10 @@ fn weigh(path: &Path) -> (Joined, Readings, Context) {
     (join(&input), readings, context)
 }
 
-/// The findings of the rules about packages, as `severity title`.
+/// The findings of the rules about packages.
 fn findings(path: &Path) -> Vec<String> {
     let (joined, readings, context) = weigh(path);
-    let routes = joined.graph.routes();
-    let world = World {
-        graph: &joined.graph,
-        routes: &routes,
-        facts: &readings.facts,
-        files: &readings.files,
-        artifacts: &[],
-        matches: &[],
-        clear: &Default::default(),
-        unassessed: &Default::default(),
-        standings: &Default::default(),
-        indexed: &Default::default(),
-        installed: &joined.installed,
-        disagreements: &joined.disagreements,
-        context: &context,
-    };
-    let mut findings = Vec::new();
-    for check in weighbridge_check::CHECKS {
-        if check.rules().iter().any(|rule| rule.id.starts_with("WB-D")) {
-            check.check(&world, &mut findings);
-        }
-    }
-    let told =
-        findings.iter().map(|finding| format!("{} {} {}", finding.rule.id, finding.severity, finding.title));
-    told.collect()
+    findings_of(&joined, &readings, &context, |rule| rule.starts_with("WB-D"))
 }
 
 /// The label of each node without its version: versions are the index's business.

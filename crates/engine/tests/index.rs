@@ -203,9 +203,15 @@ fn several() {
     assert_eq!(names(Order::Together, "a").unwrap(), 2);
     assert_eq!(names(Order::First, "a").unwrap(), 1);
     assert_eq!(names(Order::First, "c").unwrap(), 1);
+    // One that is asked last is not asked about what another one knows.
+    let mut indexes = Indexes::at(Order::Together, &urls).unwrap();
+    indexes.list[1].is_last = true;
+    let client = with(indexes, None, true, PATIENCE);
+    assert_eq!(client.project("a").unwrap().files.len(), 1);
+    assert_eq!(client.project("c").unwrap().files.len(), 1);
     // One that cannot be asked may have the version that counts.
     let broken = Server::start(|_| Answer::status(403));
-    let client = client(&[urls[0], &broken.url()], None, true);
+    let client = self::client(&[urls[0], &broken.url()], None, true);
     let error = client.project("a").unwrap_err().to_string();
     assert!(error.contains("refuses access"), "{error}");
 }

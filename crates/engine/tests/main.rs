@@ -19,6 +19,7 @@ mod hostile;
 mod hub_cache;
 mod index;
 mod inside;
+mod locks;
 mod open;
 mod real;
 mod remote;
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
         hub_cache::tests(),
         index::tests(),
         inside::tests(),
+        locks::tests(),
         open::tests(),
         real::tests(),
         remote::tests(),

@@ -7,10 +7,13 @@ use std::collections::BTreeSet;
 use libtest_mimic::Trial;
 use weighbridge_check::policy::Policy;
 use weighbridge_core::digest::Digest;
+use weighbridge_core::lock::Approval;
 use weighbridge_engine::enrich::Knowledge;
 use weighbridge_engine::flow::{Asking, Request, scan_knowing};
+use weighbridge_trust::oms::Method;
 
 use crate::index;
+use crate::locks;
 use crate::shelf::{Manner, Shelf};
 use crate::suite::build::protobuf::message;
 use crate::suite::build::{binary, onnx, tensorflow};
@@ -182,6 +185,42 @@ const FIXTURES: &[Fixture] = &[
                 .file("src/shop/__init__.py", "")
         },
     ),
+    (
+        "WB-S001",
+        |folder| locked(folder, |it| Approval { signature_required: true, ..it }),
+        |folder| signed(folder, |it| Approval { signature_required: true, ..it }),
+    ),
+    (
+        "WB-S002",
+        |folder| locked(folder, |it| it).file("m/w.pkl", b"\x80\x02}."),
+        |folder| locked(folder, |it| it).file("n/w.pkl", b"\x80\x02}."),
+    ),
+    (
+        "WB-S003",
+        |folder| locked(folder, |it| it).file("m/modeling.py", "x = 1"),
+        |folder| locked(folder, |it| it).file("modeling.py", "x = 1"),
+    ),
+    (
+        "WB-S004",
+        |folder| locks::sign(signed(folder, |it| it), "m", 1, Method::Files),
+        |folder| signed(folder, |it| it),
+    ),
+    (
+        "WB-S005",
+        |folder| locked(folder, |it| locks::signed_by(it, 0, "model.sig")),
+        |folder| signed(folder, |it| it),
+    ),
+    ("WB-S006", |folder| cached(folder, "1"), |folder| cached(folder, "0")),
+    (
+        "WB-S007",
+        |folder| signed(folder, |it| it).file("m/modeling.py", "x = 1"),
+        |folder| signed(folder, |it| it).file("modeling.py", "x = 1"),
+    ),
+    (
+        "WB-S008",
+        |folder| folder.file("weighbridge.lock", "version = 1\nmodel = 1\n"),
+        |folder| folder.file("weighbridge.lock", "version = 1\n"),
+    ),
 ];
 
 /// `{"a": 1}` in protocol 2.
@@ -238,6 +277,34 @@ fn packed(module: &str) -> Vec<u8> {
         ("shop-1.dist-info/RECORD", &record),
         ("shop-1.dist-info/RECORD.jws", "{}"),
     ])
+}
+
+/// A model, and a lock that says it was approved as it is.
+fn locked(folder: Folder, approve: fn(Approval) -> Approval) -> Folder {
+    let approval = approve(locks::pins(&[("w.pkl", HARMLESS_PICKLE)]));
+    locks::locking(folder.file("m/w.pkl", HARMLESS_PICKLE), &[approval])
+}
+
+/// The same, signed.
+fn signed(folder: Folder, approve: fn(Approval) -> Approval) -> Folder {
+    let folder = locks::sign(folder.file("m/w.pkl", HARMLESS_PICKLE), "m", 0, Method::Files);
+    let approval = locks::signed_by(locks::pins(&[("w.pkl", HARMLESS_PICKLE)]), 0, "model.sig");
+    locks::locking(folder, &[approve(approval)])
+}
+
+/// A repository of the hub with two revisions, of which `main` is the one that begins so.
+fn cached(folder: Folder, main: &str) -> Folder {
+    let revision = |begin: &str| format!("{begin}123456789abcdef0123456789abcdef01234567");
+    let approval = Approval {
+        source: "hf://a/b".to_owned(),
+        revision: Some(revision("0")),
+        ..locks::pins(&[("w.pkl", HARMLESS_PICKLE)])
+    };
+    let folder = folder
+        .file(format!("models--a--b/snapshots/{}/w.pkl", revision("0")), HARMLESS_PICKLE)
+        .file(format!("models--a--b/snapshots/{}/w.pkl", revision("1")), HARMLESS_PICKLE)
+        .file("models--a--b/refs/main", revision(main));
+    locks::locking(folder, &[approval])
 }
 
 /// An environment of conda with the package `shop`, which has installed this script.

@@ -21,7 +21,9 @@ use weighbridge_core::place::Span;
 use weighbridge_core::reader::{About, Claim, Family, Hint, Reader};
 use weighbridge_core::sink::{Body, Child, Codec, Follow, Sink};
 use weighbridge_core::source::Source;
+use weighbridge_core::world::World;
 use weighbridge_engine::flow::ScanError;
+use weighbridge_engine::join::Joined;
 use weighbridge_engine::read::{Options, Readings, read};
 
 /// A test that may panic to fail.
@@ -61,7 +63,12 @@ pub(crate) fn context() -> Context {
         limits: Limits::default(),
         cancel: Cancel::default(),
         offline: true,
-        python: Python { version: "3.12.0".into(), platform: BTreeMap::new(), system: None },
+        python: Python {
+            version: "3.12.0".into(),
+            platform: BTreeMap::new(),
+            system: None,
+            meant: Default::default(),
+        },
         remote: Remote::default(),
         cache: None,
     }
@@ -419,4 +426,36 @@ impl Source for Zeros {
         self.read.fetch_add(count as u64, Ordering::Relaxed);
         Ok(count)
     }
+}
+
+/// What those rules find in a target, as `RULE SEVERITY TITLE`.
+pub(crate) fn findings_of(
+    joined: &Joined,
+    readings: &Readings,
+    context: &Context,
+    is_meant: impl Fn(&str) -> bool,
+) -> Vec<String> {
+    let world = World {
+        graph: &joined.graph,
+        routes: &joined.graph.routes(),
+        facts: &readings.facts,
+        files: &readings.files,
+        artifacts: &[],
+        matches: &[],
+        clear: &Default::default(),
+        unassessed: &Default::default(),
+        standings: &Default::default(),
+        indexed: &Default::default(),
+        installed: &joined.installed,
+        disagreements: &joined.disagreements,
+        context,
+    };
+    let mut findings = Vec::new();
+    for check in weighbridge_check::CHECKS {
+        if check.rules().iter().any(|rule| is_meant(rule.id)) {
+            check.check(&world, &mut findings);
+        }
+    }
+    let told = findings.iter();
+    told.map(|finding| format!("{} {} {}", finding.rule.id, finding.severity, finding.title)).collect()
 }

@@ -22,6 +22,8 @@ pub(crate) fn tests() -> Vec<Trial> {
         test("traps::extras_hide_no_package", extras_hide_no_package),
         test("traps::a_pin_among_bounds_is_a_pin", a_pin_among_bounds_is_a_pin),
         test("traps::constraints_pin_what_is_asked_for", constraints_pin_what_is_asked_for),
+        test("traps::variables_in_commands_hide_nothing", variables_in_commands_hide_nothing),
+        test("traps::scripts_without_an_ending_are_read", scripts_without_an_ending_are_read),
         test("traps::constraints_alone_install_nothing", constraints_alone_install_nothing),
         test("traps::a_bad_line_costs_only_itself", a_bad_line_costs_only_itself),
         test("traps::packages_are_no_programs_of_their_name", packages_are_no_programs_of_their_name),
@@ -143,6 +145,46 @@ fn constraints_pin_what_is_asked_for() {
     let report = weigh(folder.text());
     let pairs = reported(&report);
     assert!(!pairs.is_empty() && pairs.iter().all(|pair| pair.starts_with("requests 2.19.0 ")), "{pairs:?}");
+    // Wherever the file lies that is named, and whoever names it; what nobody names narrows nothing there.
+    let folder = Folder::new()
+        .file("all.requirements.txt", "-r asks/requirements.txt\n-c limits/pins.txt\n")
+        .file("asks/requirements.txt", "requests\npillow\n")
+        .file("limits/pins.txt", "requests==2.19.0\n")
+        .file("limits/constraints.txt", "pillow==9.0.0\n");
+    assert_eq!(reported(&weigh(folder.text())), pairs);
+}
+
+fn variables_in_commands_hide_nothing() {
+    let expected = reported(&of("pillow==9.0.0\nrequests==2.19.0\n"));
+    let report = alone(
+        "Dockerfile",
+        "FROM a\nARG V=9.0.0\nENV R=\"requests==2.19.0\"\nRUN pip install pillow==${V} $R urllib3==$U $MORE\n",
+    );
+    assert_eq!(reported(&report), expected);
+    let gaps = gaps(&report);
+    for written in ["urllib3==$U", "$MORE"] {
+        assert!(gaps.iter().any(|gap| gap.contains("Dockerfile:4") && gap.contains(written)), "{gaps:?}");
+    }
+    assert!(
+        others(&report).iter().any(|it| it.contains("which version of urllib3")),
+        "{:?}",
+        others(&report)
+    );
+}
+
+fn scripts_without_an_ending_are_read() {
+    let block = "# /// script\n# dependencies = [\"requests==2.19.0\"]\n# ///\n";
+    let expected = reported(&of("requests==2.19.0\n"));
+    for name in ["tool", "tool.py"] {
+        let script = alone(name, &format!("#!/usr/bin/env -S uv run --script\n{block}"));
+        assert_eq!(reported(&script), expected, "{name}");
+    }
+    // Any other text may talk of such blocks.
+    let folder = Folder::new()
+        .file("requirements.txt", "pillow==9.0.0\n")
+        .file("notes", block)
+        .file("notes.md", format!("#!/bin/sh\n{block}"));
+    assert_eq!(reported(&weigh(folder.text())), reported(&of("pillow==9.0.0\n")));
 }
 
 fn constraints_alone_install_nothing() {

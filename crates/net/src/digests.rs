@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use weighbridge_core::cache::{Cache, Glance, Stamp};
@@ -35,11 +35,14 @@ const SETTLED: i64 = 2_000_000_000;
 /// Digests of files by their stamps.
 #[derive(Debug)]
 pub struct Digests {
-    known: BTreeMap<Stamp, (Digest, i32)>,
+    path: PathBuf,
+    /// What the files say; each is read when it is first asked for. Nothing that fills one of them may wait for another task
+    /// of the pool, which could ask for the same.
+    known: OnceLock<BTreeMap<Stamp, (Digest, i32)>>,
+    glances: OnceLock<Glances>,
+    sayings: OnceLock<Sayings>,
     /// Found out or used by this scan.
     used: Mutex<BTreeMap<Stamp, Digest>>,
-    glances: Glances,
-    sayings: Sayings,
     /// The digest of the program that runs.
     program: OnceLock<Option<Digest>>,
     today: i32,
@@ -48,13 +51,31 @@ pub struct Digests {
 }
 
 impl Digests {
-    /// Reads the memory at `path`; an empty one where there is none that can be used. `now` is in nanoseconds since 1970.
+    /// The memory at `path`; an empty one where there is none that can be used. `now` is in nanoseconds since 1970.
     pub fn open(path: &Path, today: Date, now: i64) -> Self {
-        let known = fs::read(path).ok().and_then(|bytes| read(&bytes)).unwrap_or_default();
-        let today = today.days();
-        let glances = Glances::open(&path.with_file_name(GLANCES), today);
-        let sayings = Sayings::open(&path.with_file_name(SAYINGS), today);
-        Self { known, used: Mutex::default(), glances, sayings, program: OnceLock::new(), today, now }
+        Self {
+            path: path.to_owned(),
+            known: OnceLock::new(),
+            glances: OnceLock::new(),
+            sayings: OnceLock::new(),
+            used: Mutex::default(),
+            program: OnceLock::new(),
+            today: today.days(),
+            now,
+        }
+    }
+
+    fn known(&self) -> &BTreeMap<Stamp, (Digest, i32)> {
+        self.known
+            .get_or_init(|| fs::read(&self.path).ok().and_then(|bytes| read(&bytes)).unwrap_or_default())
+    }
+
+    fn glances(&self) -> &Glances {
+        self.glances.get_or_init(|| Glances::open(&self.path.with_file_name(GLANCES), self.today))
+    }
+
+    fn sayings(&self) -> &Sayings {
+        self.sayings.get_or_init(|| Sayings::open(&self.path.with_file_name(SAYINGS), self.today))
     }
 
     /// Writes the memory back, if this scan has learnt anything.
@@ -62,15 +83,15 @@ impl Digests {
     /// # Errors
     /// Those of the system.
     pub fn save(&self, path: &Path) -> io::Result<()> {
-        self.glances.save(&path.with_file_name(GLANCES))?;
-        self.sayings.save(&path.with_file_name(SAYINGS))?;
+        self.glances().save(&path.with_file_name(GLANCES))?;
+        self.sayings().save(&path.with_file_name(SAYINGS))?;
         let today = self.today;
         let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_news = |(stamp, digest): (&Stamp, &Digest)| self.known.get(stamp) != Some(&(*digest, today));
+        let is_news = |(stamp, digest): (&Stamp, &Digest)| self.known().get(stamp) != Some(&(*digest, today));
         if !used.iter().any(is_news) {
             return Ok(());
         }
-        let mut known = self.known.clone();
+        let mut known = self.known().clone();
         known.extend(used.iter().map(|(stamp, digest)| (*stamp, (*digest, today))));
         known.retain(|_, (_, day)| today.saturating_sub(*day) <= DAYS);
         if known.len() > MOST {
@@ -109,12 +130,16 @@ fn program(cache: &Digests) -> Option<Digest> {
 }
 
 impl Cache for Digests {
+    fn prepare(&self) {
+        rayon::join(|| self.glances(), || rayon::join(|| self.sayings(), || self.known()));
+    }
+
     fn program(&self) -> Option<Digest> {
         *self.program.get_or_init(|| program(self))
     }
 
     fn digest(&self, stamp: &Stamp) -> Option<Digest> {
-        let (digest, _) = self.known.get(stamp)?;
+        let (digest, _) = self.known().get(stamp)?;
         self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(*stamp, *digest);
         Some(*digest)
     }
@@ -126,21 +151,21 @@ impl Cache for Digests {
     }
 
     fn glance(&self, stamp: &Stamp, name: &Digest) -> Option<Glance> {
-        self.glances.get(stamp, name)
+        self.glances().get(stamp, name)
     }
 
     fn learn_glance(&self, stamp: &Stamp, name: &Digest, glance: Glance) {
         if self.now.saturating_sub(stamp.changed) >= SETTLED {
-            self.glances.learn(stamp, name, glance);
+            self.glances().learn(stamp, name, glance);
         }
     }
 
     fn kept(&self, name: &Digest) -> Option<Arc<[u8]>> {
-        self.sayings.get(name)
+        self.sayings().get(name)
     }
 
     fn keep(&self, name: &Digest, said: Vec<u8>) {
-        self.sayings.learn(name, said.into());
+        self.sayings().learn(name, said.into());
     }
 }
 
@@ -219,6 +244,35 @@ mod tests {
     }
 
     #[test]
+    fn what_is_prepared_is_not_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("digests");
+        let (file, name) = (stamp(1, SMALLEST, 0), Digest::of(b"name"));
+        let glance = Glance { digest: None, claim: weighbridge_core::cache::Glanced::Nobody };
+        let memory = Digests::open(&path, day(), 10 * SETTLED);
+        memory.learn(&file, Digest::of(b"x"));
+        memory.learn_glance(&file, &name, glance);
+        memory.keep(&name, b"said".to_vec());
+        memory.save(&path).unwrap();
+        let prepared = Digests::open(&path, day(), 10 * SETTLED);
+        prepared.prepare();
+        for other in ["digests", GLANCES, SAYINGS] {
+            fs::write(folder.path().join(other), b"broken").unwrap();
+        }
+        let known = |memory: &Digests| {
+            (
+                memory.digest(&file),
+                memory.glance(&file, &name),
+                memory.kept(&name).as_deref().map(<[u8]>::to_vec),
+            )
+        };
+        assert_eq!(known(&prepared), (Some(Digest::of(b"x")), Some(glance), Some(b"said".to_vec())));
+        let broken = Digests::open(&path, day(), 10 * SETTLED);
+        broken.prepare();
+        assert_eq!(known(&broken), (None, None, None));
+    }
+
+    #[test]
     fn the_program_is_known_by_its_bytes() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("digests");
@@ -268,11 +322,11 @@ mod tests {
             let mut bytes = whole.clone();
             bytes[at] ^= 1;
             fs::write(&path, bytes).unwrap();
-            assert!(Digests::open(&path, day(), 0).known.is_empty());
+            assert!(Digests::open(&path, day(), 0).known().is_empty());
         }
         fs::write(&path, &whole[..50]).unwrap();
-        assert!(Digests::open(&path, day(), 0).known.is_empty());
+        assert!(Digests::open(&path, day(), 0).known().is_empty());
         fs::write(&path, whole).unwrap();
-        assert_eq!(Digests::open(&path, day(), 0).known.len(), 1);
+        assert_eq!(Digests::open(&path, day(), 0).known().len(), 1);
     }
 }

@@ -35,7 +35,9 @@ pub mod package;
 mod protobuf;
 mod tally;
 mod tree;
+pub mod trust;
 mod ubjson;
+pub mod words;
 mod xml;
 mod yaml;
 
@@ -76,6 +78,8 @@ pub static READERS: &[&dyn Reader] = &[
     &model::known::Known,
     &model::lightgbm::LightGbm,
     &model::matlab::Matlab,
+    &trust::ModelLockReader,
+    &trust::SignatureReader,
     &model::mxnet::MxNet,
     &binary::Native,
     &model::npy::Npy,

@@ -134,6 +134,12 @@ fn texts_symbols_and_names_show_libraries() {
         ("libavif.16.3.0.dylib", texts(&[]), "libavif 1.3.0 by file name"),
         // The numbers of these are those of the interface.
         ("libgfortran-83c28eba.so.5.0.0", texts(&[]), "libgfortran ? by file name"),
+        ("libwebp-3ee34a0b.so.7.1.6", texts(&[]), "libwebp 1.3.0 by file name"),
+        ("libfreetype-cb9caf6f.so.6.19.0", texts(&[]), "freetype 2.13.0 by file name"),
+        ("libharfbuzz-3543f599.so.0.60710.0", texts(&[]), "harfbuzz 7.1.0 by file name"),
+        ("liblcms2-12745711.so.2.0.15", texts(&[]), "lcms2 2.15 by file name"),
+        // That of 2.13 and 2.13.1.
+        ("liblcms2-1e643a89.so.2.0.13", texts(&[]), "lcms2 ? by file name"),
         ("libwebp-51b0b3f7.so.9.9.9", texts(&[]), "libwebp ? by file name"),
         // One text of nothing but a version counts, several say nothing.
         ("libgmp-8c6c054f.so.10.5.0", texts(&["6.3.0"]), "gmp 6.3.0 by text"),

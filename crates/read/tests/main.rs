@@ -46,6 +46,7 @@ mod package_locks;
 mod package_pipenv;
 mod package_pyproject;
 mod package_requirements;
+mod package_rpm;
 mod package_settings;
 mod package_setup;
 mod package_system;
@@ -60,6 +61,7 @@ mod protobuf_formats;
 mod protobuf_models;
 mod r_data;
 mod read;
+mod rpm_builder;
 mod safetensors;
 mod sevenz;
 mod sevenz_builder;
@@ -101,6 +103,7 @@ fn main() {
         package_pipenv::trials(),
         package_pyproject::trials(),
         package_requirements::trials(),
+        package_rpm::trials(),
         package_system::trials(),
         package_settings::trials(),
         package_setup::trials(),

@@ -127,7 +127,7 @@ fn say(what: &What) -> String {
     match what {
         What::Malformed(reason) => format!("malformed: {reason}"),
         What::Altered(it) => format!("is {}, not {}", it.found, it.claimed),
-        What::WheelRecord(it) => format!("{} altered, {} unrecorded", it.altered.len(), it.unrecorded.len()),
+        What::MemberRecord(it) => format!("{} altered, {} unrecorded", it.altered.len(), it.unrecorded.len()),
         What::Misnamed(it) => format!("named {:?}, is {:?}", it.by_name, it.by_content),
         What::Unread(reason) => format!("unread: {reason}"),
         What::Project(project) => format!(
@@ -137,6 +137,8 @@ fn say(what: &What) -> String {
             project.requires_python.as_deref().unwrap_or(" -"),
         ),
         What::Requires(requires) => say_requires(requires),
+        What::Imitation(it) => format!("{} reads as {}", it.written, it.reads),
+        What::Includes(path) => format!("includes {path}"),
         What::Locked(locked) => {
             let kind = if locked.ecosystem == Ecosystem::Conda { "conda:" } else { "" };
             let version = locked.version.as_deref().unwrap_or("-");
@@ -213,7 +215,15 @@ fn say(what: &What) -> String {
         What::Bom(bom) => say_bom(bom),
         What::SystemPackage(it) => {
             let source = it.source.as_ref().map(|(name, version)| format!(" of {name} {version}"));
-            format!("{} {} {}{}", it.ecosystem, it.name, it.version, source.unwrap_or_default())
+            let built = [
+                (" ", &it.built.architecture),
+                (" by ", &it.built.vendor),
+                (" in ", &it.built.module),
+                (" under ", &it.built.licence),
+            ];
+            let built = built.map(|(word, it)| it.as_ref().map_or(String::new(), |it| format!("{word}{it}")));
+            let source = source.unwrap_or_default();
+            format!("{} {} {}{source}{}", it.ecosystem, it.name, it.version, built.concat())
         }
         What::SystemOwned(it) => format!("{} {} owns {}", it.ecosystem, it.package, it.metadata.join(" ")),
         What::OperatingSystem(it) => format!("{} {}", it.id, it.version.as_deref().unwrap_or("-")),
@@ -227,7 +237,9 @@ fn say(what: &What) -> String {
         | What::Defines(_)
         | What::Imports(_)
         | What::Binary(_)
-        | What::Library(_) => panic!("no fact of a package: {what:?}"),
+        | What::Library(_)
+        | What::Approved(_)
+        | What::Signature(_) => panic!("no fact of a package: {what:?}"),
     }
 }
 

@@ -17,6 +17,9 @@ pub(crate) fn trials() -> Vec<libtest_mimic::Trial> {
         programs_in_front_of_others,
         scripts_in_scripts,
         what_only_running_tells_is_a_gap,
+        variables_are_filled_in_where_their_values_are_written,
+        loops_over_what_is_written_are_gone_through,
+        commands_in_python,
         folders_are_followed_as_far_as_they_are_known,
         other_commands_ask_for_nothing,
         dockerfiles,
@@ -118,7 +121,7 @@ fn commands_of_conda() {
             "1: conda:x",
             "2: conda:python3.11.*",
             "3: a",
-            "6: unread: names `$X`, which is not in the target",
+            "6: unread: cannot be resolved: what `$X` means only running it would tell",
             "4: seek env.yml as conda-environment",
             "5: seek list.txt as conda-spec",
         ],
@@ -158,19 +161,163 @@ fn what_only_running_tells_is_a_gap() {
         "pip install $PKGS torch==$V \"c${d}\" git+https://${T}@h.example/o/r.git@v1 dist/*.whl $(cat list) e\n\
          pip install -r $LIST -r https://h.example/r.txt --index-url https://$U:$P@h.example/simple\n",
         &[
-            "1: unread: names `$PKGS`, which is not in the target",
-            "1: unread: names `torch==$V`, which is not in the target",
+            "1: unread: cannot be resolved: what `$PKGS` means only running it would tell",
+            "1: unread: cannot be resolved: what `torch==$V` means only running it would tell",
             "1: (inferred) torch",
-            "1: unread: names `c${d}`, which is not in the target",
+            "1: unread: cannot be resolved: what `c${d}` means only running it would tell",
             "1: (inferred) r @ vcs https://h.example/o/r.git@v1",
             "1: unread: names `dist/*.whl`, which is not in the target",
-            "1: unread: names `$(…)`, which is not in the target",
+            "1: unread: cannot be resolved: what `$(…)` means only running it would tell",
             "1: e",
             "2: unread: names `$LIST`, which is not in the target",
             "2: unread: names `https://h.example/r.txt`, which is not in the target",
             "2: index Default https://h.example/simple lines 2-2",
         ],
     );
+}
+
+fn variables_are_filled_in_where_their_values_are_written() {
+    script(
+        "V=1.0\nexport J=\"2.10\" K=3\nALL=\"a==1 b==2\"\npip install c==$V d==${J} $ALL e==$K\n\
+         sh -c \"pip install f==$V\"\nPIP=pip3\n$PIP install g\npip install h==${H:-4} -r $V.txt\n\
+         if x; then TWO=1; else TWO=2; fi\nfor p in i j; do pip install $p; done\nR=$(run)\n\
+         L=1; L+=2\nO=1 pip install k==$O l==$TWO m==$R n==$L 'o==$V'\n",
+        &[
+            "4: (inferred) c==1.0",
+            "4: (inferred) d==2.10",
+            "4: (inferred) a==1",
+            "4: (inferred) b==2",
+            "4: (inferred) e==3",
+            "5: (inferred) f==1.0",
+            "7: g",
+            "8: (inferred) h==4",
+            "10: (inferred) i",
+            "10: (inferred) j",
+            "13: unread: cannot be resolved: what `k==$O` means only running it would tell",
+            "13: (inferred) k",
+            "13: unread: cannot be resolved: what `l==$TWO` means only running it would tell",
+            "13: (inferred) l",
+            "13: unread: cannot be resolved: what `m==$R` means only running it would tell",
+            "13: (inferred) m",
+            "13: unread: cannot be resolved: what `n==$L` means only running it would tell",
+            "13: (inferred) n",
+            "13: unread: malformed: `==$V` does not name a version (at byte 1): `o==$V`",
+            "8: seek 1.0.txt as requirements",
+        ],
+    );
+    dockerfile(
+        "ARG A=1 B=2\nARG C=3\nFROM a AS x\nARG A\nARG D=4 E\nENV F=${D}.1 G $H\nENV I 5\n\
+         RUN L=6 && pip install a==$A b==$B d==$D f==$F i==$I l==$L\nRUN pip install l==$L\n\
+         FROM b\nARG C\nRUN [\"pip\", \"install\", \"c==$C\"]\nRUN pip install a==$A c==$C\n",
+        &[
+            "8: (inferred) a==1",
+            "8: unread: cannot be resolved: what `b==$B` means only running it would tell",
+            "8: (inferred) b",
+            "8: (inferred) d==4",
+            "8: (inferred) f==4.1",
+            "8: (inferred) i==5",
+            "8: (inferred) l==6",
+            "9: unread: cannot be resolved: what `l==$L` means only running it would tell",
+            "9: (inferred) l",
+            "12: unread: malformed: `==$C` does not name a version (at byte 1): `c==$C`",
+            "13: unread: cannot be resolved: what `a==$A` means only running it would tell",
+            "13: (inferred) a",
+            "13: (inferred) c==3",
+        ],
+    );
+}
+
+fn loops_over_what_is_written_are_gone_through() {
+    script(
+        "for p in a==1 \\\n  'b[x]==2'; do\n  pip install \"$p\" c==3\ndone\npip install $p\n\
+         for v in 1 2; do for p in d e; do pip install $p==$v; done; pip install f==${v}.0; done\n\
+         for p in g $(run); do pip install $p; done\nfor p in *.whl; do pip install $p; done\n\
+         for r in r.txt s.txt; do\n  while read l; do pip install -r $r; done\ndone\n\
+         for p in h k; do bash -c \"pip install $p\"; q=$p; done; pip install i==$q\ndone\n\
+         for f; do pip install $f; done\n",
+        &[
+            "1: (inferred) a==1",
+            "3: c==3",
+            "2: (inferred) b[x]==2",
+            "3: c==3",
+            "5: unread: cannot be resolved: what `$p` means only running it would tell",
+            "6: (inferred) d==1",
+            "6: (inferred) e==1",
+            "6: (inferred) d==2",
+            "6: (inferred) e==2",
+            "6: (inferred) f==1.0",
+            "6: (inferred) f==2.0",
+            "7: unread: cannot be resolved: what `$p` means only running it would tell",
+            "8: unread: cannot be resolved: what `$p` means only running it would tell",
+            "12: (inferred) h",
+            "12: (inferred) k",
+            "12: unread: cannot be resolved: what `i==$q` means only running it would tell",
+            "12: (inferred) i",
+            "14: unread: cannot be resolved: what `$f` means only running it would tell",
+            "9: seek r.txt as requirements",
+            "9: seek s.txt as requirements",
+        ],
+    );
+    let values = "a ".repeat(10_000);
+    let many = read("a.sh", format!("for p in {values}; do\n{}done", "pip install $p\n".repeat(1_000)));
+    assert_eq!(many.requires().count(), 20_000);
+    assert_eq!(many.problems().len(), 998);
+    let deep = read("a.sh", "for p in a; do pip install $p\n".repeat(30_000));
+    assert!(deep.requires().count() <= 30_000);
+}
+
+fn commands_in_python() {
+    check(
+        ID,
+        "train.py",
+        r##""""subprocess.run(['pip', 'install', 'no'])"""
+import subprocess, sys, os
+from subprocess import check_call
+subprocess.check_call([sys.executable, "-m", "pip", "install", "a==1", 'b'
+                       '>2', name, f"c=={version}"])
+subprocess.run(args=("pip3", "install", "-r", "r.txt"), check=True)
+check_call([sys.executable, '-m', 'pip', 'install', 'd'] + more)
+os.system("pip install e==1 && echo pip install no")
+os.system("pip install %s" % name)
+os.system(f"pip install f {extra}")
+subprocess.Popen("pip install " + name, shell=True)
+subprocess.check_output("pip install g".split())
+get_ipython().system('pip install h  # why')
+get_ipython().run_line_magic('pip', 'install -q i')
+get_ipython().run_line_magic(magic, 'install no')
+other.run(["pip", "install", "no"]); subprocess.run(command)
+def system(a="pip install no"): pass
+subprocess.run(["git", "clone", url])  # os.system("pip install no")
+print("subprocess.run(['pip', 'install', 'no'])")
+"##,
+        &[
+            "4: a==1",
+            "4: b>2",
+            "5: unread: cannot be resolved: what `{name}` means only running it would tell",
+            "5: unread: cannot be resolved: what `c=={version}` means only running it would tell",
+            "5: (inferred) c",
+            "7: d",
+            "7: unread: cannot be resolved: what `{more}` means only running it would tell",
+            "8: e==1",
+            "9: unread: cannot be resolved: what `{name}` means only running it would tell",
+            "10: f",
+            "10: unread: cannot be resolved: what `{extra}` means only running it would tell",
+            "11: unread: cannot be resolved: what `{name}` means only running it would tell",
+            "12: g",
+            "13: h",
+            "14: i",
+            "6: seek r.txt as requirements",
+        ],
+    );
+    let cell = "{\"cells\": [{\"cell_type\": \"code\", \"source\": [\n\"!pip install a\\n\",\n\
+                \"import os\\n\",\n\"os.system('pip install b')\\n\",\n\"get_ipython().system(\\n\",\n\
+                \" 'pip install c')\"]}]}";
+    check(ID, "a.ipynb", cell, &["2: a", "4: b", "6: c"]);
+    for piece in ["subprocess.run([", "os.system(", "os.system('pip install ' + ", "os.system('' % (", "f'{"]
+    {
+        let read = read("a.py", format!("os.system('pip install a')\n{}", piece.repeat(100_000)));
+        assert!((1..3).contains(&read.requires().count()), "{piece}");
+    }
 }
 
 fn folders_are_followed_as_far_as_they_are_known() {
@@ -274,7 +421,7 @@ fn notebooks() {
             "9: b>2",
             "11: c",
             "12: d",
-            "12: unread: names `{name}`, which is not in the target",
+            "12: unread: cannot be resolved: what `{name}` means only running it would tell",
             "13: e",
             "15: conda:f",
             "18: g",
@@ -305,7 +452,7 @@ fn workflows() {
             "9: a==1",
             "12: b",
             "15: c",
-            "17: unread: names `${{ matrix.d }}`, which is not in the target",
+            "17: unread: cannot be resolved: what `${{ matrix.d }}` means only running it would tell",
             "12: seek sub/requirements.txt as requirements",
         ],
     );
@@ -370,6 +517,9 @@ fn files_are_claimed_by_name_and_content() {
         ("a.ipynb", "{\"install\"}", Claim::ByName),
         ("venv/lib/python3.12/site-packages/a/b.sh", "pip install c", Claim::No),
         ("README.md", "pip install a", Claim::No),
+        ("a.py", "os.system('pip install a')", Claim::ByName),
+        ("a.py", "print('pip install a')", Claim::No),
+        ("venv/lib/python3.12/site-packages/a/b.py", "os.system('pip install a')", Claim::No),
     ] {
         assert_eq!(claim(ID, path, content.as_bytes()), expected, "{path}");
     }

@@ -10,6 +10,7 @@ pub(crate) fn trials() -> Vec<libtest_mimic::Trial> {
         computed_dependencies,
         poetry,
         poetry_beside_a_project,
+        environments_of_hatch,
         uv_sources,
         pdm,
         settings_only,
@@ -184,6 +185,51 @@ a = { git = "https://h.example/a", tag = "v1" }
 c = "^1"
 "#,
         &["1: project new - python -", "3: a>=1 @ vcs https://h.example/a@v1", "3: b"],
+    );
+    // It narrows what is asked for, and what `dynamic` names comes from it.
+    file(
+        r#"[project]
+name = "new"
+dependencies = ["a>=1", "b"]
+dynamic = ["optional-dependencies"]
+[tool.poetry.dependencies]
+a = "^1.2"
+b = "*"
+c = { version = "^3", optional = true }
+[tool.poetry.extras]
+more = ["c"]
+"#,
+        &[
+            "1: project new - python -",
+            "3: a>=1",
+            "3: b",
+            "6: constraint: a>=1.2,<2.0",
+            "8: extra more: c>=3,<4",
+        ],
+    );
+}
+
+fn environments_of_hatch() {
+    file(
+        r#"[project]
+name = "p"
+dynamic = ["dependencies"]
+[tool.hatch.metadata.hooks.requirements_txt]
+files = ["requirements.in"]
+[tool.hatch.envs.default]
+dependencies = ["pytest>=7"]
+[tool.hatch.envs.docs]
+extra-dependencies = ["mkdocs==1.5.0", "q @ {root:uri}/q"]
+[tool.hatch.envs.bare]
+python = "3.12"
+"#,
+        &[
+            "1: project p - python -",
+            "7: group default: pytest>=7",
+            "9: group docs: mkdocs==1.5.0",
+            "9: group docs: q @ path {root:uri}/q",
+            "3: follow requirements.in as requirements",
+        ],
     );
 }
 

@@ -6,6 +6,7 @@ use crate::package_facts::{check, check_bytes, claim, read};
 
 pub(crate) fn trials() -> Vec<libtest_mimic::Trial> {
     trials![
+        letters_of_other_scripts_are_told_as_that,
         plain_lines,
         continuations_and_comments,
         reasons_in_comments,
@@ -270,4 +271,24 @@ fn claims() {
             assert_eq!(claim(id, path, b"") == Claim::ByName, id == reader, "{id} {path}");
         }
     }
+}
+
+fn letters_of_other_scripts_are_told_as_that() {
+    check(
+        "requirements",
+        "requirements.txt",
+        "numpу==1.0\nscipy\n größe>1\nt\u{43e}rch[cpu]>=2 ; python_version > '3'\n",
+        &[
+            "1: numpу reads as numpy",
+            "2: scipy",
+            "3: unread: malformed: `öße>1` does not start with a comparison operator (at byte 2): `größe>1`",
+            "4: tоrch reads as torch",
+        ],
+    );
+    check(
+        "pyproject",
+        "pyproject.toml",
+        "[project]\nname = 'p'\ndependencies = ['numpу>=1']\n",
+        &["3: numpу reads as numpy", "1: project p - python -"],
+    );
 }

@@ -8,7 +8,7 @@ use weighbridge_core::fact::What;
 use weighbridge_core::limits::Limits;
 
 pub(crate) fn trials() -> Vec<libtest_mimic::Trial> {
-    trials![packages_of_dpkg, what_dpkg_owns, packages_of_apk, releases, rpm_is_told, hostile]
+    trials![packages_of_dpkg, what_dpkg_owns, packages_of_apk, releases, hostile]
 }
 
 const STATUS: &str = "image/var/lib/dpkg/status";
@@ -102,13 +102,6 @@ fn releases() {
         &format!("ID={}\n", "a".repeat(300)),
         &[&format!("1: malformed: `ID` is `{}… (300 bytes)`", "a".repeat(120)), "linux -"],
     );
-}
-
-fn rpm_is_told() {
-    for path in ["var/lib/rpm/rpmdb.sqlite", "root/usr/lib/sysimage/rpm/Packages.db", "var/lib/rpm/Packages"]
-    {
-        check("rpm-database", path, "x", &["ended: the database of RPM, not read by this version"]);
-    }
 }
 
 fn hostile() {

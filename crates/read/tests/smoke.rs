@@ -9,6 +9,9 @@ use weighbridge_read::{READERS, fuzz, package};
 /// Mutations of each seed.
 const ROUNDS: usize = 300;
 
+/// Where the seeds are written for the fuzz targets, a folder for each; nowhere if it is not set.
+const CORPUS: &str = "WEIGHBRIDGE_TEST_CORPUS";
+
 pub(crate) fn trials() -> Vec<Trial> {
     let run = |id: &'static str| {
         Trial::test(format!("smoke::{id}"), move || {
@@ -23,11 +26,22 @@ fn smoke(id: &str) {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let seeds = seeds(id);
     assert!(!seeds.is_empty(), "`{id}` has no seed");
+    if let Some(corpus) = std::env::var_os(CORPUS) {
+        store(&Path::new(&corpus).join(id.replace('-', "_")), &seeds);
+    }
     for seed in &seeds {
         fuzz::run(id, seed);
         for _ in 0..ROUNDS {
             fuzz::run(id, &random.mutate(seed));
         }
+    }
+}
+
+/// Writes the seeds where the fuzz target begins.
+fn store(folder: &Path, seeds: &[Vec<u8>]) {
+    fs::create_dir_all(folder).unwrap();
+    for (number, seed) in seeds.iter().enumerate() {
+        fs::write(folder.join(format!("seed-{number}")), seed).unwrap();
     }
 }
 
@@ -71,6 +85,9 @@ fn seeds(id: &str) -> Vec<Vec<u8>> {
             };
             seeds.extend([elf(&binary), pe(&binary), mach_o(&binary), fat(&[mach_o(&binary)])]);
         }
+        "model-lock" => seeds.push(LOCK.to_vec()),
+        "model-signature" => seeds.push(signature()),
+        "rpm-database" => seeds.extend(crate::package_rpm::seeds().into_iter().map(|(_, seed)| seed)),
         "npy" => seeds.push(file("data/labels.npy")),
         "onnx" => seeds.push(crate::onnx::seed()),
         "cntk" => seeds.push(crate::protobuf_formats::cntk_seed()),
@@ -223,4 +240,53 @@ impl Random {
         }
         bytes
     }
+}
+
+/// One model with everything that can be said of it; a mutation mostly breaks the digest, and sometimes something before it.
+const LOCK: &[u8] = br#"version = 1
+
+[[model]]
+source = "hf://org/name"
+kind = "adapter"
+revision = "main"
+digest = "weighbridge1:f3d1"
+approved = "2026-11-26"
+reason = "x"
+signature-required = true
+signer = { method = "sigstore", identity = "a@b.example", issuer = "https://c.example", first-seen = "2026-11-26", signature = "model.sig" }
+scan = { verdict = "none", advisories = "2026-11-20", tool = "0.1.0", date = "2026-11-26" }
+grants = [{ allow = "a.b", reason = "c", until = "2027-01-01" }]
+files = [
+  { path = "a", size = 1, sha256 = "4355a46b19d348dc2f57c046f8ef63d4538ebb936000f3c9ee954a27460dd865" },
+]
+"#;
+
+/// A signature by somebody who has no key.
+fn signature() -> Vec<u8> {
+    use std::collections::BTreeMap;
+    use weighbridge_trust::bundle::Material;
+    use weighbridge_trust::digests::{Algorithm, Bytes};
+    use weighbridge_trust::oms::{self, Age, Manifest, Method, Piece, Signs};
+
+    struct Nobody;
+    impl Signs for Nobody {
+        fn material(&self) -> Material {
+            Material::Key("00".repeat(32))
+        }
+
+        fn sign(&self, _: &[u8]) -> Result<Vec<u8>, String> {
+            Ok(vec![0x30, 6, 2, 1, 1, 2, 1, 1])
+        }
+    }
+    let piece = Piece { start: 0, end: None, digest: Bytes(vec![7; 32]) };
+    let manifest = Manifest {
+        name: "m".to_owned(),
+        age: Age::Current,
+        method: Method::Files,
+        algorithm: Algorithm::Sha256,
+        allow_symlinks: false,
+        ignore_paths: vec!["model.sig".to_owned()],
+        files: BTreeMap::from([("a".to_owned(), vec![piece.clone()]), ("b/c".to_owned(), vec![piece])]),
+    };
+    oms::sign(&manifest, &Nobody).unwrap().to_json().into_bytes()
 }

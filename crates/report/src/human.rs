@@ -98,10 +98,11 @@ impl<'a> Teller<'a> {
         self.last_line()
     }
 
-    /// What was looked at, how long it took, and by which advisories.
+    /// What was looked at, how long it took, and by which advisories. The mark in front says whether that was everything, which is
+    /// not yet that it is well.
     fn summary(&mut self) -> io::Result<()> {
         let complete = self.report.coverage.unread.is_empty() && self.report.verdict != Verdict::Incomplete;
-        let mark = if complete { ("✓", Look::Good) } else { ("!", Look::Loud) };
+        let mark = if complete { ("●", Look::Plain) } else { ("!", Look::Loud) };
         let mut pieces = vec![Piece::new(mark.0, mark.1, 0)];
         for (at, part) in words::inventory(self.report).into_iter().enumerate() {
             pieces.push(Piece::new(part, Look::Plain, if at == 0 { 1 } else { 2 }));
@@ -227,7 +228,11 @@ impl<'a> Teller<'a> {
             self.ratings(findings, vec![label])?;
         }
         let more = libraries.len().saturating_sub(most);
-        if more > 0 { self.detail(&format!("+ {more} more libraries")) } else { Ok(()) }
+        match more {
+            0 => Ok(()),
+            1 => self.detail("+ 1 more library"),
+            _ => self.detail(&format!("+ {more} more libraries")),
+        }
     }
 
     /// The names and ratings of vulnerabilities, behind these pieces.
@@ -401,7 +406,7 @@ impl<'a> Teller<'a> {
             let last = failing.len().min(MOST_NAMES) - 1;
             for (at, name) in failing.iter().take(MOST_NAMES).enumerate() {
                 let comma = if at < last { "," } else { "" };
-                pieces.push(Piece::new(format!("{name}{comma}"), Look::Plain, 1));
+                pieces.extend(Piece::words(&format!("{name}{comma}"), Look::Plain, 1));
             }
             if failing.len() > MOST_NAMES {
                 let more = format!("and {} more", failing.len() - MOST_NAMES);
@@ -481,7 +486,9 @@ impl<'a> Teller<'a> {
         let worst = block.worst()?;
         let name = match block.kind {
             Kind::Rule => worst.rule.id.to_owned(),
-            Kind::Package | Kind::Single | Kind::Carrier => words::touched(self.report, block, worst),
+            // What a package has inside is another thing to mend than the package itself.
+            Kind::Carrier => format!("inside {}", words::touched(self.report, block, worst)),
+            Kind::Package | Kind::Single => words::touched(self.report, block, worst),
         };
         Some(if block.findings.len() == 1 { name } else { format!("{name} ({})", block.findings.len()) })
     }

@@ -155,11 +155,25 @@ impl Told {
                 match kept {
                     Some(Some(version)) => format!("{} stays at {version}", subject.name),
                     Some(None) => format!("{} is not to be added", subject.name),
-                    None => there_is(subject.name.as_str(), &listing),
+                    None => match oldest(&subject.name, &listing, manner) {
+                        Some(now) => {
+                            let there = there_is(subject.name.as_str(), &listing);
+                            format!("{there}; it is at {now} and does not move to an older one")
+                        }
+                        None => there_is(subject.name.as_str(), &listing),
+                    },
                 }
             }
         }
     }
+}
+
+/// The version that a package has now, if there are older ones and none of them may be taken.
+fn oldest<'m>(name: &PackageName, listing: &Listing, manner: &Manner<'m>) -> Option<&'m Version> {
+    let now = manner.keep?.current.get(name)?;
+    let place = listing.find(now).filter(|place| *place > 0)?;
+    let forbidden = manner.forbids?(name, listing);
+    forbidden.iter().take(place).all(|it| *it).then_some(now)
 }
 
 fn tell(leaf: &External<Node, Ranges<u32>, String>, shelf: &Shelf<'_>, texts: &Texts) -> Option<Told> {

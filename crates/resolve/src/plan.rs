@@ -10,6 +10,9 @@
 //!    them and nothing else, the smallest sets first. What it finds first is smallest.
 //! 4. The jumps are as small as possible: upwards to the nearest release before downwards, one package after the other.
 //!
+//! Nothing moves to an older version than it has, but what was yanked or [may fall](Wish::falls): what is older lacks what
+//! the project is written for, and what is wrong with it has had less time to be found.
+//!
 //! What is there now and nobody asks for counts as asked for: somebody installed it by hand.
 
 use std::cell::RefCell;
@@ -39,6 +42,8 @@ pub struct Wish<'a> {
     pub current: &'a BTreeMap<PackageName, Version>,
     /// The flaws of a version.
     pub flaws: &'a dyn Fn(&PackageName, &Version) -> Vec<Flaw>,
+    /// Whether a package may move to an older version. What was yanked may, whatever this says.
+    pub falls: &'a dyn Fn(&PackageName) -> bool,
     /// Milder flaws are left alone.
     pub from: Severity,
 }
@@ -89,6 +94,13 @@ pub struct Move {
     pub to: Option<Version>,
 }
 
+impl Move {
+    /// Whether it goes to an older version.
+    pub fn is_down(&self) -> bool {
+        matches!((&self.from, &self.to), (Some(from), Some(to)) if to < from)
+    }
+}
+
 /// Why a flaw stays.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Why {
@@ -100,6 +112,8 @@ pub enum Why {
     Worse(Version, String),
     /// The versions without it were yanked; the newest of them.
     Yanked(Version),
+    /// The versions without it are older than the one at hand; the newest of them.
+    Older(Version),
     /// Something asks for versions that have it.
     Blocked {
         /// Who asks for what.
@@ -120,6 +134,7 @@ impl fmt::Display for Why {
             Self::Unusable(version, reason) => write!(out, "{version} {reason}"),
             Self::Worse(version, id) => write!(out, "{version} has {id}"),
             Self::Yanked(version) => write!(out, "{version} was yanked"),
+            Self::Older(version) => write!(out, "only older versions are clean, up to {version}"),
             Self::Blocked { by, .. } => write!(out, "blocked: {by}"),
             Self::Carried(reason) | Self::Undecided(reason) => out.write_str(reason),
         }
@@ -244,24 +259,29 @@ impl Planner<'_> {
         let has_it = |version: &Version| {
             (self.wish.flaws)(&one.name, version).iter().any(|flaw| flaw.id == one.flaw.id)
         };
-        let without: Vec<(usize, &Release)> =
-            listing.releases.iter().enumerate().filter(|(_, it)| !has_it(&it.version)).collect();
+        let floor = self.floor(&one.name, &listing);
+        let (older, without): (Vec<(usize, &Release)>, Vec<_>) = (listing.releases.iter().enumerate())
+            .filter(|(_, it)| !has_it(&it.version))
+            .partition(|(place, _)| *place < floor);
+        let barred = self.barred(&one.name, &listing, &Targets::new());
         if without.is_empty() {
-            let unusable = listing.unusable.iter().rev().find(|(version, _)| !has_it(version));
-            return Ok(match unusable {
-                Some((version, why)) => Why::Unusable(version.clone(), explain::reason(why)),
-                None => Why::NoFix,
+            let now = self.wish.current.get(&one.name);
+            let usable = |version: &Version| floor == 0 || now.is_none_or(|now| version > now);
+            let unusable = listing.unusable.iter().rev();
+            let unusable = unusable.filter(|(version, _)| usable(version)).find(|(it, _)| !has_it(it));
+            let is_new = self.new_flaws(&one.name, &listing);
+            let older = older.iter().rev().find(|(place, it)| !it.yanked && is_new(*place).is_none());
+            return Ok(match (unusable, older) {
+                (Some((version, why)), _) => Why::Unusable(version.clone(), explain::reason(why)),
+                (None, Some((_, release))) => Why::Older(release.version.clone()),
+                (None, None) => Why::NoFix,
             });
         }
-        let barred = self.barred(&one.name, &listing, &Targets::new());
         let sound: Vec<(usize, &Release)> =
             without.iter().copied().filter(|(place, _)| barred.get(*place) == Some(&false)).collect();
         let Some((_, newest)) = sound.last() else {
             let Some((place, release)) = without.last().copied() else { return Ok(Why::NoFix) };
-            let now = self.now(&one.name);
-            let flaws = self.counting(&one.name, &listing);
-            let new = flaws.get(place).and_then(|flaws| flaws.iter().find(|flaw| !now.contains(&flaw.id)));
-            let id = new.map_or_else(String::new, |flaw| flaw.id.clone());
+            let id = self.new_flaws(&one.name, &listing)(place).unwrap_or_default();
             return Ok(Why::Worse(release.version.clone(), id));
         };
         if sound.iter().all(|(_, release)| release.yanked) {
@@ -407,13 +427,32 @@ impl Planner<'_> {
         Manner { keep: Some(Keep { current: self.wish.current, free: None }), ..Manner::default() }
     }
 
-    /// For each release, whether it has a flaw that must go, or a new one.
+    /// The place of the oldest release that a package may have.
+    fn floor(&self, name: &PackageName, listing: &Listing) -> usize {
+        let now = self.wish.current.get(name).and_then(|version| listing.find(version));
+        let is_yanked = |place: &usize| listing.releases.get(*place).is_some_and(|it| it.yanked);
+        now.filter(|now| !is_yanked(now) && !(self.wish.falls)(name)).unwrap_or(0)
+    }
+
+    /// Says of a release of a package which flaw it has that the package does not have now.
+    fn new_flaws(&self, name: &PackageName, listing: &Listing) -> impl Fn(usize) -> Option<String> + use<> {
+        let (now, flaws) = (self.now(name), self.counting(name, listing));
+        move |place| {
+            let new = flaws.get(place)?.iter().find(|flaw| !now.contains(&flaw.id))?;
+            Some(new.id.clone())
+        }
+    }
+
+    /// For each release, whether it is too old, has a flaw that must go, or a new one.
     fn barred(&self, name: &PackageName, listing: &Listing, targets: &Targets) -> Vec<bool> {
         let now = self.now(name);
         let gone = targets.get(name);
         let is_barred =
             |flaw: &Flaw| !now.contains(&flaw.id) || gone.is_some_and(|gone| gone.contains(&flaw.id));
-        self.counting(name, listing).iter().map(|flaws| flaws.iter().any(is_barred)).collect()
+        let floor = self.floor(name, listing);
+        let counting = self.counting(name, listing);
+        let places = counting.iter().enumerate();
+        places.map(|(place, flaws)| place < floor || flaws.iter().any(is_barred)).collect()
     }
 
     /// The flaws that count of each release.

@@ -251,6 +251,20 @@ impl<'p> Shelf<'p> {
         Ok(asks)
     }
 
+    /// What the constraints of the problem say of a package.
+    fn constraints(&self, name: &PackageName) -> impl Iterator<Item = &Specifiers> {
+        let constraints = self.problem.constraints.iter();
+        let active = constraints.filter(move |it| it.name == *name && is_active(it, self.problem, &[]));
+        active.map(|it| &it.specifiers)
+    }
+
+    /// The bounds of the constraints as they were written; none if there are none.
+    pub(crate) fn constrained(&self, name: &PackageName) -> Option<String> {
+        let written: BTreeSet<String> = self.constraints(name).map(ToString::to_string).collect();
+        let bounds: Vec<String> = written.into_iter().filter(|bounds| !bounds.is_empty()).collect();
+        (!bounds.is_empty()).then(|| bounds.join(","))
+    }
+
     /// Compares a specifier with the releases of a package. What the problem forbids is allowed by none, and its
     /// constraints are a part of every one.
     fn clauses(&self, name: &PackageName, specifiers: &Specifiers) -> Result<Rc<Clauses>, Failure> {
@@ -260,13 +274,7 @@ impl<'p> Shelf<'p> {
         }
         let listing = self.listing(name)?;
         let forbidden = self.problem.forbidden.get(name);
-        let constraints: Vec<&Specifiers> = self
-            .problem
-            .constraints
-            .iter()
-            .filter(|constraint| constraint.name == *name && is_active(constraint, self.problem, &[]))
-            .map(|constraint| &constraint.specifiers)
-            .collect();
+        let constraints: Vec<&Specifiers> = self.constraints(name).collect();
         let all = || specifiers.clauses().iter().chain(constraints.iter().flat_map(|it| it.clauses()));
         let allows = |version: &Version| {
             all().all(|clause| clause.allows(version))

@@ -187,7 +187,11 @@ impl<'s, 'p> Provider<'s, 'p> {
                 }
             }
             let mut texts = self.texts.borrow_mut();
-            texts.entry((asker, ask.key)).or_default().insert(ask.text.to_string());
+            let text = match self.shelf.constrained(&subject.name) {
+                Some(bounds) => format!("{} (constrained to {bounds})", ask.text),
+                None => ask.text.to_string(),
+            };
+            texts.entry((asker, ask.key)).or_default().insert(text);
             let set = places(&ask.demand, &listing);
             let known = sets.entry(ask.key).or_insert_with(Ranges::full);
             *known = known.intersection(&set);

@@ -20,6 +20,8 @@ pub struct Target {
     pub platform: Platform,
     /// The version of the system's libraries is that of a usual system of this day, since nobody knows it.
     pub is_assumed: bool,
+    /// Who says which Python is meant, for people; empty where it goes without saying.
+    pub python_by: String,
 }
 
 /// A platform as wheels name it.
@@ -91,7 +93,13 @@ impl Target {
             },
             _ => Platform::Other,
         };
-        Some(Self { python, environment, platform, is_assumed })
+        Some(Self { python, environment, platform, is_assumed, python_by: String::new() })
+    }
+
+    /// The same, with who says which Python is meant.
+    #[must_use]
+    pub fn said_by(self, by: &str) -> Self {
+        Self { python_by: by.to_owned(), ..self }
     }
 
     /// Whether a wheel of this name can be installed; the name is `NAME-VERSION[-BUILD]-PYTHON-ABI-PLATFORM.whl`, and
@@ -158,7 +166,11 @@ impl Target {
 impl fmt::Display for Target {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let value = |name| self.environment.value(name).unwrap_or_default();
-        write!(out, "Python {} on {} {}", self.python, value("sys_platform"), value("platform_machine"))?;
+        let by = match self.python_by.as_str() {
+            "" => String::new(),
+            by => format!(" ({by})"),
+        };
+        write!(out, "Python {}{by} on {} {}", self.python, value("sys_platform"), value("platform_machine"))?;
         match &self.platform {
             Platform::Glibc { version: (major, minor), .. } if self.is_assumed => {
                 write!(out, " (glibc {major}.{minor} assumed)")

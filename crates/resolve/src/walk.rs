@@ -1,19 +1,24 @@
 //! The way pip goes: one package after the other takes the newest version that fits what is known so far, and where
 //! that leads nowhere, the last choices that have to do with it are made anew.
 //!
-//! This is modelled on pip 26 step by step (that the choices are equal is not measured yet), because its *choice* is what counts: where several solutions
-//! exist, which one an installer ends with depends on the order in which it looks. Notably pip does not go back when a
-//! package asks for a lower version of one that was chosen before; it lowers that one and goes on.
+//! What counts here is the *choice*: where several solutions exist, which one an installer ends with depends on the order in
+//! which it looks. So the order of every step is that of pip 26, which is that of resolvelib 1.2 (`Resolution`) and of pip's
+//! `PipProvider` (`get_preference`, `narrow_requirement_selection`): which package comes next, how far a conflict leads
+//! back, what is barred then. `docs/resolver.md` holds the choices beside pip's. Nothing is copied but that order. Notably pip
+//! does not go back when a package asks for a lower version of one that was chosen before; it lowers that one and goes on.
 //!
-//! Sources: pip documentation, *Dependency Resolution*; the behaviour of resolvelib 1.2 (`Resolution`) and of pip's
-//! `PipProvider` (`get_preference`, `narrow_requirement_selection`), of which nothing is copied.
+//! Read it as a row of stages, each with one choice more than the one before: [`Walker::run`] adds a stage or goes back,
+//! [`Walker::pick`] makes a choice, [`Walker::go_back`] finds the one that is to be made anew.
+//!
+//! One thing is left out: pip stops to jump boldly after a tenth of its 200,000 rounds. A walk of ours has ended long before, and
+//! PubGrub goes on.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::packages::Packages;
 use crate::problem::{Failure, Problem, Resolution};
-use crate::shelf::{Ask, Demand, Key, Shelf};
+use crate::shelf::{Ask, Clauses, Demand, Key, Shelf};
 
 /// How the walk can end without a solution.
 #[derive(Debug)]
@@ -41,56 +46,71 @@ pub fn walk(problem: &Problem<'_>, packages: &dyn Packages) -> Result<Resolution
 /// Goes pip's way, with what is known already.
 pub(crate) fn walk_on(shelf: &Shelf<'_>) -> Result<Resolution, Lost> {
     let mut walker =
-        Walker { shelf, order: BTreeMap::new(), counts: BTreeMap::new(), saved: None, bold: true };
-    let states = walker.start()?;
-    let pins = walker.run(states)?;
-    shelf.finish(&pins)?.ok_or(Lost::DeadEnd)
+        Walker { shelf, order: BTreeMap::new(), clashes: BTreeMap::new(), before_bold: None, is_bold: true };
+    let first = walker.first()?;
+    let picks = walker.run(vec![first.clone(), first])?;
+    shelf.finish(&picks)?.ok_or(Lost::DeadEnd)
 }
 
-/// So often may a package that has no version yet be part of a conflict before it is looked at first.
-const PROMOTED: u32 = 5;
+/// So often may a package without a choice be part of a conflict before it is looked at first.
+const PATIENCE: u32 = 5;
 
-/// Who asks, and for what.
-struct Information {
+/// Somebody who asks: the user, or the chosen release of a package.
+struct Asker {
     ask: Rc<Ask>,
-    parent: Option<Key>,
+    by: Option<Key>,
 }
 
-/// All that is asked of one package.
+/// A package for which somebody asks.
 #[derive(Clone)]
-struct Criterion {
-    information: Vec<Rc<Information>>,
+struct Wanted {
+    askers: Vec<Rc<Asker>>,
     /// Releases that led nowhere.
-    excluded: BTreeSet<usize>,
-    /// What met all demands when the last one came, the best first.
-    candidates: Rc<Vec<usize>>,
+    barred: BTreeSet<usize>,
+    /// What suited all askers when the last of them came, the best first.
+    fitting: Rc<Vec<usize>>,
 }
 
-/// One conflict: what was asked for, and by whom.
-type Cause = (Option<Key>, Option<Key>);
+impl Wanted {
+    fn suits(&self, release: usize) -> bool {
+        self.askers.iter().all(|asker| asker.ask.demand.allows(release))
+    }
+}
 
+/// Two packages that stood in each other's way: what was asked for, and by which.
+type Clash = (Option<Key>, Option<Key>);
+
+/// A package and the release that was chosen.
+type Choice = (Key, usize);
+
+/// How far the walk has come.
 #[derive(Clone, Default)]
-struct State {
+struct Stage {
     /// Chosen releases in the order of the choices.
-    pins: Vec<(Key, usize)>,
-    criteria: BTreeMap<Key, Rc<Criterion>>,
-    causes: Vec<Cause>,
+    picks: Vec<Choice>,
+    wanted: BTreeMap<Key, Rc<Wanted>>,
+    /// Why the walk came back to here, if it did.
+    clashes: Vec<Clash>,
 }
 
-impl State {
-    fn pin(&self, key: Key) -> Option<usize> {
-        self.pins.iter().find(|(pinned, _)| *pinned == key).map(|(_, release)| *release)
+impl Stage {
+    fn picked(&self, key: Key) -> Option<usize> {
+        self.picks.iter().find(|(picked, _)| *picked == key).map(|(_, release)| *release)
     }
 
-    /// Whether a package has a release that meets all that is asked of it.
-    fn is_satisfied(&self, key: Key, criterion: &Criterion) -> bool {
-        self.pin(key)
-            .is_some_and(|release| criterion.information.iter().all(|it| it.ask.demand.allows(release)))
-    }
-
-    fn unsatisfied(&self) -> Vec<Key> {
-        let open = self.criteria.iter().filter(|(key, criterion)| !self.is_satisfied(**key, criterion));
+    /// The packages without a choice that suits all askers.
+    fn open(&self) -> Vec<Key> {
+        let is_open = |key: Key, wanted: &Wanted| !self.picked(key).is_some_and(|it| wanted.suits(it));
+        let open = self.wanted.iter().filter(|(key, wanted)| is_open(**key, wanted));
         open.map(|(key, _)| *key).collect()
+    }
+
+    /// Forgets what these packages asked for.
+    fn forget(&mut self, askers: &BTreeSet<Key>) {
+        let is_one = |asker: &Rc<Asker>| asker.by.is_some_and(|by| askers.contains(&by));
+        for wanted in self.wanted.values_mut().filter(|wanted| wanted.askers.iter().any(is_one)) {
+            Rc::make_mut(wanted).askers.retain(|asker| !is_one(asker));
+        }
     }
 }
 
@@ -98,17 +118,17 @@ struct Walker<'s, 'p> {
     shelf: &'s Shelf<'p>,
     /// The place of what the user asked for in the user's list.
     order: BTreeMap<Key, usize>,
-    /// How often each package was part of a conflict while it had no version.
-    counts: BTreeMap<Key, u32>,
-    /// The states before the first bold jump back.
-    saved: Option<Vec<State>>,
-    /// Whether jumps may pass over choices that have to do with a conflict only by name.
-    bold: bool,
+    /// How often each package was part of a conflict while it had no choice.
+    clashes: BTreeMap<Key, u32>,
+    /// The stages before the first bold jump.
+    before_bold: Option<Vec<Stage>>,
+    /// Whether jumps may pass over choices of packages that a conflict does not name.
+    is_bold: bool,
 }
 
 impl Walker<'_, '_> {
-    fn start(&mut self) -> Result<Vec<State>, Lost> {
-        let mut first = State::default();
+    /// What the user asks for.
+    fn first(&mut self) -> Result<Stage, Lost> {
         let roots = self.shelf.roots()?;
         for (place, ask) in roots.iter().enumerate() {
             self.order.entry(ask.key).or_insert(place);
@@ -116,215 +136,189 @@ impl Walker<'_, '_> {
         // Packages without extras first: they narrow those with extras.
         let (plain, extra): (Vec<&Rc<Ask>>, Vec<&Rc<Ask>>) =
             roots.iter().partition(|ask| self.shelf.subject(ask.key).extras.is_empty());
+        let mut stage = Stage::default();
         for ask in plain.into_iter().chain(extra) {
-            self.add(&mut first.criteria, ask, None)?.map_err(|_| Lost::DeadEnd)?;
+            let asker = Asker { ask: Rc::clone(ask), by: None };
+            self.hear(&mut stage.wanted, asker)?.map_err(|_| Lost::DeadEnd)?;
         }
-        Ok(vec![first.clone(), first])
+        Ok(stage)
     }
 
-    fn run(&mut self, mut states: Vec<State>) -> Result<BTreeMap<Key, usize>, Lost> {
+    fn run(&mut self, mut stages: Vec<Stage>) -> Result<BTreeMap<Key, usize>, Lost> {
         for _ in 0..self.shelf.problem.most_steps {
             if self.shelf.problem.cancel.is_cancelled() {
                 return Err(Failure::Cancelled.into());
             }
-            let Some(state) = states.last_mut() else { return Err(Lost::DeadEnd) };
-            let open = state.unsatisfied();
+            let Some(stage) = stages.last_mut() else { return Err(Lost::DeadEnd) };
+            let open = stage.open();
             if open.is_empty() {
-                return Ok(state.pins.iter().copied().collect());
+                return Ok(stage.picks.iter().copied().collect());
             }
-            let key = self.next(state, &open);
-            match self.pin(state, key)? {
+            let key = self.next(stage, &open);
+            let clashes = match self.pick(stage, key)? {
                 Ok(()) => {
-                    // What a release asked for that is not chosen any more counts no longer.
-                    let was_open: BTreeSet<Key> = open.into_iter().collect();
-                    let fell: BTreeSet<Key> =
-                        state.unsatisfied().into_iter().filter(|key| !was_open.contains(key)).collect();
-                    // (A package that was not asked for before is new, and has not fallen.)
-                    forget(state, &fell);
-                    let next = state.clone();
-                    states.push(next);
+                    // What was chosen before and does not suit any more has no say. (What is new has none yet.)
+                    let open: BTreeSet<Key> = open.into_iter().collect();
+                    let fell = stage.open().into_iter().filter(|key| !open.contains(key)).collect();
+                    stage.forget(&fell);
+                    let next = stage.clone();
+                    stages.push(next);
+                    continue;
                 }
-                Err(causes) => match self.jump_back(&mut states, &causes)? {
-                    true => {
-                        if let Some(state) = states.last_mut() {
-                            state.causes = causes;
-                        }
-                    }
-                    false => match self.saved.take() {
-                        Some(saved) => {
-                            self.bold = false;
-                            states = saved;
-                        }
-                        None => return Err(Lost::DeadEnd),
-                    },
-                },
+                Err(clashes) => clashes,
+            };
+            if self.go_back(&mut stages, &clashes)? {
+                if let Some(stage) = stages.last_mut() {
+                    stage.clashes = clashes;
+                }
+            } else {
+                // The bold way led nowhere: the careful one begins where they parted.
+                stages = self.before_bold.take().ok_or(Lost::DeadEnd)?;
+                self.is_bold = false;
             }
         }
         Err(Lost::DeadEnd)
     }
 
-    /// Adds a demand; `Err` with all that is asked of the package if nothing meets it.
-    fn add(
+    /// Takes in what somebody asks for; all askers of the package if nothing suits them.
+    fn hear(
         &self,
-        criteria: &mut BTreeMap<Key, Rc<Criterion>>,
-        ask: &Rc<Ask>,
-        parent: Option<Key>,
-    ) -> Result<Result<(), Vec<Rc<Information>>>, Failure> {
-        let before = criteria.get(&ask.key);
-        let mut information = before.map(|it| it.information.clone()).unwrap_or_default();
-        let excluded = before.map(|it| it.excluded.clone()).unwrap_or_default();
-        information.push(Rc::new(Information { ask: Rc::clone(ask), parent }));
-        let candidates = self.candidates(criteria, ask.key, &information, &excluded)?;
-        if candidates.is_empty() {
-            return Ok(Err(information));
-        }
-        criteria
-            .insert(ask.key, Rc::new(Criterion { information, excluded, candidates: Rc::new(candidates) }));
+        all: &mut BTreeMap<Key, Rc<Wanted>>,
+        asker: Asker,
+    ) -> Result<Result<(), Vec<Rc<Asker>>>, Failure> {
+        let key = asker.ask.key;
+        let (mut askers, barred) =
+            all.get(&key).map(|it| (it.askers.clone(), it.barred.clone())).unwrap_or_default();
+        askers.push(Rc::new(asker));
+        let Some(fitting) = self.fitting(all, key, &askers, &barred)? else { return Ok(Err(askers)) };
+        all.insert(key, Rc::new(Wanted { askers, barred, fitting }));
         Ok(Ok(()))
     }
 
-    fn candidates(
+    /// The releases that suit these askers and are not barred; none if there are none.
+    fn fitting(
         &self,
-        criteria: &BTreeMap<Key, Rc<Criterion>>,
+        all: &BTreeMap<Key, Rc<Wanted>>,
         key: Key,
-        information: &[Rc<Information>],
-        excluded: &BTreeSet<usize>,
-    ) -> Result<Vec<usize>, Failure> {
+        askers: &[Rc<Asker>],
+        barred: &BTreeSet<usize>,
+    ) -> Result<Option<Rc<Vec<usize>>>, Failure> {
         let subject = self.shelf.subject(key);
         // What is asked of the package itself holds for it with extras as well.
-        let plain = (subject.plain != key).then(|| criteria.get(&subject.plain)).flatten();
-        let plain = plain.map(|it| it.information.as_slice()).unwrap_or_default();
-        let demands: Vec<&Demand> = information.iter().chain(plain).map(|it| &it.ask.demand).collect();
-        let mut candidates = self.shelf.candidates(&subject.name, &demands)?;
-        candidates.retain(|candidate| !excluded.contains(candidate));
-        Ok(candidates)
+        let plain = all.get(&subject.plain).filter(|_| subject.plain != key);
+        let plain = plain.iter().flat_map(|wanted| &wanted.askers);
+        let demands: Vec<&Demand> = askers.iter().chain(plain).map(|asker| &asker.ask.demand).collect();
+        let mut fitting = self.shelf.candidates(&subject.name, &demands)?;
+        fitting.retain(|release| !barred.contains(release));
+        Ok((!fitting.is_empty()).then(|| Rc::new(fitting)))
     }
 
-    /// Which package to look at next.
-    fn next(&mut self, state: &State, open: &[Key]) -> Key {
-        let narrowed = if open.len() > 1 { self.narrow(state, open) } else { open.to_vec() };
-        let first = narrowed.iter().copied().min_by_key(|key| self.preference(state, *key));
-        first.or_else(|| open.first().copied()).unwrap_or_default()
+    /// Which of the open packages is looked at next.
+    fn next(&mut self, stage: &Stage, open: &[Key]) -> Key {
+        let urgent = if open.len() > 1 { self.urgent(stage, open) } else { open.to_vec() };
+        urgent.into_iter().min_by_key(|key| self.rank(stage, *key)).unwrap_or_default()
     }
 
-    /// What the last conflict was about goes first, then what was part of many.
-    fn narrow(&mut self, state: &State, open: &[Key]) -> Vec<Key> {
-        let mut about = BTreeSet::new();
-        for (wanted, parent) in &state.causes {
-            for key in [wanted, parent].into_iter().flatten() {
-                about.insert(*key);
-                if state.pin(*key).is_none() {
-                    let count = self.counts.entry(*key).or_default();
-                    *count = count.saturating_add(1);
-                }
-            }
+    /// What the last conflict was about goes first, then what was part of many; else all are equal in this.
+    fn urgent(&mut self, stage: &Stage, open: &[Key]) -> Vec<Key> {
+        let named = stage.clashes.iter().flat_map(|(of, by)| [of, by]).flatten();
+        let unpicked = named.clone().filter(|key| stage.picked(**key).is_none());
+        for key in unpicked {
+            let count = self.clashes.entry(*key).or_default();
+            *count = count.saturating_add(1);
         }
-        let of = |wanted: &dyn Fn(&Key) -> bool| open.iter().copied().filter(wanted).collect::<Vec<Key>>();
-        let causes = of(&|key| about.contains(key));
-        if !causes.is_empty() {
-            return causes;
-        }
-        let promoted = of(&|key| self.is_promoted(*key));
-        if promoted.is_empty() { open.to_vec() } else { promoted }
+        let named: BTreeSet<Key> = named.copied().collect();
+        let of = |is_one: &dyn Fn(&Key) -> bool| open.iter().copied().filter(is_one).collect::<Vec<Key>>();
+        let choices = [of(&|key| named.contains(key)), of(&|key| self.is_urgent(*key))];
+        choices.into_iter().find(|some| !some.is_empty()).unwrap_or_else(|| open.to_vec())
     }
 
-    fn is_promoted(&self, key: Key) -> bool {
-        self.counts.get(&key).is_some_and(|count| *count >= PROMOTED)
+    fn is_urgent(&self, key: Key) -> bool {
+        self.clashes.get(&key).is_some_and(|count| *count >= PATIENCE)
     }
 
     /// The least goes first.
-    fn preference(&self, state: &State, key: Key) -> impl Ord + use<> {
-        let information = state.criteria.get(&key).map(|it| it.information.as_slice()).unwrap_or_default();
-        let any = |wanted: &dyn Fn(&Demand) -> bool| information.iter().any(|it| wanted(&it.ask.demand));
-        let of = |demand: &Demand, wanted: fn(&crate::shelf::Clauses) -> bool| match demand {
-            Demand::Clauses(clauses) => wanted(clauses),
-            Demand::Exactly(_) => false,
+    fn rank(&self, stage: &Stage, key: Key) -> impl Ord + use<> {
+        let askers = stage.wanted.get(&key).map(|it| it.askers.as_slice()).unwrap_or_default();
+        let nobody = |says: &dyn Fn(&Demand) -> bool| !askers.iter().any(|asker| says(&asker.ask.demand));
+        let nobody_states = |says: fn(&Clauses) -> bool| {
+            nobody(&|demand| matches!(demand, Demand::Clauses(clauses) if says(clauses)))
         };
         (
-            !self.is_promoted(key),
-            !any(&|demand| matches!(demand, Demand::Exactly(_))),
-            !any(&|demand| of(demand, |clauses| clauses.is_pinned)),
-            !any(&|demand| of(demand, |clauses| clauses.is_bounded)),
+            !self.is_urgent(key),
+            nobody(&|demand| matches!(demand, Demand::Exactly(_))),
+            nobody_states(|clauses| clauses.is_pinned),
+            nobody_states(|clauses| clauses.is_bounded),
             self.order.get(&key).copied().unwrap_or(usize::MAX),
-            !any(&|demand| of(demand, |clauses| clauses.is_narrow)),
+            nobody_states(|clauses| clauses.is_narrow),
             self.shelf.subject(key).text.clone(),
         )
     }
 
-    /// Chooses the first release whose demands leave something for everybody; else the causes, each once.
-    fn pin(&self, state: &mut State, key: Key) -> Result<Result<(), Vec<Cause>>, Failure> {
-        let Some(criterion) = state.criteria.get(&key).map(Rc::clone) else { return Ok(Err(Vec::new())) };
-        let mut conflicts: Vec<Rc<Information>> = Vec::new();
-        let mut causes: Vec<Cause> = Vec::new();
-        for release in criterion.candidates.iter().copied() {
+    /// Chooses the first release whose own wishes leave something for everybody; else why there is none.
+    fn pick(&self, stage: &mut Stage, key: Key) -> Result<Result<(), Vec<Clash>>, Failure> {
+        let Some(wanted) = stage.wanted.get(&key).map(Rc::clone) else { return Ok(Err(Vec::new())) };
+        let mut clashes: Vec<Clash> = Vec::new();
+        let mut crossed: Vec<Rc<Asker>> = Vec::new();
+        for release in wanted.fitting.iter().copied() {
             let asks = self.shelf.asks(key, release)?;
             if asks.other_python.is_some() {
-                causes.push((None, Some(key)));
+                clashes.push((None, Some(key)));
                 continue;
             }
-            let mut criteria = state.criteria.clone();
-            let mut clash = None;
-            for ask in &asks.list {
-                if let Err(information) = self.add(&mut criteria, ask, Some(key))? {
-                    clash = Some(information);
-                    break;
-                }
-            }
-            match clash {
-                None if criterion.information.iter().all(|it| it.ask.demand.allows(release)) => {
-                    state.criteria = criteria;
-                    state.pins.retain(|(pinned, _)| *pinned != key);
-                    state.pins.push((key, release));
+            let mut all = stage.wanted.clone();
+            match self.hear_all(&mut all, key, &asks.list)? {
+                Ok(()) if wanted.suits(release) => {
+                    stage.wanted = all;
+                    stage.picks.retain(|(picked, _)| *picked != key);
+                    stage.picks.push((key, release));
                     return Ok(Ok(()));
                 }
-                None => {}
-                Some(information) => {
-                    for it in information {
-                        if !conflicts.iter().any(|known| Rc::ptr_eq(known, &it)) {
-                            conflicts.push(it);
+                Ok(()) => {}
+                Err(askers) => {
+                    for asker in askers {
+                        if !crossed.iter().any(|known| Rc::ptr_eq(known, &asker)) {
+                            crossed.push(asker);
                         }
                     }
                 }
             }
         }
-        causes.extend(conflicts.iter().map(|it| (Some(it.ask.key), it.parent)));
-        causes.dedup();
-        Ok(Err(causes))
+        clashes.extend(crossed.iter().map(|asker| (Some(asker.ask.key), asker.by)));
+        clashes.dedup();
+        Ok(Err(clashes))
     }
 
-    /// Goes back to before a choice that has to do with the conflict, and excludes what was chosen there. False if there
-    /// is no such choice.
-    fn jump_back(&mut self, states: &mut Vec<State>, causes: &[Cause]) -> Result<bool, Failure> {
-        let about: BTreeSet<Key> =
-            causes.iter().flat_map(|(wanted, parent)| [*wanted, *parent]).flatten().collect();
-        while states.len() >= 3 {
-            states.pop();
-            let (key, release, broken) = loop {
-                let Some(mut broken) = states.pop() else { return Ok(false) };
-                let Some((key, release)) = broken.pins.pop() else { return Ok(false) };
-                let is_named = about.contains(&key);
-                if !self.bold && !is_named {
-                    break (key, release, broken);
-                }
-                if !is_named && self.saved.is_none() {
-                    self.saved = Some(states.clone());
-                }
-                let asks = self.shelf.asks(key, release)?;
-                let has_to_do = asks.list.iter().any(|ask| about.contains(&ask.key));
-                if has_to_do || broken.pins.is_empty() {
-                    break (key, release, broken);
-                }
-                if states.len() <= 1 {
-                    return Ok(false);
-                }
-            };
-            let mut excluded: Vec<(Key, BTreeSet<usize>)> =
-                broken.criteria.iter().map(|(key, criterion)| (*key, criterion.excluded.clone())).collect();
-            excluded.push((key, BTreeSet::from([release])));
-            let Some(next) = states.last().cloned() else { return Ok(false) };
-            states.push(next);
-            if let Some(state) = states.last_mut()
-                && self.exclude(state, excluded)?
+    /// Takes in all that a release asks for, up to the first thing that cannot be.
+    fn hear_all(
+        &self,
+        all: &mut BTreeMap<Key, Rc<Wanted>>,
+        by: Key,
+        asks: &[Rc<Ask>],
+    ) -> Result<Result<(), Vec<Rc<Asker>>>, Failure> {
+        for ask in asks {
+            let heard = self.hear(all, Asker { ask: Rc::clone(ask), by: Some(by) })?;
+            if heard.is_err() {
+                return Ok(heard);
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Goes back to before a choice that has to do with the conflict, and bars it. False if there is no such choice.
+    fn go_back(&mut self, stages: &mut Vec<Stage>, clashes: &[Clash]) -> Result<bool, Failure> {
+        let about: BTreeSet<Key> = clashes.iter().flat_map(|(of, by)| [*of, *by]).flatten().collect();
+        while stages.len() >= 3 {
+            // In the last stage nothing was chosen.
+            stages.pop();
+            let Some((left, choice)) = self.choice_to_undo(stages, &about)? else { return Ok(false) };
+            let Some(before) = stages.last().cloned() else { return Ok(false) };
+            stages.push(before);
+            // What led nowhere since then leads nowhere again.
+            let known = left.wanted.iter().map(|(key, wanted)| (*key, wanted.barred.clone()));
+            let barred = known.chain([(choice.0, BTreeSet::from([choice.1]))]);
+            if let Some(stage) = stages.last_mut()
+                && self.bar(stage, barred)?
             {
                 return Ok(true);
             }
@@ -332,37 +326,47 @@ impl Walker<'_, '_> {
         Ok(false)
     }
 
-    /// Excludes releases; false if nothing is left of a package.
-    fn exclude(&self, state: &mut State, excluded: Vec<(Key, BTreeSet<usize>)>) -> Result<bool, Failure> {
-        for (key, mut releases) in excluded {
-            if releases.is_empty() {
-                continue;
+    /// Takes stages away up to one whose choice has to do with the conflict: that stage, without the choice, and the choice.
+    fn choice_to_undo(
+        &mut self,
+        stages: &mut Vec<Stage>,
+        about: &BTreeSet<Key>,
+    ) -> Result<Option<(Stage, Choice)>, Failure> {
+        while let Some(mut stage) = stages.pop() {
+            let Some((key, release)) = stage.picks.pop() else { return Ok(None) };
+            let is_named = about.contains(&key);
+            if !is_named {
+                if !self.is_bold {
+                    return Ok(Some((stage, (key, release))));
+                }
+                self.before_bold.get_or_insert_with(|| stages.clone());
             }
-            let Some(criterion) = state.criteria.get(&key) else { continue };
-            releases.extend(criterion.excluded.iter().copied());
-            let information = criterion.information.clone();
-            let candidates = self.candidates(&state.criteria, key, &information, &releases)?;
-            if candidates.is_empty() {
+            let asks = self.shelf.asks(key, release)?;
+            if stage.picks.is_empty() || asks.list.iter().any(|ask| about.contains(&ask.key)) {
+                return Ok(Some((stage, (key, release))));
+            }
+            if stages.len() <= 1 {
+                return Ok(None);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Bars releases; false if nothing is left of a package.
+    fn bar(
+        &self,
+        stage: &mut Stage,
+        more: impl Iterator<Item = (Key, BTreeSet<usize>)>,
+    ) -> Result<bool, Failure> {
+        for (key, more) in more.filter(|(_, more)| !more.is_empty()) {
+            let Some(wanted) = stage.wanted.get(&key) else { continue };
+            let barred = &wanted.barred | &more;
+            let Some(fitting) = self.fitting(&stage.wanted, key, &wanted.askers, &barred)? else {
                 return Ok(false);
-            }
-            let criterion = Criterion { information, excluded: releases, candidates: Rc::new(candidates) };
-            state.criteria.insert(key, Rc::new(criterion));
+            };
+            let wanted = Wanted { askers: wanted.askers.clone(), barred, fitting };
+            stage.wanted.insert(key, Rc::new(wanted));
         }
         Ok(true)
-    }
-}
-
-/// Takes back what these packages ask for.
-fn forget(state: &mut State, parents: &BTreeSet<Key>) {
-    if parents.is_empty() {
-        return;
-    }
-    let of_them = |it: &Rc<Information>| it.parent.is_some_and(|parent| parents.contains(&parent));
-    for criterion in state.criteria.values_mut() {
-        if criterion.information.iter().any(of_them) {
-            let mut changed = Criterion::clone(criterion);
-            changed.information.retain(|it| !of_them(it));
-            *criterion = Rc::new(changed);
-        }
     }
 }

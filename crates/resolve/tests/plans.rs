@@ -14,6 +14,7 @@ use super::world::{Asked, World, versions};
 pub(crate) fn trials() -> Vec<Trial> {
     trials![
         the_nearest_fixed_version_is_taken,
+        nothing_moves_down_but_what_may,
         others_move_only_where_they_must,
         what_cannot_be_mended_is_told_with_its_reason,
         no_new_flaw_comes_in,
@@ -44,7 +45,11 @@ fn flaws(text: &str) -> impl Fn(&PackageName, &Version) -> Vec<Flaw> {
 fn planned(asked: &Asked, current: &str, world: &World, flawed: &str) -> Result<Plan, Failure> {
     let (flaws, current) = (flaws(flawed), versions(current));
     asked.with(MOST_STEPS, |problem| {
-        plan(&Wish { problem, current: &current, flaws: &flaws, from: Severity::Medium }, world)
+        let falls = |name: &PackageName| name.as_str().starts_with("falling");
+        plan(
+            &Wish { problem, current: &current, flaws: &flaws, falls: &falls, from: Severity::Medium },
+            world,
+        )
     })
 }
 
@@ -77,9 +82,47 @@ fn the_nearest_fixed_version_is_taken() {
     check("a", "a 1.0", world, "", "");
     check("a", "a 1.0", world, "a<1.1: V-1 high", "a 1.0 to 1.1\nclears V-1 of a");
     check("a", "a 1.0", world, "a<=1.1: V-1 high\na==2.0: V-2 high", "a 1.0 to 2.1rc1\nclears V-1 of a");
-    // Nothing above will do: better an older one than the flaw.
-    check("a", "a 1.1", world, "a>=1.1: V-1 high", "a 1.1 to 1.0.1\nclears V-1 of a");
     check("a<2", "a 1.0", world, "a<1.0.1: V-1 high\na<1.1: V-2 low", "a 1.0 to 1.0.1\nclears V-1 of a");
+}
+
+fn nothing_moves_down_but_what_may() {
+    let world = "
+        a 1
+        a 2
+        a 3
+        a 4 python:>=3.14
+        falling 1
+        falling 2
+        old 1
+        old 2 yanked
+        holder 1: part<2
+        holder 2: part>=2
+        part 1
+        part 2
+        part 3
+    ";
+    let only_older = "V-1 of a stays: only older versions are clean, up to 1";
+    check("a", "a 2", world, "a>=2: V-1 high", only_older);
+    // A newer one that is clean and cannot be used is the better reason.
+    check("a", "a 2", world, "a==2: V-1 high\na==3: V-1 high", "V-1 of a stays: 4 needs Python >=3.14");
+    // One that is as bad elsewhere is none, and neither is one with a flaw of its own.
+    check("a", "a 2", world, "a>=2: V-1 high\na<2: V-2 high", "V-1 of a stays: no fixed version");
+    check("falling", "falling 2", world, "falling>=2: V-1 high", "falling 2 to 1\nclears V-1 of falling");
+    check(
+        "old==2",
+        "old 2",
+        world,
+        "old>=2: V-1 high",
+        "V-1 of old stays: blocked: the project needs old==2",
+    );
+    check("old", "old 2", world, "old>=2: V-1 high", "old 2 to 1\nclears V-1 of old");
+    // Nor does anything else move down for it.
+    let blocked = "V-1 of part stays: blocked: the project needs part<3";
+    check("holder | part<3", "holder 2, part 2", world, "part==2: V-1 high", blocked);
+    let asked = Asked::new("holder | part<3");
+    let plan = planned(&asked, "holder 2, part 2", &World::new(world), "part==2: V-1 high").unwrap();
+    let proof = plan.stays.iter().map(|(_, why)| format!("{why:?}")).collect::<String>();
+    assert!(proof.contains("it is at 2 and does not move to an older one"), "{proof}");
 }
 
 fn others_move_only_where_they_must() {
@@ -154,6 +197,11 @@ fn what_cannot_be_mended_is_told_with_its_reason() {
         ",
     );
     check("b<2", "b 1", world, "b<2: V-b high", "V-b of b stays: blocked: the project needs b<2");
+    let asked = Asked { constraints: super::world::requirements("h<2 | h!=1.5"), ..Asked::new("a | h>=1") };
+    let world = World::new("a 1: h\nh 1\nh 1.5\nh 2");
+    let plan = planned(&asked, "a 1, h 1", &world, "h<1.5: V-h high").unwrap();
+    let blocked = "V-h of h stays: blocked: the project needs h>=1 (constrained to !=1.5,<2)";
+    assert_eq!(told(&plan), [blocked]);
     // The more severe one goes, where only one of two can.
     check(
         "b | x",

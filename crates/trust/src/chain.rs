@@ -102,6 +102,41 @@ impl Anchor {
     pub fn subject(&self) -> String {
         subject(&self.0)
     }
+
+    /// SHA-256 of its DER.
+    pub fn fingerprint(&self) -> Bytes {
+        digest(self.0.to_der())
+    }
+
+    /// SHA-256 of its public key (`SubjectPublicKeyInfo` in DER).
+    pub fn key_digest(&self) -> Bytes {
+        digest(self.0.tbs_certificate.subject_public_key_info.to_der())
+    }
+
+    /// Whether it says that it is one of an authority.
+    pub fn is_authority(&self) -> bool {
+        let constraints: Result<Option<BasicConstraints>, _> = extension(&self.0);
+        constraints.is_ok_and(|constraints| constraints.is_some_and(|constraints| constraints.ca))
+    }
+
+    /// Whether it is valid at a time in seconds since 1970.
+    ///
+    /// # Errors
+    /// Why not, in words.
+    pub fn valid_at(&self, time: i64) -> Result<(), String> {
+        let (from, until) = validity(&self.0);
+        if (from..=until).contains(&time) {
+            return Ok(());
+        }
+        let word = if time < from { "is not valid before" } else { "has expired on" };
+        let day = day(if time < from { from } else { until });
+        Err(format!("the certificate of `{}` {word} {day}", self.subject()))
+    }
+}
+
+/// SHA-256 of what was encoded. What was read from DER can be written so again; none equals the digest of nothing.
+fn digest(der: Result<Vec<u8>, x509_cert::der::Error>) -> Bytes {
+    Bytes(der.map(|der| Sha256::digest(der).to_vec()).unwrap_or_default())
 }
 
 /// The certificates of a PEM file in DER, as a bundle shows them.
@@ -225,12 +260,8 @@ fn may_sign_certificates(issuer: &Certificate, below: usize, time: i64) -> Resul
 
 /// What holds for every certificate of a chain: its time, and that its demands are understood.
 fn is_sound(certificate: &Certificate, time: i64) -> Result<(), ChainError> {
-    let validity = &certificate.tbs_certificate.validity;
-    let seconds =
-        |time: x509_cert::time::Time| i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX);
-    let (from, until) = (seconds(validity.not_before), seconds(validity.not_after));
+    let (from, until) = validity(certificate);
     if time < from || time > until {
-        let day = |seconds| weighbridge_core::date::Date::from_unix_seconds(seconds).to_string();
         return Err(ChainError::Expired {
             subject: subject(certificate),
             from: day(from),
@@ -243,6 +274,18 @@ fn is_sound(certificate: &Certificate, time: i64) -> Result<(), ChainError> {
         }
     }
     Ok(())
+}
+
+/// First and last second of a certificate, since 1970.
+fn validity(certificate: &Certificate) -> (i64, i64) {
+    let validity = &certificate.tbs_certificate.validity;
+    let seconds =
+        |time: x509_cert::time::Time| i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX);
+    (seconds(validity.not_before), seconds(validity.not_after))
+}
+
+fn day(seconds: i64) -> String {
+    weighbridge_core::date::Date::from_unix_seconds(seconds).to_string()
 }
 
 /// The extension of a kind; none if there is none.

@@ -6,6 +6,7 @@ use crate::bundle::Bundle;
 use crate::chain::{self, Anchor};
 use crate::keyless::{self, Roots, Wanted};
 use crate::oms::{self, Manifest, Trust};
+use crate::policy::{NewRule, Place, Policy, add};
 use crate::tensors::{self, Content};
 use crate::{PrivateKey, PublicKey};
 
@@ -20,6 +21,7 @@ pub static TARGETS: &[Target] = &[
     ("signature-keyless", keyless),
     ("signature-statement", statement),
     ("signature-tensors", tensors),
+    ("trust-policy", trust_policy),
 ];
 
 /// Runs the target of this name.
@@ -94,4 +96,29 @@ fn tensors(data: &[u8]) {
     assert!(Manifest::read(&statement).is_err(), "a statement of tensors is taken for one of files");
     assert!(content.compare(&content).is_true());
     assert_eq!(content.compare(&Content::default()).is_true(), content == Content::default());
+}
+
+/// The first line is a place, all below it a policy: what is read matches, loads and grows without a panic.
+fn trust_policy(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let (place, text) = text.split_once('\n').unwrap_or((text, ""));
+    let policy = match Policy::read(text, "fuzzed") {
+        Ok(policy) => policy,
+        Err(error) => {
+            assert!(error.line <= text.split('\n').count(), "an error behind the end: {error}");
+            return;
+        }
+    };
+    if let Some(place) = Place::new(place) {
+        let _ = policy.rule_for(&[place]);
+    }
+    let _ = policy.never_met();
+    // Every file is the place's own text: keys that stand inline are read.
+    let _ = policy.load(&|_| Ok(place.to_owned()));
+    if let Some(anchor) = policy.anchors.first() {
+        let rule = NewRule { matches: place.to_owned(), by: vec![anchor.id.clone()], ..NewRule::default() };
+        if let Ok((longer, _)) = add(text, &rule.to_toml(), "fuzzed") {
+            assert!(longer.starts_with(text));
+        }
+    }
 }

@@ -3,7 +3,7 @@
 //! Nothing here opens a file or a socket, or asks for the time: files come in as a [`Listing`], keys and bundles as texts,
 //! and the time as a number. Only a new key asks the system for random numbers. Read in this order: a [`bundle`] holds an
 //! envelope ([`dsse`]) and who made it; the envelope holds a statement ([`statement`]); that of a model lists its files
-//! ([`oms`]) or its tensors ([`tensors`]).
+//! ([`oms`]) or its tensors ([`tensors`]). Who may vouch for which model, a [`policy`] says.
 //!
 //! [`Listing`]: weighbridge_core::listing::Listing
 
@@ -16,7 +16,9 @@ pub mod dsse;
 pub mod fuzz;
 pub mod keyless;
 pub mod keys;
+pub mod lock;
 pub mod oms;
+pub mod policy;
 pub mod statement;
 pub mod tensors;
 

@@ -5,7 +5,9 @@
 mod certificates;
 mod chains;
 mod key_files;
+mod locks;
 mod models;
+mod policy;
 mod reference;
 mod smoke;
 mod tensors;
@@ -19,7 +21,7 @@ type Test = (&'static str, fn());
 fn main() {
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = Vec::new();
-    let plain = [chains::TESTS, key_files::TESTS, models::TESTS, tensors::TESTS];
+    let plain = [chains::TESTS, key_files::TESTS, locks::TESTS, models::TESTS, policy::TESTS, tensors::TESTS];
     trials.extend(plain.into_iter().flatten().map(|(name, test)| {
         Trial::test(*name, || {
             test();

@@ -27,12 +27,13 @@ pub(crate) const TESTS: &[Test] = &[
     ("models::what cannot be signed is refused by name", what_cannot_be_signed_is_refused_by_name),
     ("models::links are followed only if asked", links_are_followed_only_if_asked),
     ("models::names of every kind are signed", names_of_every_kind_are_signed),
+    ("models::what another signer leaves is not signed", what_another_signer_leaves_is_not_signed),
     ("models::programs left out by rule are told", programs_left_out_by_rule_are_told),
     ("models::lists that contradict themselves are refused", lists_that_contradict_themselves_are_refused),
 ];
 
 /// A folder with a few files.
-fn model() -> TempDir {
+pub(crate) fn model() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir_all(folder.path().join("sub/deep")).unwrap();
     for (name, content) in [
@@ -68,7 +69,7 @@ fn key() -> Holder {
     Holder(PrivateKey::generate(Curve::P256).unwrap(), Vec::new())
 }
 
-fn choice(method: Method, algorithm: Algorithm) -> Choice {
+pub(crate) fn choice(method: Method, algorithm: Algorithm) -> Choice {
     Choice {
         method,
         algorithm,
@@ -90,7 +91,7 @@ fn describe(model: &Path, choice: &Choice) -> Result<Described, SignError> {
     oms::describe(&listing::list(model).unwrap(), choice, &hashing())
 }
 
-fn sign(model: &Path, choice: &Choice, holder: &Holder) -> Bundle {
+pub(crate) fn sign(model: &Path, choice: &Choice, holder: &Holder) -> Bundle {
     oms::sign(&describe(model, choice).unwrap().manifest, holder).unwrap()
 }
 
@@ -336,6 +337,16 @@ fn names_of_every_kind_are_signed() {
 
 #[cfg(not(unix))]
 fn names_of_every_kind_are_signed() {}
+
+fn what_another_signer_leaves_is_not_signed() {
+    let model = model();
+    let holder = key();
+    fs::write(model.path().join(".weighbridge-a1B2c3.tmp"), "half a signature").unwrap();
+    let described = describe(model.path(), &plain()).unwrap();
+    assert_eq!(described.left_out, [".weighbridge-a1B2c3.tmp"]);
+    let bundle = oms::sign(&described.manifest, &holder).unwrap();
+    assert_eq!(told(&compare(model.path(), &bundle, &holder).unwrap()), [".weighbridge-a1B2c3.tmp extra"]);
+}
 
 fn programs_left_out_by_rule_are_told() {
     let model = model();

@@ -50,6 +50,24 @@ fn smoke(name: &str) {
     }
 }
 
+/// A place, and a policy below it.
+const TRUST_POLICY: &str = r#"models/prod/llm
+version = 1
+[[anchor]]
+id = "team"
+kind = "public-key"
+file = "team.pub"
+[[anchor]]
+id = "ci"
+kind = "sigstore"
+issuer = "https://token.models.example"
+identity = "https://models.example/flows/release.yml@refs/tags/v*"
+[[rule]]
+match = "models/prod/**"
+require = [{ type = "oms", by = ["team", "ci"], threshold = 2, max-age = "400d" }]
+unsigned = "refuse"
+"#;
+
 fn seeds(name: &str) -> Vec<Vec<u8>> {
     let statement = br#"{"_type":"https://in-toto.io/Statement/v1","subject":[{"name":"m","digest":{"sha256":
         "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}}],
@@ -65,6 +83,7 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
         }
         "signature-statement" => vec![statement.to_vec()],
         "signature-tensors" => vec![Content::default().to_statement(), crate::tensors::content().to_statement()],
+        "trust-policy" => vec![TRUST_POLICY.as_bytes().to_vec()],
         _ => vec![br#"{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","verificationMaterial":{"publicKey":
             {"hint":""},"tlogEntries":[]},"dsseEnvelope":{"payload":"e30=","payloadType":"application/vnd.in-toto+json",
             "signatures":[{"sig":"MAYCAQECAQE="}]}}"#.to_vec()],

@@ -10,8 +10,9 @@ use weighbridge_net::open::listing;
 use weighbridge_trust::PublicKey;
 use weighbridge_trust::bundle::Bundle;
 use weighbridge_trust::chain::Anchor;
-use weighbridge_trust::keyless::{Roots, Wanted};
-use weighbridge_trust::oms::{Compared, Hashing, Status, Tolerance, Trust, verify};
+use weighbridge_trust::keyless::{Identity, Roots, Wanted};
+use weighbridge_trust::oms::{Compared, Hashing, Signer, Status, Tolerance, Trust, verify};
+use weighbridge_trust::policy::Policy;
 
 /// 2026-11-23, when the vectors were made, in seconds since 1970.
 const MADE: i64 = 1_795_392_000;
@@ -30,6 +31,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         let name = format!("vectors::{}: {}", text(&case, "name"), text(&case, "how"));
         trials.push(Trial::test(name, move || check(&folder, &case)));
     }
+    let copy = folder.clone();
+    trials.push(Trial::test("vectors::a pattern of identities vouches", move || patterns(&copy)));
     trials.push(Trial::test("vectors::bundles of the specification", move || specification(&folder)));
     trials
 }
@@ -129,6 +132,43 @@ fn judge(folder: &Path, case: &Value) -> Result<Compared, String> {
         }
     }
     Ok(compared)
+}
+
+/// An anchor of Sigstore believes the identities of its pattern, as its one identity provider says, and no others.
+fn patterns(folder: &Path) -> Result<(), Failed> {
+    let json = fs::read_to_string(folder.join("upstream/v1.0.1-sigstore/model.sig"))?;
+    let bundle = Bundle::read(json.as_bytes())?;
+    let open = |name: &str| fs::read_to_string(folder.join(name)).map_err(|error| error.to_string());
+    const IBM: &str = "https://sigstore.verify.ibm.com/oauth2";
+    for (identity, issuer, vouches) in [
+        ("stefanb@us.ibm.com", IBM, true),
+        ("*@us.ibm.com", IBM, true),
+        ("s*@us.ibm.com", IBM, true),
+        ("*@ibm.com", IBM, false),
+        ("x*@us.ibm.com", IBM, false),
+        ("stefanb@us.ibm.com", "https://sigstore.verify.ibm.com", false),
+    ] {
+        let policy = format!(
+            "version = 1\n[[anchor]]\nid = 'x'\nkind = 'sigstore'\nissuer = '{issuer}'\nidentity = '{identity}'\n\
+             trusted-root = 'upstream/keys/sigstore-public-good-trusted_root.json'"
+        );
+        let (ready, wrong) = Policy::read(&policy, "t")?.load(&open);
+        assert_eq!((ready.len(), wrong.len()), (1, 0), "{wrong:?}");
+        match ready[0].verify(&bundle, &json, MADE) {
+            Ok(verified) => {
+                assert!(vouches, "{identity}");
+                // Its time is one that an age can be counted from.
+                assert!(matches!(verified.signer, Signer::Identity(Identity { time: Some(_), .. })));
+            }
+            Err(error) => {
+                assert!(
+                    !vouches && error.to_string().starts_with("identity mismatch"),
+                    "{identity}: {error}"
+                );
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A copy of the model with `link.json` as the link to `config.json` that it was when it was signed.

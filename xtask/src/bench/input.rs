@@ -36,71 +36,37 @@ pub(super) fn advisories(root: &Path, to: &Path) -> anyhow::Result<bool> {
     Ok(true)
 }
 
-/// 250 installed packages of 40 files with true records. Returns the bytes in them.
-pub(super) fn environment(folder: &Path) -> anyhow::Result<u64> {
-    const FILES: u64 = 40;
-    const PACKAGES: u64 = 250;
-    const SIZE: usize = 100_000;
-    let total = FILES * PACKAGES * SIZE as u64;
-    if folder.join("ready").exists() {
-        return Ok(total);
-    }
-    let site = folder.join("lib/python3.12/site-packages");
-    fs::create_dir_all(&site)?;
-    fs::write(folder.join("pyvenv.cfg"), "version_info = 3.12.1\n")?;
-    let mut noise = Noise(1);
-    for package in 0..PACKAGES {
-        let name = format!("package_{package}");
-        let info = format!("{name}-1.0.{package}.dist-info");
-        fs::create_dir_all(site.join(&name))?;
-        fs::create_dir_all(site.join(&info))?;
-        let metadata = format!(
-            "Metadata-Version: 2.1\nName: {name}\nVersion: 1.0.{package}\nRequires-Dist: package_{}>=1\n",
-            (package + 1) % PACKAGES
-        );
-        fs::write(site.join(&info).join("METADATA"), &metadata)?;
-        let mut record = String::new();
-        for file in 0..FILES {
-            let content = noise.bytes(SIZE);
-            let path = format!("{name}/part_{file}.bin");
-            record.push_str(&format!(
-                "{path},sha256={},{SIZE}\n",
-                crate::example::base64(&Digest::of(&content))
-            ));
-            fs::write(site.join(&path), content)?;
-        }
-        let digest = crate::example::base64(&Digest::of(metadata.as_bytes()));
-        record.push_str(&format!("{info}/METADATA,sha256={digest},{}\n{info}/RECORD,,\n", metadata.len()));
-        fs::write(site.join(&info).join("RECORD"), record)?;
-    }
-    fs::write(folder.join("ready"), "")?;
-    Ok(total)
+/// What lies in a folder.
+#[derive(Default)]
+pub(super) struct Counted {
+    /// Installed packages.
+    pub(super) packages: usize,
+    /// Programs and libraries of Linux.
+    pub(super) binaries: usize,
+    pub(super) files: usize,
+    pub(super) bytes: u64,
 }
 
-/// The same files once more, hard-linked, with records that state no digests.
-pub(super) fn unhashed(hashed: &Path, folder: &Path) -> anyhow::Result<()> {
-    if folder.exists() {
-        fs::remove_dir_all(folder)?;
-    }
-    let mut folders = vec![std::path::PathBuf::new()];
-    while let Some(below) = folders.pop() {
-        fs::create_dir_all(folder.join(&below))?;
-        for entry in fs::read_dir(hashed.join(&below))? {
+/// Counts what lies in a folder, links left out.
+pub(super) fn count(folder: &Path) -> anyhow::Result<Counted> {
+    let mut counted = Counted::default();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder)? {
             let entry = entry?;
-            let path = below.join(entry.file_name());
             if entry.file_type()?.is_dir() {
-                folders.push(path);
-            } else if entry.file_name() == "RECORD" {
-                let record = fs::read_to_string(entry.path())?;
-                let rows = record.lines().filter_map(|row| Some(row.split_once(',')?.0));
-                let record: String = rows.map(|path| format!("{path},,\n")).collect();
-                fs::write(folder.join(path), record)?;
-            } else {
-                fs::hard_link(entry.path(), folder.join(path))?;
+                counted.packages += usize::from(entry.path().extension().is_some_and(|it| it == "dist-info"));
+                folders.push(entry.path());
+            } else if entry.file_type()?.is_file() {
+                let mut magic = Vec::new();
+                File::open(entry.path())?.take(4).read_to_end(&mut magic)?;
+                counted.binaries += usize::from(magic == b"\x7fELF");
+                counted.files += 1;
+                counted.bytes += entry.metadata()?.len();
             }
         }
     }
-    Ok(())
+    Ok(counted)
 }
 
 /// A bill of materials; each fiftieth component is a package that advisories are about.
@@ -243,21 +209,4 @@ pub(super) fn large_safetensors(path: &Path, bytes: u64) -> anyhow::Result<()> {
     file.write_all(header.as_bytes())?;
     file.set_len(8 + header.len() as u64 + bytes)?;
     Ok(())
-}
-
-/// Bytes that look random and are the same every time (xorshift64).
-struct Noise(u64);
-
-impl Noise {
-    fn bytes(&mut self, count: usize) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(count + 8);
-        while bytes.len() < count {
-            self.0 ^= self.0 << 13;
-            self.0 ^= self.0 >> 7;
-            self.0 ^= self.0 << 17;
-            bytes.extend(self.0.to_le_bytes());
-        }
-        bytes.truncate(count);
-        bytes
-    }
 }

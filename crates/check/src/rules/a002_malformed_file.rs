@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use weighbridge_core::fact::What;
+use weighbridge_core::fact::{Fact, What};
 use weighbridge_core::finding::{Finding, Remedy, Severity};
 use weighbridge_core::place::{Evidence, Place, Span};
 use weighbridge_core::rule::Rule;
 use weighbridge_core::world::{Check, World};
 
 use super::dependency::{about_place, counted, shortened};
+use super::s008_malformed_lock;
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -33,7 +34,9 @@ impl Check for MalformedFile {
     fn check(&self, world: &World<'_>, findings: &mut Vec<Finding>) {
         let models: BTreeSet<&str> = world.artifacts.iter().map(|artifact| &*artifact.place.path).collect();
         let mut files: BTreeMap<&str, BTreeSet<(&Evidence, &str)>> = BTreeMap::new();
-        for fact in world.facts.values().flatten() {
+        // A lock of models that does not read has a rule of its own.
+        let is_ours = |fact: &&Fact| !s008_malformed_lock::is_lock(fact);
+        for fact in world.facts.values().flatten().filter(is_ours) {
             if let What::Malformed(reason) = &fact.what {
                 files.entry(&fact.evidence.place.path).or_default().insert((&fact.evidence, reason));
             }

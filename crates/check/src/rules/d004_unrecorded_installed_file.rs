@@ -55,7 +55,7 @@ impl Check for UnrecordedInstalledFile {
             .installed
             .iter()
             .flat_map(|installed| installed.record.iter().flatten())
-            .filter_map(|recorded| recorded.path.as_deref())
+            .filter_map(|recorded| recorded.path.as_deref().filter(|path| may_be_code(path)))
             .collect();
         let mut roots: BTreeMap<&str, Vec<&Installed>> = BTreeMap::new();
         for installed in world.installed {
@@ -76,6 +76,7 @@ struct Site<'s, 'w> {
     installed: &'s [&'s Installed],
     /// Other such folders below it.
     inner: Vec<&'s str>,
+    /// The code that installers recorded.
     recorded: &'s HashSet<&'s str>,
 }
 
@@ -88,12 +89,11 @@ impl Site<'_, '_> {
         for (path, file) in below(self.world.files, self.root) {
             let rest = relative(path, self.root);
             let (top, in_folder) = rest.split_once('/').map_or((rest, false), |(top, _)| (top, true));
-            let known = if in_folder { owners.contains_key(top) } else { all_recorded };
-            let inner = self.inner.iter().any(|inner| is_below(path, inner));
-            if known
-                && !inner
-                && is_code(rest)
+            let is_known = || if in_folder { owners.contains_key(top) } else { all_recorded };
+            if is_code(rest)
                 && !self.recorded.contains(path)
+                && is_known()
+                && !self.inner.iter().any(|inner| is_below(path, inner))
                 && !self.is_told_elsewhere(path, rest, file)
             {
                 by_folder.entry(if in_folder { top } else { "" }).or_default().push(path);
@@ -110,11 +110,15 @@ impl Site<'_, '_> {
     fn owners(&self) -> BTreeMap<&str, BTreeSet<&NodeId>> {
         let mut owners: BTreeMap<&str, BTreeSet<&NodeId>> = BTreeMap::new();
         for installed in self.installed {
+            let mut last = None;
             for path in installed.record.iter().flatten().filter_map(|recorded| recorded.path.as_deref()) {
                 if is_below(path, self.root)
                     && let Some((top, _)) = relative(path, self.root).split_once('/')
+                    // Most files lie in the folder of the one before.
+                    && last != Some(top)
                 {
                     owners.entry(top).or_default().insert(&installed.component);
+                    last = Some(top);
                 }
             }
         }
@@ -176,13 +180,14 @@ impl Site<'_, '_> {
 /// Whether Python would run what lies there. Compiled code beside its source is a copy of it; without a source it is
 /// imported only outside of `__pycache__` (Python Standard Library, *importlib*: sourceless imports).
 fn is_code(path: &str) -> bool {
-    let extension =
-        path.rsplit('/').next().and_then(|name| name.rsplit_once('.')).map(|(_, extension)| extension);
-    match extension {
-        Some("pyc") => !path.split('/').any(|name| name == "__pycache__"),
-        Some(extension) => CODE.contains(&extension),
-        None => false,
-    }
+    may_be_code(path) && !(path.ends_with(".pyc") && path.split('/').any(|name| name == "__pycache__"))
+}
+
+/// Whether a file ends as code does, wherever it lies.
+fn may_be_code(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let extension = name.rsplit_once('.').map(|(_, extension)| extension);
+    extension.is_some_and(|extension| extension == "pyc" || CODE.contains(&extension))
 }
 
 fn relative<'p>(path: &'p str, root: &str) -> &'p str {

@@ -43,7 +43,14 @@ impl Check for UnassessableRequirement {
             let own = component.origins.iter().any(|origin| matches!(origin, Origin::Path { .. }));
             if component.version.is_none() && !own {
                 for evidence in evidence.iter().filter(|evidence| evidence.class == Class::Unresolved) {
-                    let text = format!("{}{}", component.name, edge.condition.specifier);
+                    let specifier = &*edge.condition.specifier;
+                    // `numpy 1.21.*`: conda needs no sign.
+                    let apart = if specifier.starts_with(|first: char| first.is_ascii_alphanumeric()) {
+                        " "
+                    } else {
+                        ""
+                    };
+                    let text = format!("{}{apart}{specifier}", component.name);
                     open.entry(&evidence.place).or_default().insert((evidence.span.clone(), text));
                 }
             }
@@ -190,6 +197,20 @@ mod tests {
               b (line 5)
               c (line 6)
               d (line 7)
+              fix write the versions down (`pip freeze`, `uv pip compile`), scan the environment in which they are installed, or let `--resolve` choose them as pip would
+            ",
+        );
+    }
+
+    #[test]
+    fn patterns_of_conda_stand_apart_from_the_name() {
+        check(
+            &UnassessableRequirement,
+            Built::new().unresolved("numpy", "1.21.*", 3),
+            "
+            low high nothing says which version of numpy would be installed
+              at requirements.txt:3
+              numpy 1.21.* (line 3)
               fix write the versions down (`pip freeze`, `uv pip compile`), scan the environment in which they are installed, or let `--resolve` choose them as pip would
             ",
         );

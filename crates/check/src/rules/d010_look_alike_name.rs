@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 
 use weighbridge_core::ecosystem::Ecosystem;
+use weighbridge_core::fact::{Imitation, What};
 use weighbridge_core::finding::{Confidence, Finding, Remedy, Severity};
 use weighbridge_core::name::PackageName;
+use weighbridge_core::place::Evidence;
 use weighbridge_core::rule::Rule;
 use weighbridge_core::world::{Check, World};
 
-use super::dependency::{about_node, is_from_index, location};
-use crate::names::{How, look_alike};
+use super::dependency::{about_node, about_place, is_from_index, location};
+use crate::names::{How, is_known, look_alike};
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -32,6 +34,12 @@ impl Check for LookAlikeName {
     }
 
     fn check(&self, world: &World<'_>, findings: &mut Vec<Finding>) {
+        let imitations = world.facts.values().flatten();
+        for fact in imitations {
+            if let What::Imitation(imitation) = &fact.what {
+                findings.push(of_other_scripts(imitation, &fact.evidence));
+            }
+        }
         let mut told: BTreeSet<&PackageName> = BTreeSet::new();
         for (id, component) in world.graph.components() {
             let name = &component.name;
@@ -66,6 +74,24 @@ impl Check for LookAlikeName {
     }
 }
 
+/// A name that an installer refuses today, or takes from an index that allows it.
+fn of_other_scripts(imitation: &Imitation, evidence: &Evidence) -> Finding {
+    let Imitation { written, reads } = imitation;
+    let letters: BTreeSet<char> = written.chars().filter(|letter| !letter.is_ascii()).collect();
+    let letters: Vec<String> =
+        letters.iter().map(|letter| format!("{letter} (U+{:04X})", u32::from(*letter))).collect();
+    let famous = if is_known(reads.as_str()) { "" } else { ", which nobody here knows either" };
+    Finding {
+        confidence: Confidence::High,
+        title: format!("{written} reads as {reads}{famous}, and is written with other letters"),
+        details: vec![format!("of another script: {}", letters.join(", "))],
+        remedy: Some(Remedy::Manual(format!(
+            "write {reads} anew if it was meant, and find out who wrote this: such letters are not typed by mistake"
+        ))),
+        ..about_place(&RULE, &evidence.place, evidence.span.clone(), &[written.as_str()])
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::dependency_world::{Built, check};
@@ -87,6 +113,30 @@ mod tests {
               at a glance the two read the same
               way project > scikitlearn 1.0
               fix if scikit-learn was meant, replace it, and treat machines that installed it as read by a stranger; if not, ignore this finding with the reason
+            ",
+        );
+    }
+
+    #[test]
+    fn letters_of_other_scripts_are_told() {
+        let imitation = |written: &str, reads: &str| {
+            let reads = PackageName::new(reads).unwrap();
+            What::Imitation(Imitation { written: written.to_owned(), reads })
+        };
+        check(
+            &LookAlikeName,
+            Built::new()
+                .fact("requirements.txt", imitation("numpу", "numpy"))
+                .fact("requirements.txt", imitation("оur-tоols", "our-tools")),
+            "
+            high high numpу reads as numpy, and is written with other letters
+              at requirements.txt
+              of another script: у (U+0443)
+              fix write numpy anew if it was meant, and find out who wrote this: such letters are not typed by mistake
+            high high оur-tоols reads as our-tools, which nobody here knows either, and is written with other letters
+              at requirements.txt
+              of another script: о (U+043E)
+              fix write our-tools anew if it was meant, and find out who wrote this: such letters are not typed by mistake
             ",
         );
     }

@@ -140,13 +140,15 @@ impl<'a> Asked<'a> {
                 }
                 let covering = near.covering(evidence);
                 let has = |kind| covering.iter().any(|(_, (index, _))| index.kind == kind);
-                let is_assigned = covering.iter().any(|(_, (index, _))| index.packages.contains(name));
+                let is_assigned = covering.iter().any(|(_, (index, _))| index.is_only_for(name));
                 if has(IndexKind::None) || is_assigned {
                     continue;
                 }
                 let best = has(IndexKind::BestMatch);
                 let usual = covering.iter().find(|(_, (index, _))| index.kind == IndexKind::Default);
-                let rivals = covering.iter().filter(|(_, (index, _))| is_rival(index, best));
+                let rivals = covering
+                    .iter()
+                    .filter(|(_, (index, _))| is_rival(index, best) && !index.is_never_for(name));
                 for (at, (index, evidence)) in rivals {
                     let open = open.entry(at).or_default();
                     open.names.insert(name);
@@ -409,6 +411,8 @@ fn first(indexes: &[Said<'_, PackageIndex>]) -> Option<Span> {
 
 #[cfg(test)]
 mod tests {
+    use weighbridge_core::name::NamePattern;
+
     use super::super::dependency_world::{Built, check, requires};
     use super::*;
 
@@ -500,6 +504,11 @@ mod tests {
         let own = PackageName::new("our-private-tools").unwrap();
         let assigned = PackageIndex { packages: vec![own], ..PackageIndex::new(IndexKind::Extra, URL) };
         is_silent(asking(IndexKind::Explicit).fact("pyproject.toml", What::Index(assigned)));
+        let patterns = || vec![NamePattern::new("our-*").unwrap()];
+        let included = PackageIndex { included: patterns(), ..PackageIndex::new(IndexKind::Extra, URL) };
+        is_silent(asking(IndexKind::Explicit).fact("pyproject.toml", What::Index(included)));
+        let excluded = PackageIndex { excluded: patterns(), ..PackageIndex::new(IndexKind::Extra, URL) };
+        is_silent(asking(IndexKind::Explicit).fact("pyproject.toml", What::Index(excluded)));
         let elsewhere = PackageIndex { lines: Some((2, 3)), ..PackageIndex::new(IndexKind::Extra, URL) };
         is_silent(asking(IndexKind::Explicit).fact("pyproject.toml", What::Index(elsewhere)));
         is_silent(

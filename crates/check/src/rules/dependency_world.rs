@@ -140,6 +140,16 @@ impl Built {
         self.link(from, to, Relation::Contains, "", evidence("uv.lock", 1, Class::Declared))
     }
 
+    /// The package lies in an environment.
+    pub(super) fn lies_installed(mut self, package: &str) -> Self {
+        if let Some(NodeKind::Component(component)) =
+            self.graph.nodes.get_mut(&id(package)).map(|it| &mut it.kind)
+        {
+            component.installed = true;
+        }
+        self
+    }
+
     /// `from` brings a copy of the library `to` along.
     pub(super) fn vendors(self, from: &str, to: &str) -> Self {
         self.link(from, to, Relation::Vendors, "", evidence("uv.lock", 1, Class::Observed))
@@ -306,7 +316,12 @@ impl Built {
             limits: Limits::default(),
             cancel: Cancel::default(),
             offline: true,
-            python: Python { version: "3.12.0".into(), platform: BTreeMap::new(), system: None },
+            python: Python {
+                version: "3.12.0".into(),
+                platform: BTreeMap::new(),
+                system: None,
+                meant: Default::default(),
+            },
             remote: Remote::default(),
             cache: None,
         };

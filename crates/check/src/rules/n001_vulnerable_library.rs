@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::finding::{Confidence, Finding, Fingerprint, Remedy, Severity};
 use weighbridge_core::graph::{Component, Graph, NodeId, Relation};
 use weighbridge_core::knowledge::{Grade, Match, Vulnerability};
@@ -174,12 +175,15 @@ fn remedy(graph: &Graph, id: &NodeId, vulnerability: &Vulnerability, carriers: &
         Some(fixed) => format!("whose {name} is {fixed} or later"),
         None => format!("without this {name}"),
     };
-    let names: Vec<String> =
-        carriers.iter().filter_map(|carrier| Some(graph.component(carrier)?.name.to_string())).collect();
-    Remedy::Manual(match names.as_slice() {
-        [] => format!("replace it with a build {wanted}"),
-        names => format!("move {} to a version {wanted}", names.join(" and ")),
-    })
+    let carriers: Vec<&Component> = carriers.iter().filter_map(|carrier| graph.component(carrier)).collect();
+    if carriers.is_empty() {
+        return Remedy::Manual(format!("replace it with a build {wanted}"));
+    }
+    let names: Vec<&str> = carriers.iter().map(|carrier| carrier.name.as_str()).collect();
+    // Only into what lies installed out of wheels does it look.
+    let is_looked_into = carriers.iter().all(|it| it.installed && it.ecosystem == Ecosystem::PyPi);
+    let way = if is_looked_into { "; `weighbridge fix` looks for such a wheel" } else { "" };
+    Remedy::Manual(format!("move {} to a version {wanted}{way}", names.join(" and ")))
 }
 
 #[cfg(test)]
@@ -213,6 +217,27 @@ mod tests {
               mended in 1.1.1n
               way project > opencv-python 4.8 > openssl 1.1.1k
               fix move opencv-python to a version whose openssl is 1.1.1n or later
+            ",
+        );
+    }
+
+    #[test]
+    fn what_lies_installed_is_looked_into_by_the_plan() {
+        check(
+            &VulnerableLibrary,
+            opencv().lies_installed("opencv-python 4.8").vulnerable("generic/openssl 1.1.1k", "CVE-1", |it| {
+                it.score = Some(50);
+                it.records[0].grade = Grade::Exact;
+            }),
+            "
+            medium high CVE-1 in openssl 1.1.1k
+              at uv.lock:1
+              inside opencv-python 4.8
+              CVSS 5.0
+              affected versions as the maintainers state them
+              PYSEC-1
+              way project > opencv-python 4.8 > openssl 1.1.1k
+              fix move opencv-python to a version without this openssl; `weighbridge fix` looks for such a wheel
             ",
         );
     }

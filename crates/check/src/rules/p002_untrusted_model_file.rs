@@ -1,5 +1,6 @@
 //! WB-P002: a model file for whose code nobody here can vouch.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use weighbridge_core::fact::Target;
@@ -65,11 +66,12 @@ pub(super) fn untrusted(world: &World<'_>, wanted: Family, rule: &'static Rule, 
         return;
     }
     let modules = modules(world.installed, &untrusted);
+    let project = LazyCell::new(|| world.files.keys().filter_map(|path| own_module(path)).collect());
     for artifact in untrusted {
         let own = artifact.owner.as_ref().and_then(|owner| modules.get(owner));
         // Whoever imports the package runs this code anyway: a finding would only say that there are packages.
         let known = own.is_some_and(|own| runs_only(artifact, own));
-        if !known && !configures_own_code(artifact, world) {
+        if !known && !configures_own_code(artifact, world, &project) {
             let found = finding(rule, artifact, Safety::Untrusted, remedy(artifact));
             findings.extend(found.map(|mut finding| {
                 finding.details.extend(providers::lines(world, artifact));
@@ -97,7 +99,12 @@ fn modules<'w>(
 
 /// Whether the file is a configuration that names only code of the target itself: the settings of a project. Beside the
 /// weights of a model it is a part of that model, which somebody else may have made.
-fn configures_own_code(artifact: &Artifact, world: &World<'_>) -> bool {
+/// `project` are the modules of that code.
+fn configures_own_code<'w>(
+    artifact: &Artifact,
+    world: &World<'w>,
+    project: &LazyCell<BTreeSet<&'w str>, impl FnOnce() -> BTreeSet<&'w str>>,
+) -> bool {
     if artifact.format != SETTINGS || artifact.effects.len() > MOST_NAMES {
         return false;
     }
@@ -108,8 +115,7 @@ fn configures_own_code(artifact: &Artifact, world: &World<'_>) -> bool {
     if beside {
         return false;
     }
-    let own: BTreeSet<&str> = world.files.keys().filter_map(|path| own_module(path)).collect();
-    runs_only(artifact, &own)
+    runs_only(artifact, project)
 }
 
 /// Format id of settings.

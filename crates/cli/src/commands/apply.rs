@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
+use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -22,6 +23,8 @@ use weighbridge_read::READERS;
 use weighbridge_resolve::Plan;
 
 use super::compiled::{Compiled, compiled};
+use super::hand_over::{Handed, hand_over};
+use crate::args::Indexes;
 use crate::errors::Failure;
 use crate::exit::Exit;
 use crate::printer::{Printer, printable};
@@ -38,83 +41,57 @@ type Versions<'p> = BTreeMap<&'p PackageName, &'p Version>;
 
 /// What to write, where, and with what.
 pub(super) struct Order<'a> {
-    pub(super) change: &'a Change,
-    pub(super) plan: &'a Plan,
+    /// The projects with their plans.
+    pub(super) plans: &'a [(&'a Change, &'a Plan)],
     /// The folder that was named.
     pub(super) target: &'a Path,
+    /// The indexes that were typed, which the tools are to ask as well.
+    pub(super) indexes: &'a Indexes,
     /// The worst vulnerability of a version that a tool chose, if it is one that was to be mended.
     pub(super) flaw: &'a dyn Fn(&PackageName, &Version) -> Option<String>,
     pub(super) context: &'a Context,
 }
 
-/// Writes the plan of one project. Fails the exit code if a tool chose versions that are no better.
+/// Writes the plans of all projects, or of none. Fails the exit code if a tool chose versions that are no better.
 ///
 /// # Errors
-/// An environment has no files that could be written; a file cannot be read or written; the project's tool fails, and
-/// everything is as it was.
+/// An environment has no files that could be written; a file cannot be read or written; a project's tool fails. In all
+/// projects everything is as it was, or the hints say what is not.
 pub(super) fn run(order: &Order<'_>, setup: &Setup, printer: &Printer) -> Result<Exit, Failure> {
-    let Order { change, plan, target, .. } = *order;
-    let versions: Versions<'_> =
-        plan.moves.iter().filter_map(|moved| Some((&moved.name, moved.to.as_ref()?))).collect();
-    if change.is_environment {
+    if let Some((change, plan)) = order.plans.iter().find(|(change, _)| change.is_environment) {
         return Err(Failure::usage(format!(
             "`{}` is an environment and has no files to write to",
             change.name
         ))
-        .hint(format!("pip install {}", pins(&versions).join(" "))));
+        .hint(format!("pip install {}", pins(&versions(plan)).join(" "))));
     }
-    let folder = target.join(&change.folder);
-    let compiled = compiled_files(change, target)?;
-    let mut done = Done::default();
-    let mut saved: Vec<(PathBuf, Vec<u8>)> = Vec::new();
-    for (path, edited) in edit(change, &versions, target, &compiled)? {
-        save(&path, &mut saved)?;
-        replace_file(&path, |out| out.write_all(edited.text.as_bytes()))
-            .map_err(|error| Failure::unwritten(&format!("`{}`", path.display()), &error))?;
-        done.line(&format!("wrote {}: {}", path.display(), edited.lines.join(", ")));
-        done.held.extend(edited.held.into_iter().cloned());
-    }
-    for (path, compiled) in in_order(compiled) {
-        let shown = path.strip_prefix(&folder).unwrap_or(&path).display().to_string();
-        match compiled {
-            Ok(compiled) => {
-                let there = standing(&path, order.context)?;
-                let added = plan.moves.iter().filter(|moved| moved.from.is_none()).map(|moved| &moved.name);
-                let added: BTreeSet<&PackageName> = added.collect();
-                let wanted = versions.iter().map(|(name, version)| (*name, *version));
-                let wanted = wanted.filter(|(name, _)| there.contains_key(*name) || added.contains(*name));
-                let wanted: Versions<'_> = wanted.collect();
-                // What stands nowhere in the file needs no new version there.
-                if wanted.keys().any(|name| there.contains_key(*name)) {
-                    let tool = Tool::of_compiled(&compiled, &wanted);
-                    drive(&tool, (&path, &shown), &wanted, order, setup, printer, &mut saved, &mut done)?;
-                }
+    let mut before = Before::default();
+    let (mut text, mut exit) = (String::new(), Exit::Pass);
+    for (change, plan) in order.plans {
+        let mut job = Job { order, setup, printer, before: &mut before, done: Done::default() };
+        match job.project(change, plan) {
+            Ok(()) => {
+                let _ = write!(text, "\napplied to {}\n{}", change.name, job.done.text);
+                exit = if job.done.is_worse { Exit::Fail } else { exit };
             }
-            Err(reason) => done.line(&format!("{shown} is not brought up to date: {reason}")),
+            Err(failure) => return Err(before.restore(failure)),
         }
     }
-    for lock in change.locks.iter().filter(|lock| LOCKS.contains(&lock.name())) {
-        let path = target.join(&*lock.path);
-        // Poetry and PDM take no name that their lock does not have; what is new they add by themselves.
-        let there = standing(&path, order.context)?;
-        let Some(tool) = Tool::of(lock.name(), &folder, &versions, &|name| there.contains_key(name)) else {
-            continue;
-        };
-        drive(&tool, (&path, lock.name()), &versions, order, setup, printer, &mut saved, &mut done)?;
-    }
-    let left = versions.iter().filter(|(name, _)| !done.held.contains(**name));
-    let left: Versions<'_> = left.map(|(name, version)| (*name, *version)).collect();
-    if !left.is_empty() {
-        let path = folder.join(CONSTRAINTS);
-        let mut text = "# Versions that weighbridge fix has planned; use with `pip install -c`.\n".to_owned();
-        pins(&left).iter().for_each(|pin| text.push_str(&format!("{pin}\n")));
-        replace_file(&path, |out| out.write_all(text.as_bytes()))
-            .map_err(|error| Failure::unwritten(&format!("`{}`", path.display()), &error))?;
-        done.line(&format!("wrote {}: install with `-c {CONSTRAINTS}`", path.display()));
-    }
-    let text = format!("\napplied to {}\n{}", change.name, done.text);
     printer.out(|out| out.write_all(printable(&text).as_bytes()))?;
-    Ok(if done.is_worse { Exit::Fail } else { Exit::Pass })
+    Ok(exit)
+}
+
+fn versions(plan: &Plan) -> Versions<'_> {
+    plan.moves.iter().filter_map(|moved| Some((&moved.name, moved.to.as_ref()?))).collect()
+}
+
+/// The work on one project.
+struct Job<'a> {
+    order: &'a Order<'a>,
+    setup: &'a Setup,
+    printer: &'a Printer,
+    before: &'a mut Before,
+    done: Done,
 }
 
 /// What was done.
@@ -135,60 +112,151 @@ impl Done {
     }
 }
 
-/// Lets a tool bring its file up to date and looks at what it chose. If it fails, all files are as they were.
-#[expect(clippy::too_many_arguments, reason = "each is a thing of its own")]
-fn drive(
-    tool: &Tool,
-    (path, shown): (&Path, &str),
-    versions: &Versions<'_>,
-    order: &Order<'_>,
-    setup: &Setup,
-    printer: &Printer,
-    saved: &mut Vec<(PathBuf, Vec<u8>)>,
-    done: &mut Done,
-) -> Result<(), Failure> {
-    let Some(program) = setup.environment.program(tool.name) else {
-        done.line(&format!("{shown} is not brought up to date: {} is not installed", tool.name));
-        return Ok(());
-    };
-    save(path, saved)?;
-    let command = tool.run(&program).map_err(|failure| match restore(saved) {
-        Ok(()) => failure.hint("nothing was changed"),
-        Err(error) => failure.hint(format!("not everything is as it was: {error}")),
-    })?;
-    printer.detail(&format!("ran {command}"));
-    let mut count = 0usize;
-    let mut other = Vec::new();
-    let chosen = standing(path, order.context)?;
-    for (name, version) in versions {
-        let Some(found) = chosen.get(*name) else { continue };
-        done.held.insert((*name).clone());
-        if found.contains(*version) {
-            count = count.saturating_add(1);
-            continue;
+impl Job<'_> {
+    fn project(&mut self, change: &Change, plan: &Plan) -> Result<(), Failure> {
+        let Order { target, context, .. } = *self.order;
+        let versions = versions(plan);
+        let folder = target.join(&change.folder);
+        let compiled = compiled_files(change, target)?;
+        for (path, edited) in edit(change, &versions, target, &compiled)? {
+            self.write(&path, &edited.text)?;
+            self.done.line(&format!("wrote {}: {}", path.display(), edited.lines.join(", ")));
+            self.done.held.extend(edited.held.into_iter().cloned());
         }
-        let list: Vec<String> = found.iter().map(ToString::to_string).collect();
-        let flaw = found.iter().find_map(|version| (order.flaw)(name, version));
-        done.is_worse |= flaw.is_some();
-        let flaw = flaw.map(|flaw| format!(", which has {flaw}")).unwrap_or_default();
-        other.push(format!("{} chose {name} {} and not {version}{flaw}", tool.name, list.join(" and ")));
+        for (path, compiled) in in_order(compiled) {
+            let shown = path.strip_prefix(&folder).unwrap_or(&path).display().to_string();
+            match compiled {
+                Ok(compiled) => {
+                    let there = standing(&path, context)?;
+                    let added = plan.moves.iter().filter(|moved| moved.from.is_none()).map(|it| &it.name);
+                    let added: BTreeSet<&PackageName> = added.collect();
+                    let wanted = versions.iter().map(|(name, version)| (*name, *version));
+                    let wanted =
+                        wanted.filter(|(name, _)| there.contains_key(*name) || added.contains(*name));
+                    let wanted: Versions<'_> = wanted.collect();
+                    // What stands nowhere in the file needs no new version there.
+                    if wanted.keys().any(|name| there.contains_key(*name)) {
+                        let tool = Tool::of_compiled(&compiled, &wanted);
+                        self.drive(&tool, (&path, &shown), &wanted)?;
+                    }
+                }
+                Err(reason) => self.done.line(&format!("{shown} is not brought up to date: {reason}")),
+            }
+        }
+        for lock in change.locks.iter().filter(|lock| LOCKS.contains(&lock.name())) {
+            let path = target.join(&*lock.path);
+            // Poetry and PDM take no name that their lock does not have; what is new they add by themselves.
+            let there = standing(&path, context)?;
+            let tool = Tool::of(lock.name(), &folder, &versions, &|name| there.contains_key(name));
+            if let Some(tool) = tool {
+                self.drive(&tool, (&path, lock.name()), &versions)?;
+            }
+        }
+        let left = versions.iter().filter(|(name, _)| !self.done.held.contains(**name));
+        let left: Versions<'_> = left.map(|(name, version)| (*name, *version)).collect();
+        if !left.is_empty() {
+            let path = folder.join(CONSTRAINTS);
+            let head = "# Versions that weighbridge fix has planned; use with `pip install -c`.\n";
+            let lines = pins(&left).into_iter().map(|pin| format!("{pin}\n"));
+            self.write(&path, &lines.fold(head.to_owned(), |text, line| text + &line))?;
+            self.done.line(&format!("wrote {}: install with `-c {CONSTRAINTS}`", path.display()));
+        }
+        Ok(())
     }
-    let counted = if count == 1 { "1 version".to_owned() } else { format!("{count} versions") };
-    done.line(&format!("{} brought {shown} up to date: {counted} as planned", tool.name));
-    other.iter().for_each(|line| done.line(line));
-    Ok(())
+
+    fn write(&mut self, path: &Path, text: &str) -> Result<(), Failure> {
+        self.before.keep(path)?;
+        replace_file(path, |out| out.write_all(text.as_bytes()))
+            .map_err(|error| Failure::unwritten(&format!("`{}`", path.display()), &error))
+    }
+
+    /// Lets a tool bring its file up to date and looks at what it chose.
+    fn drive(
+        &mut self,
+        tool: &Tool,
+        (path, shown): (&Path, &str),
+        versions: &Versions<'_>,
+    ) -> Result<(), Failure> {
+        let (environment, indexes) = (&self.setup.environment, self.order.indexes);
+        let program = environment.program(tool.name).ok_or_else(|| format!("{} is not installed", tool.name));
+        let handed = hand_over(tool.name, &tool.arguments, indexes, environment).map_err(str::to_owned);
+        let (program, handed) = match program.and_then(|program| Ok((program, handed?))) {
+            Ok(both) => both,
+            Err(reason) => {
+                self.done.line(&format!("{shown} is not brought up to date: {reason}"));
+                return Ok(());
+            }
+        };
+        self.before.keep(path)?;
+        let command = tool.run(&program, &handed)?;
+        if handed.stands_in(path) {
+            let message = format!("{} wrote the password of the index into `{}`", tool.name, path.display());
+            return Err(Failure::new(Exit::Fail, message).hint("put it into `.netrc`"));
+        }
+        self.printer.detail(&format!("ran {command}"));
+        let mut count = 0usize;
+        let mut other = Vec::new();
+        let chosen = standing(path, self.order.context)?;
+        for (name, version) in versions {
+            let Some(found) = chosen.get(*name) else { continue };
+            self.done.held.insert((*name).clone());
+            if found.contains(*version) {
+                count = count.saturating_add(1);
+                continue;
+            }
+            let list: Vec<String> = found.iter().map(ToString::to_string).collect();
+            let flaw = found.iter().find_map(|version| (self.order.flaw)(name, version));
+            self.done.is_worse |= flaw.is_some();
+            let flaw = flaw.map(|flaw| format!(", which has {flaw}")).unwrap_or_default();
+            other.push(format!("{} chose {name} {} and not {version}{flaw}", tool.name, list.join(" and ")));
+        }
+        let counted = if count == 1 { "1 version".to_owned() } else { format!("{count} versions") };
+        self.done.line(&format!("{} brought {shown} up to date: {counted} as planned", tool.name));
+        let note = handed.note.map(|note| format!("{} {note}", tool.name));
+        other.iter().chain(&note).for_each(|line| self.done.line(line));
+        Ok(())
+    }
 }
 
-/// Keeps the bytes of a file as they are now.
-fn save(path: &Path, saved: &mut Vec<(PathBuf, Vec<u8>)>) -> Result<(), Failure> {
-    let bytes = fs::read(path).map_err(|error| Failure::unreadable(path, &error))?;
-    saved.push((path.to_owned(), bytes));
-    Ok(())
-}
+/// What files were before anything was written; nothing for those that were not there.
+#[derive(Default)]
+struct Before(Vec<(PathBuf, Option<Vec<u8>>)>);
 
-/// Writes back what was kept, the first of each file last.
-fn restore(saved: &[(PathBuf, Vec<u8>)]) -> std::io::Result<()> {
-    saved.iter().rev().try_for_each(|(path, bytes)| replace_file(path, |out| out.write_all(bytes)))
+impl Before {
+    /// Keeps a file as it is now, if it is not kept already.
+    fn keep(&mut self, path: &Path) -> Result<(), Failure> {
+        if self.0.iter().any(|(known, _)| known == path) {
+            return Ok(());
+        }
+        let bytes = match fs::read(path) {
+            Ok(bytes) => Some(bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(Failure::unreadable(path, &error)),
+        };
+        self.0.push((path.to_owned(), bytes));
+        Ok(())
+    }
+
+    /// Makes all files what they were, and says so with the failure, or which of them are not.
+    fn restore(&self, failure: Failure) -> Failure {
+        let mut changed = Vec::new();
+        for (path, bytes) in self.0.iter().rev() {
+            let restored = match bytes {
+                Some(bytes) if fs::read(path).is_ok_and(|now| now == *bytes) => Ok(()),
+                Some(bytes) => replace_file(path, |out| out.write_all(bytes)),
+                None => match fs::remove_file(path) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                    _ => Ok(()),
+                },
+            };
+            changed
+                .extend(restored.err().map(|error| format!("`{}` stays changed: {error}", path.display())));
+        }
+        if changed.is_empty() {
+            return failure.hint("nothing was changed");
+        }
+        changed.into_iter().fold(failure, Failure::hint)
+    }
 }
 
 /// The versions that stand in a lock or a compiled file.
@@ -371,21 +439,22 @@ impl Tool {
     }
 
     /// Runs it and says how.
-    fn run(&self, program: &Path) -> Result<String, Failure> {
+    fn run(&self, program: &Path, handed: &Handed) -> Result<String, Failure> {
         let shown = format!("{} {}", self.name, self.arguments.join(" "));
-        let output = Command::new(program)
-            .args(&self.arguments)
-            .current_dir(&self.folder)
-            .stdin(Stdio::null())
-            .output()
-            .map_err(|error| Failure::new(Exit::Internal, format!("cannot run `{shown}`")).because(&error))?;
+        let mut command = Command::new(program);
+        handed.tell(&mut command);
+        let output =
+            command.args(&self.arguments).current_dir(&self.folder).stdin(Stdio::null()).output().map_err(
+                |error| Failure::new(Exit::Internal, format!("cannot run `{shown}`")).because(&error),
+            )?;
         if output.status.success() {
             return Ok(shown);
         }
         let said = String::from_utf8_lossy(&output.stderr);
         let last: Vec<&str> = said.lines().rev().filter(|line| !line.trim().is_empty()).take(5).collect();
         let last: Vec<&str> = last.into_iter().rev().collect();
-        Err(Failure::new(Exit::Fail, format!("`{shown}` failed: {}", printable(&last.join(" / ")))))
+        let (folder, said) = (self.folder.display(), handed.shown(&last.join(" / ")));
+        Err(Failure::new(Exit::Fail, format!("`{shown}` failed in `{folder}`: {said}")))
     }
 }
 

@@ -5,6 +5,8 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use weighbridge_read::words::{Words, words};
+
 /// Lines at the top among which the command is looked for.
 const HEAD: usize = 20;
 
@@ -227,7 +229,9 @@ impl Tool {
     fn understand(&self, command: &str, path: &Path) -> Result<Compiled, String> {
         let unknown =
             |word: &str| format!("nothing is known of `{word}` in the command by which it was made");
-        let words = words(command).ok_or("the command by which it was made is not understood")?;
+        let Words { list: words, is_plain: true } = words(command) else {
+            return Err("the command by which it was made is not understood".to_owned());
+        };
         let mut arguments: Vec<String> = self.verb.iter().map(|&word| word.to_owned()).collect();
         let (mut sources, mut narrowing, mut output) = (Vec::new(), Vec::new(), None);
         let mut words = words.into_iter();
@@ -315,32 +319,6 @@ fn folder(path: &Path, output: &str) -> Option<PathBuf> {
         }
     }
     (folder != path).then_some(folder)
-}
-
-/// The words of a command, as a shell parts them; none for what only a shell could do.
-pub(super) fn words(command: &str) -> Option<Vec<String>> {
-    let mut words: Vec<String> = Vec::new();
-    let mut word: Option<String> = None;
-    let mut quote = None;
-    let mut characters = command.chars();
-    while let Some(character) = characters.next() {
-        match (quote, character) {
-            (Some(open), _) if character == open => quote = None,
-            (Some('"'), '$' | '`') | (None, '$' | '`' | '|' | '&' | ';' | '<' | '>' | '(' | ')') => {
-                return None;
-            }
-            (Some('"') | None, '\\') => word.get_or_insert_default().push(characters.next()?),
-            (Some(_), _) => word.get_or_insert_default().push(character),
-            (None, '\'' | '"') => {
-                quote = Some(character);
-                word.get_or_insert_default();
-            }
-            (None, _) if character.is_whitespace() => words.extend(word.take()),
-            (None, _) => word.get_or_insert_default().push(character),
-        }
-    }
-    words.extend(word);
-    quote.is_none().then_some(words)
 }
 
 #[cfg(test)]

@@ -10,9 +10,7 @@ use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::finding::Severity;
 use weighbridge_core::knowledge::Vulnerability;
 use weighbridge_core::name::PackageName;
-use weighbridge_engine::flow::Request;
 use weighbridge_engine::mend::{Change, Mended, Order, mend, severity};
-use weighbridge_read::READERS;
 use weighbridge_resolve::plan::{Flawed, Move, Why};
 use weighbridge_resolve::{Failure as Unsolved, Plan};
 
@@ -32,21 +30,22 @@ const MOST_TOLD: usize = 12;
 
 /// Runs the command for a target with packages.
 pub(super) fn run(global: &Global, fix: &Fix, setup: &Setup, printer: &Printer) -> Result<Exit, Failure> {
-    let weigh = settings::mending(global, fix, setup)?;
+    let mut weigh = settings::mending(global, fix, setup)?;
     end_on_interrupt(Some(weigh.context.cancel.clone()))?;
     let client = packages::client(&fix.indexes, &weigh, setup, printer)?;
+    packages::take_python(&client, &mut weigh.context.python);
     let owned = advisories::load_all(setup, printer)?;
     printer.detail(&format!("advisories: {}, of {}", owned.source, owned.index.about().as_of));
     let others = |wanted: &BTreeSet<Ecosystem>| advisories::load_others(wanted, setup, printer);
     let knowledge = owned.knowledge(&others);
-    let request = Request {
-        targets: &weigh.targets,
-        exclude: &weigh.exclude,
-        jobs: Some(weigh.jobs),
-        readers: READERS,
-        policy: &weigh.policy,
+    let request = weigh.request();
+    let order = Order {
+        request: &request,
+        knowledge: &knowledge,
+        client: &client,
+        from: fix.from,
+        downgrades: fix.allow_downgrade,
     };
-    let order = Order { request: &request, knowledge: &knowledge, client: &client, from: fix.from };
     let bar = Bar::new(printer.progress);
     let mended = mend(&order, &weigh.context, &bar)?;
     drop(bar);
@@ -105,27 +104,23 @@ fn act(
         .filter_map(|change| Some((change, change.plan.as_ref().ok()?)))
         .filter(|(_, plan)| !plan.moves.is_empty())
         .collect();
-    let mut exit = Exit::Pass;
-    if moving.is_empty() {
-        return Ok(exit);
-    }
     if let Some(command) = &fix.verify {
         // All of them before anything is written.
         for (change, plan) in &moving {
             verify::run(fix, command, (change, plan), weigh, setup, printer)?;
         }
     }
-    if fix.apply {
-        let target = &folder(&fix.target);
-        for (change, plan) in moving {
-            let order = apply::Order { change, plan, target, flaw, context: &weigh.context };
-            exit = match apply::run(&order, setup, printer)? {
-                Exit::Pass => exit,
-                worse => worse,
-            };
-        }
+    if !fix.apply || moving.is_empty() {
+        return Ok(Exit::Pass);
     }
-    Ok(exit)
+    let order = apply::Order {
+        plans: &moving,
+        target: &folder(&fix.target),
+        indexes: &fix.indexes,
+        flaw,
+        context: &weigh.context,
+    };
+    apply::run(&order, setup, printer)
 }
 
 /// The folder that a target is.
@@ -276,6 +271,7 @@ pub(super) fn because(why: &Why) -> String {
         Why::Unusable(version, reason) => format!("mended in {version}, which {reason}"),
         Why::Worse(version, id) => format!("{version} is free of it and has {id}"),
         Why::Yanked(version) => format!("mended in {version}, which was yanked"),
+        Why::Older(_) => format!("{why} (`--allow-downgrade`)"),
         Why::Blocked { by, .. } => format!("blocked: {by}"),
         Why::NoFix | Why::Carried(_) | Why::Undecided(_) => why.to_string(),
     }
@@ -284,6 +280,7 @@ pub(super) fn because(why: &Why) -> String {
 /// What moves, and from where to where.
 fn step(moved: &Move) -> (String, String) {
     let versions = match (&moved.from, &moved.to) {
+        (Some(from), Some(to)) if moved.is_down() => format!("{from} → {to} (older)"),
         (Some(from), Some(to)) => format!("{from} → {to}"),
         (None, Some(to)) => format!("none → {to}"),
         (Some(from), None) => format!("{from} → none"),

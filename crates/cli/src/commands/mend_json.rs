@@ -40,6 +40,7 @@ fn project(change: &Change) -> wire::Project {
             package: moved.name.to_string(),
             from: moved.from.as_ref().map(ToString::to_string),
             to: moved.to.as_ref().map(ToString::to_string),
+            older: moved.is_down(),
             clears: cleared.map(|flawed| flaw(change, flawed)).collect(),
         }
     });
@@ -50,6 +51,7 @@ fn project(change: &Change) -> wire::Project {
         environment: change.is_environment,
         target: change.target.clone(),
         python: change.python.clone(),
+        python_by: change.python_by.clone(),
         packages: count(change.now.len()),
         vulnerabilities: count(change.flaws.len()),
         failure,
@@ -79,6 +81,7 @@ fn stay(change: &Change, flawed: &Flawed, why: &Why) -> wire::Stay {
         Why::Unusable(version, _) => (wire::Reason::Unusable, Some(version)),
         Why::Worse(version, _) => (wire::Reason::Worse, Some(version)),
         Why::Yanked(version) => (wire::Reason::Yanked, Some(version)),
+        Why::Older(version) => (wire::Reason::Older, Some(version)),
         Why::Blocked { .. } => (wire::Reason::Blocked, None),
         Why::Carried(_) => (wire::Reason::Carried, None),
         Why::Undecided(_) => (wire::Reason::Undecided, None),

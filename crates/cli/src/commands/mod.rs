@@ -5,7 +5,9 @@ mod compiled;
 mod db;
 mod explain;
 mod fix;
+mod hand_over;
 mod import;
+mod lock;
 mod mend;
 mod mend_json;
 mod rules;
@@ -34,7 +36,9 @@ pub(crate) fn run(cli: &Cli, setup: &Setup, printer: &Printer) -> Result<Exit, F
         Command::Fix(fix) => fix::run(&cli.global, fix, setup, printer),
         Command::Key(key) => signing::key::run(key, setup, printer),
         Command::Sign(sign) => signing::sign::run(sign, setup, printer),
+        Command::Trust(trust) => signing::trust::run(trust, setup, printer),
         Command::Verify(verify) => signing::verify::run(verify, setup, printer),
+        Command::Lock(lock) => lock::run(&cli.global, lock, setup, printer),
         Command::Db(db) => db::run(&cli.global, db, setup, printer),
         Command::Completions(completions) => shell::completions(completions.shell, printer),
         Command::Man => shell::man(printer),

@@ -9,10 +9,9 @@ use weighbridge_core::context::Context;
 use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::renderer::Style;
 use weighbridge_core::report::Report;
-use weighbridge_engine::flow::{self, Asking, Request};
+use weighbridge_engine::flow::{self, Asking};
 use weighbridge_net::digests::Digests;
 use weighbridge_net::index::Client;
-use weighbridge_read::READERS;
 
 use super::end_on_interrupt;
 use crate::advisories;
@@ -97,18 +96,15 @@ fn weigh_asking(
     });
     printer.detail(&format!("advisories: {}, of {}", owned.source, owned.index.about().as_of));
     printer.detail(&format!("threads: {}", weigh.jobs));
-    let request = Request {
-        targets: &weigh.targets,
-        exclude: &weigh.exclude,
-        jobs: Some(weigh.jobs),
-        readers: READERS,
-        policy: &weigh.policy,
-    };
+    let request = weigh.request();
     let bar = Bar::new(printer.progress);
     let digests =
         weigh.digests.as_ref().map(|path| (path, Arc::new(Digests::open(path, setup.clock, setup.now))));
     let cache = digests.as_ref().map(|(_, digests)| Arc::clone(digests) as Arc<dyn Cache>);
-    let context = Context { cache, ..weigh.context.clone() };
+    let mut context = Context { cache, ..weigh.context.clone() };
+    if let Some(client) = asking.versions {
+        packages::take_python(client, &mut context.python);
+    }
     let others = |wanted: &BTreeSet<Ecosystem>| advisories::load_others(wanted, setup, printer);
     let report = flow::scan_knowing(&request, &owned.knowledge(&others), asking, &context, &bar)?;
     if let Some((path, digests)) = digests

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use weighbridge_engine::mend::Change;
 use weighbridge_resolve::Plan;
 
+use super::hand_over::{Handed, hand_over};
 use super::mend;
 use crate::args::Fix;
 use crate::errors::Failure;
@@ -28,7 +29,7 @@ pub(super) fn run(
     setup: &Setup,
     printer: &Printer,
 ) -> Result<(), Failure> {
-    let (target, indexes) = (mend::folder(&fix.target), &fix.indexes);
+    let target = mend::folder(&fix.target);
     if weigh.context.offline {
         return Err(Failure::usage("`--verify` installs packages, and nothing may be fetched")
             .hint("run it without `--offline`"));
@@ -41,18 +42,17 @@ pub(super) fn run(
     let pins = temporary.path().join("plan.txt");
     fs::write(&pins, listed(change, plan)).map_err(|error| Failure::unwritten("the plan", &error))?;
     printer.say(&format!("verify {}: a fresh environment of {}", change.name, python.display()));
-    step(Command::new(&python).args(["-m", "venv"]).arg(&environment), "make an environment")?;
+    let mut make = Command::new(&python);
+    step(make.args(["-m", "venv"]).arg(&environment), "make an environment", &Handed::default())?;
     let binaries = environment.join(if cfg!(windows) { "Scripts" } else { "bin" });
     let installer = binaries.join("python");
     let mut install = Command::new(&installer);
     install
         .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "-r"])
         .arg(&pins);
-    let urls = indexes.index_url.iter().map(|url| ("--index-url", url));
-    for (option, url) in urls.chain(indexes.extra_index_url.iter().map(|url| ("--extra-index-url", url))) {
-        install.arg(option).arg(url);
-    }
-    step(install.current_dir(&folder), "install the plan")?;
+    let handed = hand_over("pip", &[], &fix.indexes, &setup.environment).map_err(Failure::usage)?;
+    handed.tell(&mut install);
+    step(install.current_dir(&folder), "install the plan", &handed)?;
     let path = std::env::join_paths(std::iter::once(binaries.clone()).chain(setup.environment.path()));
     let path = path.map_err(|error| Failure::new(Exit::Internal, "cannot set PATH").because(&error))?;
     let status = Command::new("sh")
@@ -101,7 +101,7 @@ fn python(version: &str, setup: &Setup) -> Result<PathBuf, Failure> {
     found.ok_or_else(|| Failure::usage("`--verify` needs a Python, and none is on PATH"))
 }
 
-fn step(command: &mut Command, what: &str) -> Result<(), Failure> {
+fn step(command: &mut Command, what: &str, handed: &Handed) -> Result<(), Failure> {
     let output = command.stdin(Stdio::null()).output();
     let output =
         output.map_err(|error| Failure::new(Exit::Internal, format!("cannot {what}")).because(&error))?;
@@ -111,6 +111,6 @@ fn step(command: &mut Command, what: &str) -> Result<(), Failure> {
     let said = String::from_utf8_lossy(&output.stderr);
     let mut last: Vec<&str> = said.lines().rev().filter(|line| !line.trim().is_empty()).take(5).collect();
     last.reverse();
-    Err(Failure::new(Exit::Fail, format!("verify: cannot {what}: {}", printable(&last.join(" / "))))
+    Err(Failure::new(Exit::Fail, format!("verify: cannot {what}: {}", handed.shown(&last.join(" / "))))
         .hint("nothing was changed"))
 }

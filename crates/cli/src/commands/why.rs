@@ -4,6 +4,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use weighbridge_advisory::pep440::Version;
+use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::finding::Subject;
 use weighbridge_core::graph::{Condition, Edge, Graph, Node, NodeId, NodeKind, Relation, Routes};
 use weighbridge_core::name::PackageName;
@@ -77,7 +79,12 @@ fn is_called(asked: &str, id: &NodeId, node: &Node) -> bool {
             }
             let (name, version) = asked.split_once('@').map_or((asked, None), |(name, it)| (name, Some(it)));
             PackageName::of(component.ecosystem, name).is_ok_and(|name| name == component.name)
-                && (version.is_none() || component.version.as_deref() == version)
+                && version.is_none_or(|asked| {
+                    component
+                        .version
+                        .as_deref()
+                        .is_some_and(|known| is_version(asked, known, component.ecosystem))
+                })
         }
         (NodeId::Artifact(digest), NodeKind::Artifact { places, .. }) => {
             let digest = digest.to_string();
@@ -90,6 +97,13 @@ fn is_called(asked: &str, id: &NodeId, node: &Node) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether people may write a version so: `2022.12.07` is `2022.12.7`.
+fn is_version(asked: &str, known: &str, ecosystem: Ecosystem) -> bool {
+    let version = |text: &str| Version::parse(text).ok();
+    asked == known
+        || ecosystem == Ecosystem::PyPi && version(asked).is_some_and(|asked| version(known) == Some(asked))
 }
 
 /// Whether whole parts of the path end so; `./` before it says nothing.

@@ -36,9 +36,8 @@ pub(crate) struct Chosen {
 pub(crate) fn choose(input: &Input<'_>, client: &Client) -> Chosen {
     let mut chosen = Chosen::default();
     for project in grounds(input).into_iter().filter(|project| project.is_open) {
-        let Some(target) = Target::of(project.environment.clone(), input.context.python.system) else {
-            continue;
-        };
+        let target = Target::of(project.environment.clone(), input.context.python.system);
+        let Some(target) = target.map(|target| target.said_by(&project.python_by)) else { continue };
         let chooser = Chooser {
             project: &project,
             packages: OnIndex::new(client, &target),

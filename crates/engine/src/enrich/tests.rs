@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use weighbridge_advisory::Index;
 use weighbridge_core::ecosystem::Ecosystem;
+use weighbridge_core::fact::Origin;
 use weighbridge_core::graph::{Component, Condition, Edge, Graph, Node, NodeId, NodeKind, Relation};
+use weighbridge_core::knowledge::{Imported, Unassessed};
 use weighbridge_core::name::PackageName;
 use weighbridge_core::place::EvidenceSet;
 use weighbridge_core::purl::Purl;
@@ -139,4 +141,74 @@ fn of_packages_that_are_one_software_the_innermost_is_told() {
         ",
         &["pkg:conda/curl@7.70.0 by pkg:generic/curl"],
     );
+}
+
+/// A record about an RPM as OSV writes it: no version below `fixed` is sound.
+fn rpm_record(id: &str, ecosystem: &str, name: &str, fixed: &str) -> String {
+    format!(
+        r#"{{"id":"{id}","modified":"2026-07-20T00:00:00Z","related":["{id}"],"affected":[{{"package":{{"ecosystem":"{ecosystem}","name":"{name}"}},"ranges":[{{"type":"ECOSYSTEM","events":[{{"introduced":"0"}},{{"fixed":"{fixed}"}}]}}]}}]}}"#
+    )
+}
+
+/// What is said of an RPM of a database: the names of its vulnerabilities and the version that mends them, or why there are none to say.
+fn rpm(namespace: &str, name: &str, version: &str, qualifiers: &[(&str, &str)]) -> String {
+    let mut builder = Index::import_builder();
+    for record in [
+        rpm_record("CVE-2024-0001", "AlmaLinux:9", "vim", "2:8.2-21.el9"),
+        rpm_record("CVE-2024-0002", "AlmaLinux:9", "bash", "5.1-9.el9"),
+        rpm_record("CVE-2024-0003", "AlmaLinux:9", "nodejs", "1:18-2.module_el9.2.0+36+853e48f5"),
+        rpm_record("CVE-2024-0004", "Rocky Linux:9", "gcc", "11.4-3.el9"),
+    ] {
+        builder.add_osv("a record", record.as_bytes());
+    }
+    let sets = builder.finish_sets("2026-07-20".parse().unwrap(), &["a file".to_owned()], true);
+    let others = |_: &BTreeSet<Ecosystem>| -> Vec<(Imported, Index)> {
+        let imported =
+            |name: &str| Imported { name: name.to_owned(), as_of: "2026-07-20".parse().unwrap(), records: 1 };
+        sets.iter().map(|(name, index)| (imported(name), index.clone())).collect()
+    };
+    let purl_name = PackageName::of(Ecosystem::Rpm, name).unwrap();
+    let (_, component) = id(&format!("rpm/{name} {version}"));
+    let component = Component { origins: BTreeSet::from([Origin::System]), installed: true, ..component };
+    let purl = Purl::new(Ecosystem::Rpm, namespace, &purl_name, Some(version)).with(qualifiers);
+    let id = NodeId::Component(purl);
+    let node = Node { kind: NodeKind::Component(component), evidence: EvidenceSet::new() };
+    let mut graph = Graph::default();
+    graph.nodes.insert(id.clone(), node);
+    let index = Index::embedded().unwrap();
+    let known = enrich(&graph, &Knowledge { others: &others, ..Knowledge::of(&index, "embedded") });
+    match known.unassessed.get(&id).map(|reason| reason.as_str()) {
+        Some(reason) => reason.to_owned(),
+        None => {
+            let names =
+                known.matches.iter().map(|it| it.vulnerability.name.as_str()).collect::<Vec<_>>().join(" ");
+            format!("{names} {}", known.clear.get(&id).map_or("-", String::as_str))
+        }
+    }
+}
+
+#[test]
+fn rpms_are_held_against_the_data_of_their_distribution() {
+    let nine = ("distro", "almalinux-9.4");
+    assert_eq!(rpm("almalinux", "vim", "2:8.2-20.el9", &[nine]), "CVE-2024-0001 2:8.2-21.el9");
+    assert_eq!(rpm("almalinux", "vim", "2:8.2-21.el9", &[nine]), " -");
+    // What has no epoch in a database has none.
+    assert_eq!(rpm("almalinux", "vim", "8.2-99.el9", &[nine]), "CVE-2024-0001 2:8.2-21.el9");
+    assert_eq!(rpm("almalinux", "bash", "5.1-9.el9", &[nine]), " -");
+    // The distribution's own package, of which it has said nothing, and that of another vendor.
+    assert_eq!(rpm("almalinux", "tar", "1.34-6.el9", &[nine]), " -");
+    assert_eq!(rpm("", "vim", "2:8.2-20.el9", &[nine]), "no advisory data");
+    assert_eq!(rpm("almalinux", "vim", "2:8.2-20.el8", &[("distro", "almalinux-8.9")]), "no advisory data");
+    assert_eq!(rpm("fedora", "vim", "2:8.2-20.fc40", &[("distro", "fedora-40")]), "no advisory data");
+    // Modules.
+    let module = Unassessed::Module.as_str();
+    assert_eq!(rpm("almalinux", "nodejs", "1:18-1.el9", &[nine, ("rpmmod", "nodejs:18")]), module);
+    assert_eq!(rpm("almalinux", "nodejs", "1:18-1.module_el9.1.0+1+1", &[nine]), module);
+    assert_eq!(rpm("almalinux", "nodejs", "1:16-1.el9", &[nine]), " -");
+    // Data that speak of sources.
+    let rocky =
+        |source| rpm("rocky", "libgcc", "11.4-2.el9", &[("distro", "rocky-9.3"), ("upstream", source)]);
+    assert_eq!(rocky("gcc@11.4-2.el9"), "CVE-2024-0004 11.4-3.el9");
+    assert_eq!(rocky("gcc@11.4-3.el9"), " -");
+    assert_eq!(rocky("other@1-1"), "no advisory data");
 }

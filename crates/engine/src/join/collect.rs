@@ -22,6 +22,8 @@ pub(super) struct Collected<'a> {
     pub(super) projects: BTreeMap<&'a Place, Vec<Said<'a, Project>>>,
     /// By place of the manifest.
     pub(super) requires: BTreeMap<&'a Place, Vec<Said<'a, Requires>>>,
+    /// The files that each manifest takes in, by their paths.
+    pub(super) includes: BTreeMap<&'a Place, BTreeSet<&'a str>>,
     /// By place of the lock file.
     pub(super) locks: BTreeMap<&'a Place, Vec<Said<'a, Locked>>>,
     /// By folder of `pyvenv.cfg` or of `conda-meta`.
@@ -46,7 +48,7 @@ pub(super) struct Collected<'a> {
     pub(super) system_owned: BTreeMap<&'a Place, Vec<Said<'a, SystemOwned>>>,
     /// By place of `os-release`.
     pub(super) releases: BTreeMap<&'a Place, Said<'a, OperatingSystem>>,
-    /// Databases of packages that are known and not read.
+    /// Databases of RPM of which something was not read.
     pub(super) unread_databases: BTreeSet<&'a Place>,
 }
 
@@ -76,7 +78,7 @@ pub(super) struct Model<'a> {
 /// The reader of programs and libraries.
 const NATIVE: &str = "native";
 
-/// The reader of RPM's database, which it only recognises.
+/// The reader of RPM's database.
 const RPM: &str = "rpm-database";
 
 /// Sorts the facts. Entries inside archives count for models, for what a file brings, and for the metadata of wheels: a wheel in
@@ -140,6 +142,9 @@ impl<'a> Collected<'a> {
                 self.described(place, evidence, |metadata| metadata.requires.push((said, evidence)));
             }
             What::Requires(requires) => self.requires.entry(place).or_default().push((requires, evidence)),
+            What::Includes(path) => {
+                self.includes.entry(place).or_default().insert(path);
+            }
             What::Locked(locked) => self.locks.entry(place).or_default().push((locked, evidence)),
             What::Environment(environment) => {
                 let folder = prefix(&place.path).unwrap_or(place.folder());
@@ -179,6 +184,7 @@ impl<'a> Collected<'a> {
             What::Format(_)
             | What::Malformed(_)
             | What::Misnamed(_)
+            | What::Imitation(_)
             | What::Unread(_)
             | What::Effect(_)
             | What::Tensors(_)
@@ -196,7 +202,9 @@ impl<'a> Collected<'a> {
             | What::Library(_)
             | What::Bom(_)
             | What::Altered(_)
-            | What::WheelRecord(_) => {}
+            | What::Approved(_)
+            | What::Signature(_)
+            | What::MemberRecord(_) => {}
         }
     }
 

@@ -3,6 +3,9 @@
 //! Only what speaks of the same thing is compared: a lock file with the manifest from which its tool makes it and with
 //! the environment of its own folder; a manifest with that environment where no lock file knows the package. What is not
 //! installed at all is no disagreement: groups and extras are left out at will.
+//!
+//! What conda has installed is compared only where one environment alone can be meant, and with every version that the lock
+//! file has of a package: it names those of several platforms and environments side by side.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +17,7 @@ use weighbridge_core::place::{Evidence, Place};
 use weighbridge_core::world::{Disagreement, Sides};
 
 use super::collect::{Collected, Said};
-use super::layout::{Layout, Project};
+use super::layout::{Counts, Layout, Project};
 use super::pins;
 use super::scope::{Installation, Lock, Package, Scopes};
 
@@ -28,7 +31,14 @@ pub(super) fn disagreements(
     let mut found = BTreeSet::new();
     for (lock, reached) in scopes.locks.iter().zip(locked) {
         if let Some(environment) = environment_of(&lock.folder, layout, scopes) {
-            lock_and_environment(lock, reached, environment, &mut found);
+            let is_meant = |package: &Package<'_>| {
+                package.ecosystem != Ecosystem::Conda && reached.contains(&package.id)
+            };
+            lock_and_environment(lock, is_meant, environment, &mut found);
+        }
+        if let Some(environment) = conda_environment_of(&lock.folder, layout, scopes) {
+            let is_meant = |package: &Package<'_>| package.ecosystem == Ecosystem::Conda;
+            lock_and_environment(lock, is_meant, environment, &mut found);
         }
     }
     for (folder, project) in &layout.projects {
@@ -37,15 +47,22 @@ pub(super) fn disagreements(
             .into_iter()
             .filter_map(|index| scopes.locks.get(index))
             .collect();
-        let environment = environment_of(folder, layout, scopes).filter(|_| !project.is_alone);
+        let environment = environment_of(folder, layout, scopes).filter(|_| project.counts != Counts::Own);
+        let conda = conda_environment_of(folder, layout, scopes).filter(|_| project.counts != Counts::Own);
         for place in &project.manifests {
             let said = collected.requires.get(place).map(Vec::as_slice).unwrap_or_default();
             let manifest = Manifest { place, project, said };
             for lock in locks.iter().filter(|lock| is_made_from(lock.place, place)) {
                 manifest.against_lock(lock, &mut found);
             }
-            if let Some(environment) = environment.filter(|_| speaks_for_its_folder(place)) {
-                manifest.against_environment(environment, &locks, &mut found);
+            let is_of_conda = is_of_conda(place);
+            if let Some(environment) = environment.filter(|_| speaks_for_its_folder(place) && !is_of_conda) {
+                manifest.against_environment(environment, &[Ecosystem::PyPi], &locks, &mut found);
+            }
+            if let Some(environment) = conda.filter(|_| speaks_for_its_folder(place) || is_of_conda) {
+                let both = [Ecosystem::Conda, Ecosystem::PyPi];
+                let ecosystems = if is_of_conda { &both[..] } else { &[Ecosystem::Conda] };
+                manifest.against_environment(environment, ecosystems, &locks, &mut found);
             }
         }
     }
@@ -60,6 +77,31 @@ fn environment_of<'s, 'a>(
 ) -> Option<&'s Installation<'a>> {
     let environment = layout.environments_of(folder).first().copied()?;
     scopes.environments.iter().find(|installation| installation.id == environment.id)
+}
+
+/// The environment of conda that can only be the one of this project: the one that pixi calls the default, else the only one
+/// that lies in the folder itself. Of those further away (all that one installation of conda has) nobody says whose they are.
+fn conda_environment_of<'s, 'a>(
+    folder: &str,
+    layout: &Layout<'_>,
+    scopes: &'s Scopes<'a>,
+) -> Option<&'s Installation<'a>> {
+    let installations = layout.environments_of(folder).into_iter().filter_map(|environment| {
+        let here = scopes.environments.iter().find(|installation| installation.id == environment.id)?;
+        let is_of_conda = here.scope.packages.iter().any(|package| package.ecosystem == Ecosystem::Conda);
+        let NodeId::Environment(path) = &here.id else { return None };
+        let below = if folder.is_empty() { path } else { path.strip_prefix(folder)?.strip_prefix('/')? };
+        is_of_conda.then_some((below, here))
+    });
+    let (mut default, mut near) = (None, Vec::new());
+    for (below, here) in installations {
+        match below {
+            ".pixi/envs/default" => default = Some(here),
+            _ if !below.contains('/') => near.push(here),
+            _ => {}
+        }
+    }
+    default.or(near.first().copied().filter(|_| near.len() == 1))
 }
 
 /// The versions that lie installed, by name.
@@ -83,13 +125,13 @@ fn folder_of(environment: &Installation<'_>) -> Place {
 
 fn lock_and_environment(
     lock: &Lock<'_>,
-    reached: &BTreeSet<NodeId>,
+    is_meant: impl Fn(&Package<'_>) -> bool,
     environment: &Installation<'_>,
     found: &mut BTreeSet<Disagreement>,
 ) {
     let installed = installed(environment);
     let mut wanted: BTreeMap<(Ecosystem, &PackageName), Vec<&Package<'_>>> = BTreeMap::new();
-    for package in lock.scope.packages.iter().filter(|package| reached.contains(&package.id)) {
+    for package in lock.scope.packages.iter().filter(|package| is_meant(package)) {
         wanted.entry((package.ecosystem, package.name)).or_default().push(package);
     }
     for (key, packages) in wanted {
@@ -98,7 +140,8 @@ fn lock_and_environment(
             packages.iter().filter_map(|package| package.version.as_deref()).collect();
         // One without a version, or from elsewhere than an index, may be anything.
         let open = packages.iter().any(|package| package.version.is_none() || !package.is_from_index());
-        let met = there.iter().any(|there| versions.iter().any(|version| pins::means(version, there)));
+        let met =
+            there.iter().any(|there| versions.iter().any(|version| pins::means_in(key.0, version, there)));
         let (Some(first), Some(there)) = (packages.first(), there.first()) else { continue };
         if !open && !met {
             found.insert(Disagreement {
@@ -122,9 +165,9 @@ struct Manifest<'m, 'a> {
 }
 
 impl<'a> Manifest<'_, 'a> {
-    /// Requirements that apply here and ask an index. Tools may override what is asked for: where the file narrows the
+    /// Requirements of an ecosystem that apply here and ask an index. Tools may override what is asked for: where the file narrows the
     /// package elsewhere, nothing can be said.
-    fn asking(&self) -> impl Iterator<Item = (&'a Requires, &'a Evidence)> {
+    fn asking(&self, ecosystem: Ecosystem) -> impl Iterator<Item = (&'a Requires, &'a Evidence)> {
         let narrowed: BTreeSet<&PackageName> = self
             .said
             .iter()
@@ -138,7 +181,7 @@ impl<'a> Manifest<'_, 'a> {
                 _ => None,
             };
             !matches!(requires.role, Role::Build | Role::Constraint)
-                && requirement.ecosystem == Ecosystem::PyPi
+                && requirement.ecosystem == ecosystem
                 && requirement.origin == Origin::Index
                 && self.project.package != Some(&requirement.name)
                 && !narrowed.contains(&requirement.name)
@@ -147,7 +190,7 @@ impl<'a> Manifest<'_, 'a> {
     }
 
     fn against_lock(&self, lock: &Lock<'_>, found: &mut BTreeSet<Disagreement>) {
-        for (requires, evidence) in self.asking() {
+        for (requires, evidence) in self.asking(Ecosystem::PyPi) {
             let requirement = &requires.requirement;
             let mut tell = |version: Option<String>| {
                 found.insert(Disagreement {
@@ -189,11 +232,12 @@ impl<'a> Manifest<'_, 'a> {
     fn against_environment(
         &self,
         environment: &Installation<'_>,
+        ecosystems: &[Ecosystem],
         locks: &[&Lock<'_>],
         found: &mut BTreeSet<Disagreement>,
     ) {
         let installed = installed(environment);
-        for (requires, evidence) in self.asking() {
+        for (requires, evidence) in ecosystems.iter().flat_map(|ecosystem| self.asking(*ecosystem)) {
             let requirement = &requires.requirement;
             let locked = locks.iter().any(|lock| lock.scope.knows(requirement));
             let Some(there) = installed.get(&(requirement.ecosystem, &requirement.name)) else { continue };
@@ -224,6 +268,11 @@ fn is_made_from(lock: &Place, manifest: &Place) -> bool {
         "Pipfile" => lock.name() == "Pipfile.lock" && lock.folder() == manifest.folder(),
         name => name.ends_with(".py") && lock.path.strip_suffix(".lock") == Some(&*manifest.path),
     }
+}
+
+/// Whether the manifest is the one from which people make the environment of conda in its folder.
+fn is_of_conda(manifest: &Place) -> bool {
+    matches!(manifest.name(), "environment.yml" | "environment.yaml" | "pixi.toml")
 }
 
 /// Whether the manifest is the one that people install from in its folder; others are for other occasions.

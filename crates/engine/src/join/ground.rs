@@ -11,7 +11,7 @@ use weighbridge_core::place::Place;
 
 use super::collect::{Said, collect};
 use super::installed::{ancestors, distributions, recognise_projects};
-use super::layout::{Layout, lay_out};
+use super::layout::{Layout, Project, lay_out};
 use super::manifest::project_meant;
 use super::{Input, reads_models, scope};
 
@@ -23,6 +23,8 @@ pub(crate) struct Ground<'a> {
     pub(crate) name: String,
     /// The values of environment markers for which its requirements are looked at.
     pub(crate) environment: MarkerEnvironment,
+    /// Who says which Python that is.
+    pub(crate) python_by: String,
     /// What each of its manifests asks of indexes and addresses, in the order of the lines.
     pub(crate) manifests: BTreeMap<&'a Place, Vec<Said<'a, Requires>>>,
     /// Versions that its packages must have if something asks for them.
@@ -60,7 +62,7 @@ pub(crate) fn grounds<'a>(input: &Input<'a>) -> Vec<Ground<'a>> {
         }
         let above = ancestors(folder).filter_map(|folder| layout.project_at(folder));
         let constraints = above
-            .flat_map(|project| &project.manifests)
+            .flat_map(Project::narrowing)
             .flat_map(|place| collected.requires.get(place).into_iter().flatten())
             .filter(|(it, _)| it.role == Role::Constraint && it.requirement.ecosystem == Ecosystem::PyPi)
             .copied()
@@ -69,6 +71,7 @@ pub(crate) fn grounds<'a>(input: &Input<'a>) -> Vec<Ground<'a>> {
             id: project.id.clone(),
             name: project.name().to_owned(),
             environment: project.markers.environment().clone(),
+            python_by: project.python_by.clone(),
             manifests,
             constraints,
             locks: project.locks.clone(),
@@ -82,6 +85,7 @@ pub(crate) fn grounds<'a>(input: &Input<'a>) -> Vec<Ground<'a>> {
             id: environment.id.clone(),
             name: folder.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or(input.name).to_owned(),
             environment: environment.markers.environment().clone(),
+            python_by: environment.python_by(&input.context.python),
             manifests: BTreeMap::new(),
             constraints: Vec::new(),
             locks: Vec::new(),

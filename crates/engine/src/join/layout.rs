@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use weighbridge_core::context::Python;
 use weighbridge_core::fact::Origin;
 use weighbridge_core::graph::{NodeId, NodeKind};
 use weighbridge_core::name::PackageName;
@@ -24,6 +25,9 @@ pub(super) struct Layout<'a> {
 /// The reader of commands that install packages.
 const COMMANDS: &str = "install-lines";
 
+/// The reader of source code, which reads what single scripts need.
+const CODE: &str = "python";
+
 /// A folder with a manifest or a lock file, a file with commands that install packages, or the target itself.
 pub(super) struct Project<'a> {
     pub(super) id: NodeId,
@@ -31,17 +35,28 @@ pub(super) struct Project<'a> {
     pub(super) package: Option<&'a PackageName>,
     /// Manifests with requirements.
     pub(super) manifests: Vec<&'a Place>,
+    /// Files of other folders that name these, and what all of them take in.
+    included: Vec<&'a Place>,
     pub(super) locks: Vec<&'a Place>,
     pub(super) markers: Rc<Markers>,
-    /// It is a file of commands that run elsewhere, in an image or on a server: no lock file and no environment here says
-    /// what they install.
-    pub(super) is_apart: bool,
+    pub(super) counts: Counts,
     name: String,
-    /// It runs in an environment made for it: what lies installed or is locked around it is nothing to it.
-    pub(super) is_alone: bool,
     version: Option<&'a str>,
+    /// Who says which Python it runs.
+    pub(super) python_by: String,
     requires_python: Option<&'a str>,
     evidence: EvidenceSet,
+}
+
+/// What of that which is locked, narrowed or installed around a project counts for it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Counts {
+    /// All of it.
+    All,
+    /// Its own lock file and its own constraints: it is a script that runs in an environment made for it.
+    Own,
+    /// Constraints alone: it is a file of commands that run elsewhere, in an image or on a server.
+    Constraints,
 }
 
 /// A Python environment.
@@ -65,6 +80,7 @@ pub(super) fn lay_out<'a>(
     let mut pythons = Pythons::new(&input.context.python);
     let mut layout = Layout { projects: BTreeMap::new(), environments: BTreeMap::new() };
     layout.find_projects(collected, distributions, &mut pythons);
+    layout.find_included(collected);
     layout.find_environments(collected, distributions, &mut pythons);
     // A target that is an environment and nothing else is no project besides.
     if !layout.environments.contains_key("") || layout.projects.contains_key("") {
@@ -92,8 +108,8 @@ impl<'a> Layout<'a> {
         let locks = collected.locks.iter().filter(|(_, said)| said.iter().any(|(_, it)| it.reader != CHOSEN));
         let stated = collected.projects.keys().chain(locks.map(|(place, _)| place));
         let stated: BTreeSet<&str> = stated.map(|place| place.folder()).collect();
-        let folder_for = |place: &'a Place| {
-            if let Some(file) = by_itself(place) {
+        let folder_for = |place: &'a Place, evidence: &Evidence| {
+            if let Some(file) = by_itself(place, evidence.reader) {
                 return file;
             }
             let folder = place.folder();
@@ -104,7 +120,7 @@ impl<'a> Layout<'a> {
         let inside = |place: &Place| inside.holds(place);
         for (place, said) in collected.projects.iter().filter(|(place, _)| !inside(place)) {
             for (stated, evidence) in said {
-                let project = self.project_of_file(folder_for(place), evidence, pythons);
+                let project = self.project_of_file(folder_for(place, evidence), evidence, pythons);
                 if let (None, Some(name)) = (project.package, &stated.name) {
                     project.package = Some(name);
                     project.name = name.to_string();
@@ -116,17 +132,20 @@ impl<'a> Layout<'a> {
         for (place, said) in collected.requires.iter().filter(|(place, _)| !inside(place)) {
             if let Some((_, evidence)) = said.first() {
                 let commands = evidence.reader == COMMANDS;
-                let folder = if commands { &*place.path } else { folder_for(place) };
+                let folder = if commands { &*place.path } else { folder_for(place, evidence) };
                 let project = self.project_of_file(folder, evidence, pythons);
                 project.manifests.push(place);
-                // What a notebook installs lies in the environment in which the project's code runs.
-                project.is_apart = commands && !place.path.ends_with(".ipynb");
+                // What a notebook or a script installs lies in the environment in which the project's code runs.
+                let is_code = [".ipynb", ".py"].iter().any(|ending| place.path.ends_with(ending));
+                if commands && !is_code {
+                    project.counts = Counts::Constraints;
+                }
             }
         }
         let mut members = Vec::new();
         for (place, said) in collected.locks.iter().filter(|(place, _)| !inside(place)) {
             if let Some((_, evidence)) = said.first() {
-                self.project_of_file(folder_for(place), evidence, pythons).locks.push(place);
+                self.project_of_file(folder_for(place, evidence), evidence, pythons).locks.push(place);
                 members.extend(said.iter().filter(|(locked, _)| locked.root).map(|said| (*place, *said)));
             }
         }
@@ -144,6 +163,36 @@ impl<'a> Layout<'a> {
         }
     }
 
+    /// Follows what manifests take in: upward to the files that name them, and from all of these downward.
+    fn find_included(&mut self, collected: &Collected<'a>) {
+        let mut places: BTreeMap<&str, &'a Place> = BTreeMap::new();
+        let mut by: BTreeMap<&str, Vec<&'a Place>> = BTreeMap::new();
+        for place in collected.requires.keys().chain(collected.includes.keys()) {
+            places.insert(&place.path, place);
+        }
+        for (place, paths) in &collected.includes {
+            for path in paths {
+                by.entry(path).or_default().push(place);
+            }
+        }
+        for project in self.projects.values_mut() {
+            let mut named: BTreeSet<&Place> = project.manifests.iter().copied().collect();
+            let mut open: Vec<&Place> = project.manifests.clone();
+            while let Some(place) = open.pop() {
+                let above = by.get(&*place.path).into_iter().flatten().copied();
+                open.extend(above.filter(|place| named.insert(place)));
+            }
+            open.extend(&named);
+            while let Some(place) = open.pop() {
+                let below = collected.includes.get(place).into_iter().flatten();
+                let below = below.filter_map(|path| places.get(path).copied());
+                open.extend(below.filter(|place| named.insert(place)));
+            }
+            let own: BTreeSet<&Place> = project.manifests.iter().copied().collect();
+            project.included = named.difference(&own).copied().collect();
+        }
+    }
+
     /// The project in a folder that has this file.
     fn project_of_file(
         &mut self,
@@ -152,7 +201,9 @@ impl<'a> Layout<'a> {
         pythons: &mut Pythons<'_>,
     ) -> &mut Project<'a> {
         let project = self.projects.entry(folder.to_owned()).or_insert_with(|| Project::at(folder, pythons));
-        project.is_alone |= by_itself(&evidence.place) == Some(folder);
+        if by_itself(&evidence.place, evidence.reader) == Some(folder) {
+            project.counts = Counts::Own;
+        }
         project.evidence.insert(Evidence { span: None, ..evidence.clone() });
         project
     }
@@ -197,23 +248,28 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// Python of a project: that of its environment, else the lowest that it supports, else that of the project above.
+    /// Python of a project: that of its environment, else the one at hand if the project supports it, else the lowest that it
+    /// supports, else that of the project above.
     fn choose_pythons(&mut self, pythons: &mut Pythons<'_>) {
         let folders: Vec<String> = self.projects.keys().cloned().collect();
         for folder in &folders {
-            let own = self.environments_of(folder).first().map(|environment| Rc::clone(&environment.markers));
+            let environments = self.environments_of(folder);
+            let own = environments.first().map(|it| (Rc::clone(&it.markers), it.python_by(pythons.given())));
+            let stated = self.projects.get(folder).and_then(|project| project.requires_python);
+            let at_hand = pythons.at_hand(stated);
             let lowest = || {
-                let project = self.projects.get(folder)?;
-                pythons.lowest(project.requires_python?)
+                let markers = pythons.lowest(stated?)?;
+                Some((markers, "the lowest of `requires-python`".to_owned()))
             };
             let above = || {
                 let mut above = ancestors(folder).skip(1);
-                above.find_map(|folder| self.projects.get(folder)).map(|project| Rc::clone(&project.markers))
+                let above = above.find_map(|folder| self.projects.get(folder))?;
+                Some((Rc::clone(&above.markers), above.python_by.clone()))
             };
             // Folders come in order, so that the project above has its Python already.
-            let markers = own.or_else(lowest).or_else(above);
-            if let (Some(markers), Some(project)) = (markers, self.projects.get_mut(folder)) {
-                project.markers = markers;
+            let chosen = own.or(at_hand).or_else(lowest).or_else(above);
+            if let (Some((markers, by)), Some(project)) = (chosen, self.projects.get_mut(folder)) {
+                (project.markers, project.python_by) = (markers, by);
             }
         }
     }
@@ -284,7 +340,24 @@ impl<'a> Layout<'a> {
     }
 }
 
-impl Project<'_> {
+impl Environment {
+    /// Who says which Python it runs.
+    pub(super) fn python_by(&self, given: &Python) -> String {
+        let NodeId::Environment(folder) = &self.id else { return String::new() };
+        match (&self.python, folder.rsplit('/').next()) {
+            (None, _) => given.meant.to_string(),
+            (Some(_), None | Some("")) => "its own".to_owned(),
+            (Some(_), Some(name)) => format!("that of {name}"),
+        }
+    }
+}
+
+impl<'a> Project<'a> {
+    /// Every file whose constraints narrow what the project asks for.
+    pub(super) fn narrowing(&self) -> impl Iterator<Item = &'a Place> {
+        self.manifests.iter().chain(&self.included).copied()
+    }
+
     /// What it is called.
     pub(super) fn name(&self) -> &str {
         &self.name
@@ -295,12 +368,13 @@ impl Project<'_> {
             id: NodeId::Project(Arc::from(folder)),
             package: None,
             manifests: Vec::new(),
+            included: Vec::new(),
             locks: Vec::new(),
             markers: pythons.of(None, None),
-            is_apart: false,
+            counts: Counts::All,
             name: folder.rsplit('/').next().unwrap_or(folder).to_owned(),
-            is_alone: false,
             version: None,
+            python_by: pythons.given().meant.to_string(),
             requires_python: None,
             evidence: EvidenceSet::new(),
         }
@@ -309,9 +383,9 @@ impl Project<'_> {
 
 /// The path under which a file is a project of its own: a script that says what it needs (PEP 723), also for the lock
 /// file beside it. `setup.py` speaks for its folder.
-fn by_itself(place: &Place) -> Option<&str> {
+fn by_itself<'p>(place: &'p Place, reader: &str) -> Option<&'p str> {
     let file = place.path.strip_suffix(".lock").unwrap_or(&place.path);
-    (file.ends_with(".py") && file.rsplit('/').next() != Some("setup.py")).then_some(file)
+    ((file.ends_with(".py") || reader == CODE) && file.rsplit('/').next() != Some("setup.py")).then_some(file)
 }
 
 /// The folder of the project that a lock file means by one of its roots; none where that lies outside the target.

@@ -5,9 +5,9 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
-use weighbridge_advisory::pep440::{Operator, Specifiers};
+use weighbridge_advisory::pep440::{Operator, Specifiers, Version};
 use weighbridge_advisory::pep508::{Active, Marker, MarkerEnvironment};
-use weighbridge_core::context::Python;
+use weighbridge_core::context::{Meant, Python};
 use weighbridge_core::name::PackageName;
 
 /// Evaluates markers in one environment.
@@ -124,6 +124,19 @@ impl<'p> Pythons<'p> {
         Rc::clone(markers)
     }
 
+    /// What is taken where the target does not say.
+    pub(super) fn given(&self) -> &'p Python {
+        self.given
+    }
+
+    /// For the Python at hand, and who says so, if there is one that this specifier allows.
+    pub(super) fn at_hand(&mut self, specifier: Option<&str>) -> Option<(Rc<Markers>, String)> {
+        let Meant::AtHand(by) = &self.given.meant else { return None };
+        let version = Version::parse(&self.given.version).ok()?;
+        let is_allowed = |specifier| Specifiers::parse_lenient(specifier).is_ok_and(|it| it.allows(&version));
+        specifier.is_none_or(is_allowed).then(|| (self.of(None, None), by.clone()))
+    }
+
     /// For the lowest Python that a specifier allows, if it has a lower bound.
     pub(super) fn lowest(&mut self, specifier: &str) -> Option<Rc<Markers>> {
         let specifiers = Specifiers::parse_lenient(specifier).ok()?;
@@ -153,7 +166,7 @@ mod tests {
     fn python() -> Python {
         let platform = [("sys_platform", "linux"), ("platform_machine", "x86_64")];
         let platform = platform.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        Python { version: "3.12.4".into(), platform, system: None }
+        Python { version: "3.12.4".into(), platform, system: None, meant: Default::default() }
     }
 
     #[test]
@@ -177,6 +190,22 @@ mod tests {
         let extra = Some("extra == 'x' and sys_platform == 'linux'");
         assert!(!given.holds(extra, None) && given.holds(extra, Some(&x)) && given.may_hold(extra));
         assert!(!given.may_hold(Some("extra == 'x' and sys_platform == 'win32'")));
+    }
+
+    #[test]
+    fn the_python_at_hand_counts_where_it_is_allowed() {
+        let python = Python { meant: Meant::AtHand("an environment".into()), ..python() };
+        let mut pythons = Pythons::new(&python);
+        for (specifier, is_allowed) in
+            [(None, true), (Some(">=3.9"), true), (Some(">=3.13"), false), (Some("nonsense"), false)]
+        {
+            let by = pythons.at_hand(specifier).map(|(_, by)| by);
+            assert_eq!(by, is_allowed.then(|| "an environment".to_owned()), "{specifier:?}");
+        }
+        for meant in [Meant::Assumed, Meant::Typed, Meant::Installer("pip 24".into())] {
+            let python = Python { meant, ..python.clone() };
+            assert!(Pythons::new(&python).at_hand(None).is_none());
+        }
     }
 
     #[test]

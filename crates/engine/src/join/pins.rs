@@ -140,6 +140,16 @@ pub(super) fn means(pinned: &str, version: &str) -> bool {
     }
 }
 
+/// The same in an ecosystem: conda has an order of its own, in which a missing part is a zero.
+pub(super) fn means_in(ecosystem: Ecosystem, pinned: &str, version: &str) -> bool {
+    match ecosystem {
+        Ecosystem::Conda => {
+            pinned == version || Order::Conda.compare(pinned, version).is_none_or(Ordering::is_eq)
+        }
+        _ => means(pinned, version),
+    }
+}
+
 /// The version in the name of a wheel (`NAME-VERSION-…-….whl`, binary distribution format), if it is for `name`.
 fn wheel_version(url: &str, name: &PackageName) -> Option<String> {
     let path = url.split(['?', '#']).next()?;
@@ -225,6 +235,7 @@ mod tests {
                 && !means("2.1.0+cpu", "2.1.0+cu118")
                 && !means("2.1.0", "2.1.0.post1")
         );
+        assert!(means_in(Ecosystem::Conda, "1.2", "1.2.0") && !means_in(Ecosystem::Conda, "1.2", "1.2.1"));
         assert!(means("1.0-NA", "1.0-NA") && !means("1.0-NA", "1.0"));
     }
 

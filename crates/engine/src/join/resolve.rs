@@ -14,7 +14,7 @@ use weighbridge_core::place::{Class, Place};
 
 use super::collect::Collected;
 use super::installed::ancestors;
-use super::layout::{Layout, Project};
+use super::layout::{Counts, Layout, Project};
 use super::pins;
 use super::scope::{Scope, Scopes};
 
@@ -46,15 +46,16 @@ impl<'a> Resolver<'a> {
         scopes: &Scopes<'_>,
     ) -> Self {
         let mut resolver = Self {
-            locks: if project.is_apart { Vec::new() } else { scopes.locks_for(folder, project) },
-            environment: scopes
-                .environment_for(folder, layout)
-                .filter(|_| !project.is_alone && !project.is_apart),
+            locks: match project.counts {
+                Counts::Constraints => Vec::new(),
+                Counts::All | Counts::Own => scopes.locks_for(folder, project),
+            },
+            environment: scopes.environment_for(folder, layout).filter(|_| project.counts == Counts::All),
             in_file: BTreeMap::new(),
             constrained: BTreeMap::new(),
             anywhere: BTreeMap::new(),
         };
-        for (place, requires) in pinning(project, collected) {
+        for (place, requires) in pinning(project, project.manifests.iter().copied(), collected) {
             let (ecosystem, name) = (requires.requirement.ecosystem, &requires.requirement.name);
             let version = pins::pinned(&requires.requirement);
             if let Some(version) = version.filter(|_| requires.role != Role::Constraint) {
@@ -62,11 +63,13 @@ impl<'a> Resolver<'a> {
                 resolver.anywhere.entry((ecosystem, name)).or_default().insert(version);
             }
         }
-        // A file of constraints often lies above the files that name it; the nearest one counts.
-        let reach = if project.is_alone { 1 } else { usize::MAX };
+        // A file of constraints often lies above the files that name it; the nearest one counts. One that is named lies
+        // anywhere.
+        let reach = if project.counts == Counts::Own { 1 } else { usize::MAX };
         for project in ancestors(folder).take(reach).filter_map(|folder| layout.project_at(folder)) {
             let mut here: BTreeMap<(Ecosystem, &PackageName), BTreeSet<String>> = BTreeMap::new();
-            for (_, requires) in pinning(project, collected).filter(|(_, it)| it.role == Role::Constraint) {
+            let said = pinning(project, project.narrowing(), collected);
+            for (_, requires) in said.filter(|(_, it)| it.role == Role::Constraint) {
                 let versions = pins::pinned(&requires.requirement);
                 let key = (requires.requirement.ecosystem, &requires.requirement.name);
                 here.entry(key).or_default().extend(versions);
@@ -154,14 +157,15 @@ impl<'a> Resolver<'a> {
     }
 }
 
-/// The requirements of a project that name an exact version and can apply here.
+/// The requirements in these files that name an exact version and can apply in the project.
 fn pinning<'a>(
     project: &Project<'a>,
+    places: impl Iterator<Item = &'a Place>,
     collected: &Collected<'a>,
 ) -> impl Iterator<Item = (&'a Place, &'a Requires)> {
-    let said = project.manifests.iter().flat_map(|place| {
+    let said = places.flat_map(|place| {
         let said = collected.requires.get(place).into_iter().flatten();
-        said.map(|(requires, _)| (*place, *requires))
+        said.map(move |(requires, _)| (place, *requires))
     });
     said.filter(|(_, requires)| {
         requires.role != Role::Build

@@ -2,14 +2,16 @@
 //!
 //! - A root is the folder above a database. Its packages are contained by the project or environment around the database.
 //! - The identity of a package is its package URL with the release (`distro`) and, where it is another one, the source package
-//!   from which it was built (`upstream`), since the data of distributions speak of sources.
+//!   from which it was built (`upstream`), since the data of distributions speak of sources. That of an RPM has its architecture
+//!   (`arch`) and the stream of its module (`rpmmod`), too, since several may lie side by side. Where the distribution's vendor is known
+//!   and another one has built an RPM, it has no namespace: the data of the distribution do not speak of it.
 //! - A Python package whose metadata a package of the system owns comes from the system, and hangs below that package. Nobody
 //!   but the distribution says what is wrong with it: it patches without a new version.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use weighbridge_core::ecosystem::Ecosystem;
-use weighbridge_core::fact::{OperatingSystem, Origin, SystemOwned, SystemPackage};
+use weighbridge_core::fact::{Built, OperatingSystem, Origin, SystemOwned, SystemPackage};
 use weighbridge_core::graph::{Component, NodeId};
 use weighbridge_core::name::PackageName;
 use weighbridge_core::place::Evidence;
@@ -19,6 +21,9 @@ use super::collect::{Collected, Said};
 use super::draw::Drawing;
 use super::installed::{Distribution, ancestors};
 use super::layout::Layout;
+
+/// How the vendors of distributions, by id, begin their names in RPMs: of those whose data can be imported.
+const VENDORS: [(&str, &str); 2] = [("almalinux", "AlmaLinux"), ("rocky", "Rocky")];
 
 /// Where a package of the operating system comes from.
 static SYSTEM: Origin = Origin::System;
@@ -37,20 +42,21 @@ struct Root<'a> {
     by_name: BTreeMap<(Ecosystem, &'a PackageName), &'a SystemPackage>,
     /// By metadata, from the root.
     owned: BTreeMap<&'a str, Said<'a, SystemOwned>>,
-    /// There is a database that is not read.
+    /// There is a database that is not read, or not all of it.
     unread: bool,
 }
 
 /// The root of a database or release file, by its path.
 fn root_of(path: &str) -> &str {
     /// The folders of roots in which such files lie.
-    const FOLDERS: [&str; 6] = [
+    const FOLDERS: [&str; 7] = [
         "var/lib/dpkg/",
         "lib/apk/db/",
         "etc/os-release",
         "usr/lib/os-release",
         "var/lib/rpm/",
         "usr/lib/sysimage/rpm/",
+        "usr/share/rpm/",
     ];
     let at = FOLDERS
         .iter()
@@ -122,7 +128,7 @@ pub(super) fn draw(
                 version: Some(package.version.clone()),
                 origins: BTreeSet::from([Origin::System]),
                 digests: BTreeSet::new(),
-                licence: None,
+                licence: package.built.licence.clone(),
                 installed: true,
             };
             drawing.component(id.clone(), component, (*evidence).clone());
@@ -170,7 +176,10 @@ impl Root<'_> {
             other.then(|| format!("{name}@{version}"))
         });
         let namespace = self.release.map_or("", |release| release.id.as_str());
+        let namespace = if is_by(namespace, &package.built) { namespace } else { "" };
         let mut qualifiers: Vec<(&str, &str)> = Vec::new();
+        qualifiers.extend(package.built.architecture.as_deref().map(|it| ("arch", it)));
+        qualifiers.extend(package.built.module.as_deref().map(|it| ("rpmmod", it)));
         qualifiers.extend(distribution.as_deref().map(|it| ("distro", it)));
         qualifiers.extend(upstream.as_deref().map(|it| ("upstream", it)));
         let version = Some(package.version.as_str());
@@ -181,6 +190,12 @@ impl Root<'_> {
     fn package(&self, ecosystem: Ecosystem, name: &PackageName) -> Option<NodeId> {
         self.by_name.get(&(ecosystem, name)).map(|package| self.identity(package))
     }
+}
+
+/// Whether a package was built by its distribution, as far as is known what that calls itself.
+fn is_by(distribution: &str, built: &Built) -> bool {
+    let known = VENDORS.iter().find(|(id, _)| *id == distribution);
+    known.is_none_or(|(_, name)| built.vendor.as_ref().is_some_and(|vendor| vendor.starts_with(name)))
 }
 
 #[cfg(test)]
@@ -196,6 +211,7 @@ mod tests {
             ("a/etc/os-release", "a"),
             ("a/usr/lib/os-release", "a"),
             ("usr/lib/sysimage/rpm/rpmdb.sqlite", ""),
+            ("image/usr/share/rpm/rpmdb.sqlite", "image"),
         ] {
             assert_eq!(root_of(path), root, "{path}");
         }

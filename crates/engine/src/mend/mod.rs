@@ -50,6 +50,8 @@ pub struct Order<'a> {
     pub client: &'a Client,
     /// Milder vulnerabilities are left alone.
     pub from: Severity,
+    /// Packages may move to older versions. What is an attack or was yanked may anyway.
+    pub downgrades: bool,
 }
 
 /// The changes, and what they do not know.
@@ -66,10 +68,12 @@ pub struct Change {
     pub name: String,
     /// Its folder below the target; empty for the target itself.
     pub folder: String,
-    /// For whom versions are chosen: `Python 3.12.0 on linux x86_64`.
+    /// For whom versions are chosen: `Python 3.12.0 (that of .venv) on linux x86_64`.
     pub target: String,
     /// The Python for which versions are chosen, such as `3.12.0`.
     pub python: String,
+    /// Who says so, such as `that of .venv`.
+    pub python_by: String,
     /// What there is now.
     pub now: BTreeMap<PackageName, Version>,
     /// The vulnerabilities that there are now, by package and name.
@@ -204,6 +208,7 @@ impl Mender<'_> {
     /// The change of the project; none where nothing is to be mended.
     fn change(&self, graph: &Graph) -> Option<Change> {
         let target = Target::of(self.ground.environment.clone(), self.context.python.system)?;
+        let target = target.said_by(&self.ground.python_by);
         let mut flaws = Flaws::new();
         for (name, version) in &self.now.versions {
             for vulnerability in self.vulnerabilities(name, version) {
@@ -231,6 +236,7 @@ impl Mender<'_> {
             },
             target: target.to_string(),
             python: target.python.to_string(),
+            python_by: target.python_by.clone(),
             now: self.now.versions.clone(),
             flaws,
             libraries,
@@ -270,10 +276,22 @@ impl Mender<'_> {
             cancel: &self.context.cancel,
         };
         let flaws = |name: &PackageName, version: &Version| self.flaws(name, version);
-        let wish =
-            Wish { problem: &problem, current: &self.now.versions, flaws: &flaws, from: self.order.from };
+        let falls = |name: &PackageName| self.order.downgrades || self.is_attack(name);
+        let wish = Wish {
+            problem: &problem,
+            current: &self.now.versions,
+            flaws: &flaws,
+            falls: &falls,
+            from: self.order.from,
+        };
         let (plan, unseen) = self.with_wheels(&packages, libraries, || plan(&wish, &packages));
         (plan, packages.kept().into_iter().chain(unseen).collect())
+    }
+
+    /// Whether the version at hand is an attack.
+    fn is_attack(&self, name: &PackageName) -> bool {
+        let now = self.now.versions.get(name);
+        now.is_some_and(|now| self.vulnerabilities(name, now).iter().any(|it| it.malicious))
     }
 
     fn vulnerabilities(&self, name: &PackageName, version: &Version) -> Vec<Vulnerability> {

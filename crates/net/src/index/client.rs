@@ -284,6 +284,9 @@ impl Inner {
         let indexes = self.indexes.for_project(name)?;
         let mut found: Option<Project> = None;
         for index in indexes {
+            if index.is_last && found.is_some() {
+                continue;
+            }
             let project = match self.ask_page(index, name) {
                 Ok(project) => project,
                 Err(IndexError::NoProject(_)) => continue,

@@ -1,6 +1,6 @@
 //! The walk through a folder: every file below it, in the same order every time, without leaving it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirEntry, Metadata};
 use std::io;
@@ -51,8 +51,12 @@ pub(super) fn walk(root: &Arc<Path>, context: &Context) -> Walked {
             break;
         }
     }
-    walk.resolve_links();
-    walk.entries.par_sort_by(|one, other| one.path.cmp(&other.path));
+    let sort = |entries: &mut Vec<Entry>| entries.par_sort_by(|one, other| one.path.cmp(&other.path));
+    sort(&mut walk.entries);
+    if !walk.links.is_empty() {
+        walk.resolve_links();
+        sort(&mut walk.entries);
+    }
     walk.excluded.sort();
     Walked { entries: walk.entries, excluded: walk.excluded }
 }
@@ -126,7 +130,7 @@ fn list(root: &Arc<Path>, folder: &Path) -> io::Result<Listing> {
     let is_conda = items.iter().any(|(name, _)| name == "conda-meta");
     let is_blobs = blobs::is_blobs(&real);
     let plain = text(folder);
-    let plain = (folder.to_str() == Some(&*plain)).then_some(plain);
+    let mut plain = (folder.to_str() == Some(&*plain)).then(|| PlainPath::new(plain));
     for (name, item) in items {
         // Nothing that a link leads to is asked, and the system looks only for the last name.
         match item.metadata() {
@@ -144,7 +148,7 @@ fn list(root: &Arc<Path>, folder: &Path) -> io::Result<Listing> {
             }
             Ok(metadata) => listing.entries.push(match file::special(metadata.file_type()) {
                 Some(kind) => unread(&folder.join(&name), Unread::Special(kind)),
-                None => match plain.as_deref().and_then(|folder| plain_path(folder, &name)) {
+                None => match plain.as_mut().and_then(|plain| plain.of(&name)) {
                     Some(path) if !is_blobs => plain_entry(root, path, &metadata),
                     _ => entry(root, &folder.join(&name), Some(&metadata)),
                 },
@@ -154,10 +158,29 @@ fn list(root: &Arc<Path>, folder: &Path) -> io::Result<Listing> {
     Ok(listing)
 }
 
-/// The path of a name whose text is the name itself, as nearly every one is.
-fn plain_path(folder: &str, name: &OsStr) -> Option<Arc<str>> {
-    let name = name.to_str().filter(|name| !name.contains('\\'))?;
-    Some(if folder.is_empty() { name.into() } else { format!("{folder}/{name}").into() })
+/// The paths of what lies in a folder whose text is its name, as that of nearly every one is.
+struct PlainPath {
+    /// The folder with its `/`, and behind it the name asked for last.
+    path: String,
+    folder: usize,
+}
+
+impl PlainPath {
+    fn new(folder: String) -> Self {
+        let mut path = folder;
+        if !path.is_empty() {
+            path.push('/');
+        }
+        Self { folder: path.len(), path }
+    }
+
+    /// The path of a name, if its text is the name itself.
+    fn of(&mut self, name: &OsStr) -> Option<Arc<str>> {
+        let name = name.to_str().filter(|name| !name.contains('\\'))?;
+        self.path.truncate(self.folder);
+        self.path.push_str(name);
+        Some(self.path.as_str().into())
+    }
 }
 
 /// The entry for the regular file at a path that is its own text, in a folder that holds no blobs.
@@ -187,13 +210,11 @@ impl Walk<'_> {
         listing.failed.map_or(Ok(()), Err)
     }
 
+    /// Puts what links lead to behind the entries, which are sorted.
     fn resolve_links(&mut self) {
         let links = std::mem::take(&mut self.links);
-        if links.is_empty() {
-            return;
-        }
+        let files = self.entries.len();
         let mut blobs: BTreeMap<PathBuf, Arc<str>> = BTreeMap::new();
-        let known: BTreeSet<Arc<str>> = self.entries.iter().map(|entry| Arc::clone(&entry.path)).collect();
         for below in links {
             let link = self.root.join(&below);
             match link::end(&link, self.root) {
@@ -221,7 +242,9 @@ impl Walk<'_> {
                     let inside = real.strip_prefix(&**self.root).unwrap_or(&real);
                     let metadata = fs::metadata(&real).ok();
                     let real = entry(self.root, inside, metadata.as_ref());
-                    let link_to = known.get(&real.path).cloned();
+                    let known = self.entries.get(..files).unwrap_or_default();
+                    let known = known.binary_search_by(|entry| entry.path.cmp(&real.path));
+                    let link_to = known.is_ok().then(|| Arc::clone(&real.path));
                     self.entries.push(Entry { path: text(&below).into(), link_to, ..real });
                 }
             }

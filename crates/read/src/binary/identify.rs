@@ -42,6 +42,7 @@ struct Seen {
 pub(super) fn identify(input: &Input, name: &str, parts: &Parts, sink: &mut Sink) -> Result<(), Unread> {
     let seen = look_for_texts(input, parts)?;
     let names = Names::new(name, parts);
+    let needs: Vec<Name> = parts.binary.needs.iter().map(|needed| Name::new(needed)).collect();
     let mut found: BTreeMap<&str, Vec<(Library, Option<Span>)>> = BTreeMap::new();
     let mut wanted = Vec::new();
     for (place, signature) in table().signatures.iter().enumerate() {
@@ -57,7 +58,7 @@ pub(super) fn identify(input: &Input, name: &str, parts: &Parts, sink: &mut Sink
         let defined = signature.symbols.iter().find(|symbol| parts.defines.contains(**symbol)).copied();
         let is_client = defined.is_none()
             && (signature.symbols.iter().any(|symbol| parts.asks.contains(symbol))
-                || parts.binary.needs.iter().any(|needed| is_called(signature, &Name::new(needed))));
+                || needs.iter().any(|needed| is_called(signature, needed)));
         if named.is_none() && is_client {
             continue;
         }

@@ -29,7 +29,7 @@ impl Reader for Python {
             id: "python",
             title: "Python source code",
             family: Family::Code,
-            names: &["*.py", "*.ipynb"],
+            names: &["*.py", "*.ipynb", "files without an ending with `# /// script`"],
             reads: "which modules it imports, to tell which findings your own code reaches; the requirements of a script (PEP 723)",
         }
     }
@@ -39,8 +39,12 @@ impl Reader for Python {
             matches!(name, "site-packages" | "dist-packages" | "node_modules") || name.starts_with("python3.")
         };
         let code = hint.has_extension("py") || hint.has_extension("ipynb");
-        if code && hint.size <= LARGEST && !hint.path.split('/').any(foreign) {
+        if hint.size > LARGEST || hint.path.split('/').any(foreign) {
+            Claim::No
+        } else if code {
             Claim::ByName
+        } else if is_script(hint) {
+            Claim::ByMagic
         } else {
             Claim::No
         }
@@ -75,6 +79,13 @@ impl Reader for Python {
         }
         Ok(())
     }
+}
+
+/// Whether a program without an ending says what it needs: `#!/usr/bin/env -S uv run --script` and a block of PEP 723.
+fn is_script(hint: &Hint<'_>) -> bool {
+    hint.head.starts_with(b"#!")
+        && !hint.name().contains('.')
+        && String::from_utf8_lossy(hint.head).lines().any(|line| line == "# /// script")
 }
 
 fn keep(found: &mut BTreeMap<String, u32>, module: &str, at: u32) {

@@ -47,18 +47,19 @@ impl Reader for Matlab {
     }
 
     fn claims(&self, hint: &Hint<'_>) -> Claim {
-        // Data of an installed package is the package's own.
-        if hint.path.split('/').any(|folder| folder == "site-packages" || folder == "dist-packages") {
-            return Claim::No;
-        }
-        let level5 = hint.head.starts_with(b"MATLAB") && order(hint.head).is_some();
-        if level5 {
+        let claim = if hint.head.starts_with(b"MATLAB") && order(hint.head).is_some() {
             Claim::ByMagic
         } else if hint.size > 0 && hint.has_extension("mat") {
             Claim::ByName
         } else {
-            Claim::No
+            return Claim::No;
+        };
+        // Data of an installed package is the package's own.
+        let mut folders = hint.path.split('/');
+        if folders.any(|folder| folder == "site-packages" || folder == "dist-packages") {
+            return Claim::No;
         }
+        claim
     }
 
     fn read(&self, input: &Input, sink: &mut Sink) -> Result<(), Unread> {

@@ -143,9 +143,29 @@ fn is_requested(node: &Node) -> bool {
 
 /// The files, those with digests first met; `files` names them all.
 fn recorded(node: &Node, notes: &mut Notes<'_>) -> Vec<Recorded> {
+    let mut seen = BTreeSet::new();
+    let listed = node.get("paths_data").flat_map(|data| data.get("paths"));
+    let mut recorded = paths(listed, &mut seen, stated, notes);
+    for (path, _) in texts(node, "files", notes) {
+        if seen.insert(path) {
+            recorded.push(Recorded { path: path.to_owned(), digest: None, size: None });
+        }
+    }
+    recorded
+}
+
+/// Digest and size of a file, as far as they are stated.
+type Stated = (Option<Digest>, Option<u64>);
+
+/// The files of lists of paths, each once; `stated` says what is stated of one.
+pub(super) fn paths<'node>(
+    lists: impl Iterator<Item = &'node Node>,
+    seen: &mut BTreeSet<&'node str>,
+    stated: fn(&Node, &mut Notes<'_>) -> Stated,
+    notes: &mut Notes<'_>,
+) -> Vec<Recorded> {
     let mut recorded = Vec::new();
-    let mut seen: BTreeSet<&str> = BTreeSet::new();
-    for entry in node.get("paths_data").flat_map(|data| data.get("paths")).flat_map(Node::list) {
+    for entry in lists.flat_map(Node::list) {
         let Some(path) = text(entry, "_path", notes) else {
             notes.malformed("a file without path", entry.span());
             continue;
@@ -155,18 +175,29 @@ fn recorded(node: &Node, notes: &mut Notes<'_>) -> Vec<Recorded> {
             recorded.push(Recorded { path: path.to_owned(), digest, size });
         }
     }
-    for (path, _) in texts(node, "files", notes) {
-        if seen.insert(path) {
-            recorded.push(Recorded { path: path.to_owned(), digest: None, size: None });
-        }
-    }
     recorded
 }
 
+/// Digest and size of a file as it lies in the package: before the folder of an environment is written into it.
+pub(super) fn stated_in_package(entry: &Node, notes: &mut Notes<'_>) -> Stated {
+    if !is_file(entry) {
+        return (None, None);
+    }
+    let digest = text(entry, "sha256", notes).and_then(|hex| conda::sha256(hex, entry.span(), notes));
+    (digest, size(entry))
+}
+
+fn is_file(entry: &Node) -> bool {
+    entry.get("path_type").next().and_then(Node::text).is_none_or(|kind| kind == "hardlink")
+}
+
+fn size(entry: &Node) -> Option<u64> {
+    entry.get("size_in_bytes").next().and_then(Node::text).and_then(|size| size.parse().ok())
+}
+
 /// Digest and size of a file as it lies there, as far as they are stated.
-fn stated(entry: &Node, notes: &mut Notes<'_>) -> (Option<Digest>, Option<u64>) {
-    let kind = entry.get("path_type").next().and_then(Node::text);
-    if kind.is_some_and(|kind| kind != "hardlink") {
+fn stated(entry: &Node, notes: &mut Notes<'_>) -> Stated {
+    if !is_file(entry) {
         return (None, None);
     }
     let rewritten = entry.get("prefix_placeholder").next().and_then(Node::text);
@@ -177,6 +208,5 @@ fn stated(entry: &Node, notes: &mut Notes<'_>) -> (Option<Digest>, Option<u64>) 
         None => None,
     };
     let digest = key.and_then(|hex| conda::sha256(hex, entry.span(), notes));
-    let size = entry.get("size_in_bytes").next().and_then(Node::text).and_then(|size| size.parse().ok());
-    (digest, size.filter(|_| !rewritten))
+    (digest, size(entry).filter(|_| !rewritten))
 }

@@ -9,7 +9,9 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use weighbridge_core::coverage::{LimitKind, Unread};
+use weighbridge_core::input::Input;
 use weighbridge_core::place::Span;
+use weighbridge_core::sink::Sink;
 
 use super::notes::Notes;
 use super::text::line_span;
@@ -42,6 +44,24 @@ pub(super) struct Piece<'text> {
     document: &'text Document,
     /// Where the piece begins in the document.
     base: usize,
+}
+
+/// Hands a file to `take` piece by piece, cut before each `header` line; the notes, for what is to be told at the end.
+pub(super) fn pieces_of<'sink>(
+    input: &Input,
+    sink: &'sink mut Sink,
+    header: &str,
+    mut take: impl FnMut(&Piece<'_>, &mut Notes<'_>),
+) -> Result<Notes<'sink>, Unread> {
+    let bytes = input.read_text()?;
+    let mut notes = Notes::manifest(sink);
+    let document = Document::new(bytes, &mut notes);
+    document.pieces(header, &mut notes, |piece, notes| {
+        input.go_on()?;
+        take(&piece, notes);
+        Ok(())
+    })?;
+    Ok(notes)
 }
 
 impl Document {

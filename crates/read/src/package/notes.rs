@@ -6,8 +6,12 @@
 use std::fmt::Write as _;
 
 use weighbridge_core::coverage::Unread;
+use weighbridge_core::fact::{Imitation, What};
+use weighbridge_core::name::PackageName;
 use weighbridge_core::place::Span;
 use weighbridge_core::sink::Sink;
+
+use super::text::quoted;
 
 /// How many complaints about one file are told each by itself. A file that is no manifest at all, only named like one,
 /// would otherwise fill the report.
@@ -46,12 +50,33 @@ impl<'sink> Notes<'sink> {
 
     /// A rule of the format is broken here, and what stands here is not understood.
     pub(super) fn lost(&mut self, reason: impl Into<String>, span: Option<Span>) {
-        if !self.manifest {
+        if self.manifest {
+            self.unread(Unread::Malformed(reason.into()), span);
+        } else {
             self.malformed(reason, span);
-        } else if self.fits() {
-            self.sink.unread(Unread::Malformed(reason.into()), span);
+        }
+    }
+
+    /// What stands here is not read.
+    pub(super) fn unread(&mut self, reason: Unread, span: Option<Span>) {
+        if self.fits() {
+            self.sink.unread(reason, span);
         } else {
             self.untold_lost = true;
+        }
+    }
+
+    /// What should name a package is not understood. A name in letters that only look like its own is told as that.
+    pub(super) fn no_package(&mut self, text: &str, reason: impl Into<String>, span: Option<Span>) {
+        let is_end = |letter: char| letter.is_whitespace() || "<>=!~[;@,(".contains(letter);
+        let written = text.trim_start().split(is_end).next().unwrap_or_default();
+        match PackageName::imitated(written).filter(|_| self.manifest) {
+            Some(reads) if self.fits() => {
+                let imitation = Imitation { written: quoted(written), reads };
+                self.sink.declared(What::Imitation(imitation), span);
+            }
+            Some(_) => self.untold_lost = true,
+            None => self.lost(reason, span),
         }
     }
 

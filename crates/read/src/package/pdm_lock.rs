@@ -17,7 +17,7 @@ use weighbridge_core::place::Span;
 use weighbridge_core::reader::{About, Claim, Family, Hint, Reader};
 use weighbridge_core::sink::Sink;
 
-use super::document::{Document, Piece, Table};
+use super::document::{Piece, Table, pieces_of};
 use super::is_installed;
 use super::notes::Notes;
 use super::origin;
@@ -49,15 +49,8 @@ impl Reader for PdmLockReader {
     }
 
     fn read(&self, input: &Input, sink: &mut Sink) -> Result<(), Unread> {
-        let bytes = input.read_text()?;
-        let mut notes = Notes::manifest(sink);
-        let document = Document::new(bytes, &mut notes);
         let mut lock = Lock::default();
-        document.pieces("[[package]]", &mut notes, |piece, notes| {
-            input.go_on()?;
-            lock.take(&piece, notes);
-            Ok(())
-        })?;
+        let mut notes = pieces_of(input, sink, "[[package]]", |piece, notes| lock.take(piece, notes))?;
         lock.tell(&mut notes);
         Ok(())
     }

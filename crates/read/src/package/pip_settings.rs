@@ -7,7 +7,7 @@ use toml::de::DeValue;
 use weighbridge_core::coverage::Unread;
 use weighbridge_core::fact::{IndexKind, PackageIndex, What};
 use weighbridge_core::input::Input;
-use weighbridge_core::name::PackageName;
+use weighbridge_core::name::{NamePattern, PackageName};
 use weighbridge_core::reader::{About, Claim, Family, Hint, Reader};
 use weighbridge_core::sink::Sink;
 
@@ -244,21 +244,52 @@ pub(super) fn tell_pipenv(file: &Table<'_>, others: &[&str], piece: &Piece<'_>, 
     }
 }
 
+/// The patterns of names in a list; what is none of those known here is told.
+fn patterns(table: &Table<'_>, key: &str, piece: &Piece<'_>, notes: &mut Notes<'_>) -> Vec<NamePattern> {
+    let mut found = Vec::new();
+    for item in piece.array(table, key, notes) {
+        let text = piece.expect(item.get_ref().as_str(), "a text", key, item, notes);
+        match text.map(NamePattern::new) {
+            Some(Ok(pattern)) => found.push(pattern),
+            Some(Err(_)) => {
+                let text = text.unwrap_or_default();
+                notes.malformed(
+                    format!("`{}` in `{key}` is no pattern known here", quoted(text)),
+                    piece.span(item.span()),
+                );
+            }
+            None => {}
+        }
+    }
+    found
+}
+
 /// What `[[tool.pdm.source]]` says: one called `pypi` takes the place of the usual index, the others are searched with it
-/// unless `respect-source-order` is set (PDM's documentation, *Configure the package indexes*).
+/// unless `respect-source-order` is set: then in the order of the list, the usual one first where it does not name that (PDM's
+/// documentation, *Configure the package indexes*). `include_packages` come from there alone, `exclude_packages` never.
 pub(super) fn tell_pdm(pdm: &Table<'_>, piece: &Piece<'_>, notes: &mut Notes<'_>) {
     let resolution = pdm.get("resolution").and_then(|item| item.get_ref().get("respect-source-order"));
     let ordered = resolution.and_then(|item| item.get_ref().as_bool()) == Some(true);
-    for (table, span) in piece.tables(pdm, "source", notes) {
+    let sources = piece.tables(pdm, "source", notes);
+    let is_usual =
+        |table: &Table<'_>| table.get("name").and_then(|item| item.get_ref().as_str()) == Some("pypi");
+    let mut before_the_usual = sources.iter().any(|(table, _)| is_usual(table));
+    for (table, span) in sources {
         let Some(url) = piece.text(table, "url", notes) else { continue };
-        let name = piece.text(table, "name", notes).unwrap_or_default();
         let kind = match piece.text(table, "type", notes) {
             Some("find_links") => IndexKind::Links,
-            _ if name == "pypi" => IndexKind::Default,
-            _ if ordered => IndexKind::First,
+            _ if is_usual(table) => {
+                before_the_usual = false;
+                IndexKind::Default
+            }
+            _ if ordered && before_the_usual => IndexKind::First,
+            _ if ordered => IndexKind::Last,
             _ => IndexKind::Extra,
         };
-        notes.sink.declared(What::Index(PackageIndex::new(kind, indexes::location(url))), span.clone());
+        let mut index = PackageIndex::new(kind, indexes::location(url));
+        index.included = patterns(table, "include_packages", piece, notes);
+        index.excluded = patterns(table, "exclude_packages", piece, notes);
+        notes.sink.declared(What::Index(index), span.clone());
         if table.get("verify_ssl").and_then(|item| item.get_ref().as_bool()) == Some(false) {
             let trusted = PackageIndex::new(IndexKind::Trusted, indexes::location(url));
             notes.sink.declared(What::Index(trusted), span);

@@ -9,7 +9,7 @@ use weighbridge_core::place::Span;
 use weighbridge_core::reader::{About, Claim, Family, Hint, Reader};
 use weighbridge_core::sink::Sink;
 
-use super::document::{Document, Piece, Table};
+use super::document::{Piece, Table, pieces_of};
 use super::is_installed;
 use super::notes::Notes;
 use super::origin;
@@ -37,20 +37,15 @@ impl Reader for PylockReader {
     }
 
     fn read(&self, input: &Input, sink: &mut Sink) -> Result<(), Unread> {
-        let bytes = input.read_text()?;
-        let mut notes = Notes::manifest(sink);
-        let document = Document::new(bytes, &mut notes);
         let mut markers = Markers::default();
         let mut version = false;
-        document.pieces("[[packages]]", &mut notes, |piece, notes| {
-            input.go_on()?;
-            version |= lock_version(&piece, notes);
+        let mut notes = pieces_of(input, sink, "[[packages]]", |piece, notes| {
+            version |= lock_version(piece, notes);
             for (package, span) in piece.tables(&piece.table, "packages", notes) {
-                if let Some(locked) = self::package(package, span.clone(), &piece, notes, &mut markers) {
+                if let Some(locked) = self::package(package, span.clone(), piece, notes, &mut markers) {
                     notes.sink.declared(What::Locked(locked), span);
                 }
             }
-            Ok(())
         })?;
         if !version {
             notes.malformed("states no `lock-version`", None);

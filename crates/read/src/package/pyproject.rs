@@ -32,7 +32,7 @@ impl Reader for PyprojectReader {
             title: "project manifest",
             family: Family::Package,
             names: &["pyproject.toml"],
-            reads: "name, version, dependencies, extras, groups and build requirements; tables of Poetry, uv, PDM and pixi, with their indexes",
+            reads: "name, version, dependencies, extras, groups and build requirements; tables of Poetry, uv, PDM, Hatch and pixi, with their indexes",
         }
     }
 
@@ -64,6 +64,8 @@ pub(super) struct Manifest {
     pub(super) requires: Vec<(Requires, Option<Span>)>,
     /// `[project]` lists the dependencies itself; tables of tools only add to them.
     pub(super) lists_dependencies: bool,
+    /// What `[project]` leaves to tools: fields of `dynamic`.
+    pub(super) dynamic: BTreeSet<String>,
     /// Places that a tool gives packages instead of the index, by package: the origin and the marker under which it
     /// applies.
     pub(super) sources: BTreeMap<PackageName, Vec<(Origin, Option<String>)>>,
@@ -105,6 +107,7 @@ impl Manifest {
         }
         for item in piece.array(project, "dynamic", notes) {
             let field = piece.expect(item.get_ref().as_str(), "a text", "dynamic", item, notes);
+            self.dynamic.extend(field.map(str::to_owned));
             if let Some(field @ ("dependencies" | "optional-dependencies")) = field {
                 dynamic(field, piece, item, notes);
             }
@@ -223,6 +226,12 @@ fn dynamic(field: &str, piece: &Piece<'_>, item: &Item<'_>, notes: &mut Notes<'_
             _ => {}
         }
     }
+    // Of a plugin of Hatch.
+    let hatch = tool("hatch").and_then(|table| table.get("metadata")?.get_ref().get("hooks"));
+    let hook = hatch.and_then(|hooks| hooks.get_ref().get("requirements_txt")?.get_ref().get("files"));
+    if let (Some(DeValue::Array(paths)), "dependencies") = (hook.map(|paths| paths.get_ref()), field) {
+        files.extend(paths.iter().filter_map(|path| Some(path.get_ref().as_str()?.to_owned())));
+    }
     let span = piece.span(item.span());
     if files.is_empty() {
         let what = field.replace('-', " ");
@@ -238,7 +247,7 @@ fn string(item: &Item<'_>, key: &str, piece: &Piece<'_>, notes: &mut Notes<'_>) 
     match requirement::parse(text) {
         Ok(requirement) => Some(requirement),
         Err(reason) => {
-            notes.lost(reason, piece.span(item.span()));
+            notes.no_package(text, reason, piece.span(item.span()));
             None
         }
     }

@@ -1,7 +1,7 @@
-//! What tools add to `pyproject.toml`: `[tool.poetry]`, `[tool.uv]`, `[tool.pdm]`; `[tool.pixi]` is in [`super::pixi`].
+//! What tools add to `pyproject.toml`: `[tool.poetry]`, `[tool.uv]`, `[tool.pdm]`, `[tool.hatch]`; `[tool.pixi]` is in [`super::pixi`].
 //!
-//! Source: the documentation of Poetry (*The pyproject.toml file*), uv (*Managing dependencies*) and PDM (*Manage
-//! dependencies*).
+//! Source: the documentation of Poetry (*The pyproject.toml file*), uv (*Managing dependencies*), PDM (*Manage
+//! dependencies*) and Hatch (*Environment configuration*).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,6 +35,9 @@ pub(super) fn read(manifest: &mut Manifest, piece: &Piece<'_>, notes: &mut Notes
         read_pdm(manifest, pdm, piece, notes);
         pip_settings::tell_pdm(pdm, piece, notes);
     }
+    if let Some(hatch) = piece.table(tool, "hatch", notes) {
+        read_hatch(manifest, hatch, piece, notes);
+    }
     if let Some(pixi) = piece.table(tool, "pixi", notes) {
         pixi::tables(manifest, pixi, piece, notes);
     }
@@ -63,9 +66,17 @@ fn read_poetry(
                 let project = manifest.declare(span);
                 project.requires_python = project.requires_python.take().or(python);
             } else if manifest.lists_dependencies {
-                // Since Poetry 2 `[project]` asks; this table only says from where.
+                // Since Poetry 2 `[project]` asks; this table says from where, and narrows the versions of what is asked for.
                 if found.origin != Origin::Index {
                     manifest.sources.entry(name).or_default().push((found.origin, found.marker));
+                } else if optional && manifest.dynamic.contains("optional-dependencies") {
+                    for (extra, _) in extras.iter().filter(|(_, names)| names.contains(&name)) {
+                        manifest.ask(found.clone(), Role::Extra(extra.clone()), span.clone());
+                    }
+                } else if !found.specifier.is_empty()
+                    && manifest.requires.iter().any(|(it, _)| it.requirement.name == name)
+                {
+                    manifest.ask(found, Role::Constraint, span);
                 }
             } else if optional {
                 let listing: Vec<_> = extras.iter().filter(|(_, names)| names.contains(&name)).collect();
@@ -213,6 +224,22 @@ fn uv_source(
     }
 }
 
+/// Environments of Hatch, as groups of their names: each is installed for its own occasion.
+fn read_hatch(manifest: &mut Manifest, hatch: &Table<'_>, piece: &Piece<'_>, notes: &mut Notes<'_>) {
+    let Some(environments) = piece.table(hatch, "envs", notes) else { return };
+    for (key, item) in environments {
+        // Beside the environments stand other settings.
+        let Some(environment) = item.get_ref().as_table() else { continue };
+        if !["dependencies", "extra-dependencies"].iter().any(|key| environment.contains_key(*key)) {
+            continue;
+        }
+        let Some(name) = requirement::name(key.get_ref(), piece.span(key.span()), notes) else { continue };
+        for key in ["dependencies", "extra-dependencies"] {
+            manifest.strings(environment, key, &Role::Group(name.clone()), piece, notes);
+        }
+    }
+}
+
 /// Groups of PDM: requirements, and editable ones as `pip` writes them.
 fn read_pdm(manifest: &mut Manifest, pdm: &Table<'_>, piece: &Piece<'_>, notes: &mut Notes<'_>) {
     let Some(groups) = piece.table(pdm, "dev-dependencies", notes) else { return };
@@ -232,7 +259,7 @@ fn read_pdm(manifest: &mut Manifest, pdm: &Table<'_>, piece: &Piece<'_>, notes: 
             }
             match requirement::parse(&text) {
                 Ok(found) => manifest.ask(found, role.clone(), span),
-                Err(reason) => notes.lost(reason, span),
+                Err(reason) => notes.no_package(&text, reason, span),
             }
         }
     }

@@ -88,7 +88,7 @@ pub(super) fn name(text: &str, span: Option<Span>, notes: &mut Notes<'_>) -> Opt
     match PackageName::new(text.trim()) {
         Ok(name) => Some(name),
         Err(_) => {
-            notes.lost(format!("`{}` is not a package name", quoted(text)), span);
+            notes.no_package(text, format!("`{}` is not a package name", quoted(text)), span);
             None
         }
     }

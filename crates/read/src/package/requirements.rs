@@ -208,7 +208,7 @@ impl Line {
                 }
                 self.requirements.push((requirement, true));
             }
-            Err(reason) => notes.lost(reason, span.clone()),
+            Err(reason) => notes.no_package(text, reason, span.clone()),
         }
     }
 

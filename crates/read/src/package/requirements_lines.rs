@@ -6,6 +6,7 @@
 use weighbridge_core::name::PackageName;
 
 use super::text::python_lines;
+use crate::words::words;
 
 /// Most comments that are kept for one line. The longest lists of reasons have some hundred.
 const MOST_COMMENTS: usize = 10_000;
@@ -185,7 +186,7 @@ pub(super) fn split_options(line: &str) -> (&str, Vec<Choice>) {
         begins
     });
     let (before, options) = line.split_at(at.map_or(line.len(), |(at, _)| at));
-    (before.trim(), choices(&shell_words(options)))
+    (before.trim(), choices(&words(options).list))
 }
 
 fn choices(words: &[String]) -> Vec<Choice> {
@@ -234,30 +235,4 @@ fn full_name(name: &str) -> Option<(&'static str, bool)> {
     let mut matching = all().filter(|(option, _)| name.len() > 2 && option.starts_with(name));
     let first = matching.next()?;
     matching.next().is_none().then_some(first)
-}
-
-/// Words as a POSIX shell parts them; an open quote runs to the end.
-fn shell_words(text: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    let mut quote: Option<char> = None;
-    let mut characters = text.chars();
-    while let Some(character) = characters.next() {
-        match (quote, character) {
-            (Some(open), _) if character == open => quote = None,
-            (Some('"') | None, '\\') => {
-                let next = characters.next().unwrap_or('\\');
-                word.get_or_insert_default().push(next);
-            }
-            (Some(_), _) => word.get_or_insert_default().push(character),
-            (None, '\'' | '"') => {
-                quote = Some(character);
-                word.get_or_insert_default();
-            }
-            (None, _) if character.is_whitespace() => words.extend(word.take()),
-            (None, _) => word.get_or_insert_default().push(character),
-        }
-    }
-    words.extend(word);
-    words
 }

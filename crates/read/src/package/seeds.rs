@@ -14,7 +14,6 @@ pub fn seeds(id: &str) -> &'static [Seed] {
             ("var/lib/dpkg/status.d/a.md5sums", b"0123456789abcdef0123456789abcdef  usr/a-1.egg-info\n"),
         ],
         "os-release" => &[("etc/os-release", b"ID=debian\nVERSION_ID=\"12\"\n")],
-        "rpm-database" => &[("var/lib/rpm/rpmdb.sqlite", b"SQLite format 3\0")],
         "bom" => &[
             ("a-1.0.dist-info/sboms/a.cyclonedx.json", CYCLONEDX),
             ("sbom.json", SPDX_2),

@@ -210,7 +210,7 @@ impl Setup {
                     let requires = requirement::requires(found, role.clone());
                     notes.sink.declared(What::Requires(requires), span);
                 }
-                Err(reason) => notes.lost(reason, span),
+                Err(reason) => notes.no_package(item, reason, span),
             }
         }
     }

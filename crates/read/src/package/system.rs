@@ -1,13 +1,14 @@
-//! What the operating system says of its own packages: the databases of dpkg and of apk, and `os-release`.
+//! What the operating system says of its own packages: the databases of dpkg and of apk, and `os-release`. That of RPM has
+//! a module of its own, [`rpm`](super::rpm).
 //!
 //! Sources: deb-control(5), dpkg-query(1) (*package status*), Debian Policy 5.6.1 (`Source`), the apk database format
-//! (apk-tools, `apk_db.c`: `P`, `V`, `o`, `F`, `R`), os-release(5). The database of RPM is recognised and not read.
+//! (apk-tools, `apk_db.c`: `P`, `V`, `o`, `F`, `R`), os-release(5).
 
 use std::collections::BTreeSet;
 
 use weighbridge_core::coverage::Unread;
 use weighbridge_core::ecosystem::Ecosystem;
-use weighbridge_core::fact::{OperatingSystem, SystemOwned, SystemPackage, What};
+use weighbridge_core::fact::{Built, OperatingSystem, SystemOwned, SystemPackage, What};
 use weighbridge_core::input::Input;
 use weighbridge_core::name::PackageName;
 use weighbridge_core::reader::{About, Claim, Family, Hint, Reader};
@@ -31,11 +32,8 @@ pub struct ApkReader;
 /// Reads `os-release`.
 pub struct OsReleaseReader;
 
-/// Recognises the database of RPM.
-pub struct RpmDatabaseReader;
-
 /// Whether a path is this one, at the top or below any folder.
-fn ends(path: &str, wanted: &str) -> bool {
+pub(super) fn ends(path: &str, wanted: &str) -> bool {
     path.strip_suffix(wanted).is_some_and(|above| above.is_empty() || above.ends_with('/'))
 }
 
@@ -125,7 +123,7 @@ fn owned(
 }
 
 /// The `*.dist-info` or `*.egg-info` in a path, from the root.
-fn metadata_of(path: &str) -> Option<&str> {
+pub(super) fn metadata_of(path: &str) -> Option<&str> {
     let path = path.trim_start_matches("./").trim_start_matches('/');
     let mut end = 0usize;
     for name in path.split('/') {
@@ -211,11 +209,11 @@ fn installed(paragraph: Paragraph, end: usize, notes: &mut Notes<'_>) {
         let of = PackageName::of(Ecosystem::Deb, of).ok()?;
         is_version(&stated).then_some((of, stated))
     });
-    let package = SystemPackage { ecosystem: Ecosystem::Deb, name, version, source };
+    let package = SystemPackage { ecosystem: Ecosystem::Deb, name, version, source, built: Built::default() };
     notes.sink.observed(What::SystemPackage(Box::new(package)), line_span(at));
 }
 
-fn is_version(text: &str) -> bool {
+pub(super) fn is_version(text: &str) -> bool {
     !text.is_empty() && text.len() <= MOST_VALUE && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
@@ -307,7 +305,8 @@ impl Apk {
             notes.sink.observed(What::SystemOwned(owned), span.clone());
         }
         let source = of(self.origin).map(|origin| (origin, version.clone()));
-        let package = SystemPackage { ecosystem: Ecosystem::Apk, name, version, source };
+        let package =
+            SystemPackage { ecosystem: Ecosystem::Apk, name, version, source, built: Built::default() };
         notes.sink.observed(What::SystemPackage(Box::new(package)), span);
     }
 }
@@ -357,35 +356,6 @@ impl Reader for OsReleaseReader {
         let id = id.unwrap_or_else(|| "linux".to_owned());
         notes.sink.observed(What::OperatingSystem(OperatingSystem { id, version }), None);
         Ok(())
-    }
-}
-
-/// Where RPM keeps its database, by the back ends of its versions.
-const RPM: &[&str] = &[
-    "var/lib/rpm/Packages",
-    "var/lib/rpm/Packages.db",
-    "var/lib/rpm/rpmdb.sqlite",
-    "usr/lib/sysimage/rpm/Packages.db",
-    "usr/lib/sysimage/rpm/rpmdb.sqlite",
-];
-
-impl Reader for RpmDatabaseReader {
-    fn about(&self) -> &'static About {
-        &About {
-            id: "rpm-database",
-            title: "packages of RPM, known and not read yet",
-            family: Family::Package,
-            names: RPM,
-            reads: "that it is there, so that its packages are listed as not covered",
-        }
-    }
-
-    fn claims(&self, hint: &Hint<'_>) -> Claim {
-        if RPM.iter().any(|name| ends(hint.path, name)) { Claim::ByName } else { Claim::No }
-    }
-
-    fn read(&self, _: &Input, _: &mut Sink) -> Result<(), Unread> {
-        Err(Unread::Unsupported("the database of RPM".to_owned()))
     }
 }
 

@@ -31,7 +31,8 @@ pub enum Sha2 {
 }
 
 impl Sha2 {
-    fn digest(self, message: &[u8]) -> Vec<u8> {
+    /// The digest of a message.
+    pub fn digest(self, message: &[u8]) -> Vec<u8> {
         match self {
             Self::Sha256 => Sha256::digest(message).to_vec(),
             Self::Sha384 => Sha384::digest(message).to_vec(),
@@ -123,6 +124,16 @@ impl PublicKey {
             Self::P521(key) => key.to_public_key_pem(LineEnding::LF),
         };
         pem.expect("a point on a curve has a PEM")
+    }
+
+    /// The key as `SubjectPublicKeyInfo` in DER.
+    pub fn to_der(&self) -> Vec<u8> {
+        let document = match self {
+            Self::P256(key) => key.to_public_key_der(),
+            Self::P384(key) => key.to_public_key_der(),
+            Self::P521(key) => key.to_public_key_der(),
+        };
+        document.expect("a point on a curve has a DER form").into_vec()
     }
 
     /// By what a bundle tells which key it was: the SHA-256 of the PEM in hexadecimal digits (OpenSSF Model Signing v1.0,

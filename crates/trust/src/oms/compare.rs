@@ -179,12 +179,15 @@ fn text(pieces: &[Piece], others: &[Piece]) -> String {
 
 /// Whether an item runs, or runs something when it is loaded.
 pub fn runs(item: &Item) -> bool {
+    let is_executable = matches!(&item.is, Is::File(file) | Is::Link(file) if file.executable);
     let name = item.path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
-    let ending = name.rsplit_once('.').map(|(_, ending)| ending).unwrap_or_default();
     // Git puts hooks that never run into every folder.
-    if ending == "sample" {
-        return false;
-    }
-    let may_run = matches!(&item.is, Is::File(file) | Is::Link(file) if file.executable);
-    may_run || RUNNING.contains(&ending)
+    may_run(&item.path) || (is_executable && !name.ends_with(".sample"))
+}
+
+/// Whether a file with this path runs by its name, or runs something when it is loaded.
+pub fn may_run(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+    let ending = name.rsplit_once('.').map(|(_, ending)| ending).unwrap_or_default();
+    RUNNING.contains(&ending)
 }

@@ -5,19 +5,21 @@
 
 mod compare;
 mod hash;
+mod look;
 mod manifest;
 mod read;
 mod sign;
 mod verify;
 
+pub use compare::{Compared, Status, Tolerance, may_run, runs};
 pub(crate) use hash::each;
-pub(crate) use verify::signer;
-
-pub use compare::{Compared, Status, Tolerance, runs};
 pub use hash::{Halt, Hashing};
+pub use look::{LookError, holds, look};
 pub use manifest::{Age, Manifest, Method, Piece};
 pub use read::ManifestError;
+pub(crate) use read::lies_below;
 pub use sign::{Choice, Described, SignError, Signs, describe, sign};
+pub(crate) use verify::signer;
 pub use verify::{Refusal, Signer, Trust, Verified, verify};
 
 /// What version control keeps beside a model, never signed (section 4.4); looked for in the folder of the model only.

@@ -223,7 +223,7 @@ fn cover(pieces: &[Piece], size: u64) -> bool {
 }
 
 /// Whether a path stays below the model, and is written as nobody could write it otherwise (section 4.1).
-fn lies_below(path: &str) -> bool {
+pub(crate) fn lies_below(path: &str) -> bool {
     !path.contains('\0') && path.split('/').all(|name| !matches!(name, "" | "." | ".."))
 }
 

@@ -74,6 +74,11 @@ pub fn describe(listing: &Listing, choice: &Choice, hashing: &Hashing<'_>) -> Re
     let mut files: Vec<(&str, &File)> = Vec::new();
     for item in &listing.items {
         let path = item.path.as_str();
+        // Somebody else may be writing his signature this moment; what is left of one is not taken by those who verify.
+        if !listing.is_file && is_half_written(path) {
+            left_out.push(path.to_owned());
+            continue;
+        }
         if !listing.is_file && ignore_paths.iter().any(|ignored| lies_in(path, ignored)) {
             if choice.signature.as_deref() != Some(path) {
                 left_out.push(path.to_owned());
@@ -129,6 +134,12 @@ pub fn sign(manifest: &Manifest, signer: &dyn Signs) -> Result<Bundle, SignError
     let signature = signer.sign(&encode(IN_TOTO, &payload)).map_err(SignError::Signer)?;
     let envelope = Envelope { payload_type: IN_TOTO.to_owned(), payload, signatures: vec![signature] };
     Ok(Bundle { envelope, material: signer.material(), early: false })
+}
+
+/// Whether a file is called like those by way of which a signature is written (`net::feed::atomic`).
+fn is_half_written(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    name.strip_prefix(".weighbridge-").is_some_and(|rest| rest.ends_with(".tmp"))
 }
 
 fn count(files: usize) -> String {

@@ -7,6 +7,7 @@ use crate::chain::{self, Anchor, ChainError, Leaf};
 use crate::dsse;
 use crate::keyless::{self, Identity, KeylessError, Roots, Wanted};
 use crate::keys::{PublicKey, Sha2};
+use crate::policy::NamePattern;
 
 /// Whom to believe.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +27,17 @@ pub enum Trust<'a> {
         json: &'a str,
         /// Whose signature it must be.
         wanted: &'a Wanted,
+        /// Whom to believe about that.
+        roots: &'a Roots,
+    },
+    /// Whoever Sigstore calls by a name of this pattern.
+    Pattern {
+        /// The bundle as it was read.
+        json: &'a str,
+        /// The names.
+        name: &'a NamePattern,
+        /// Who vouches for them, exactly.
+        issuer: &'a str,
         /// Whom to believe about that.
         roots: &'a Roots,
     },
@@ -90,8 +102,8 @@ pub fn verify(bundle: &Bundle, trust: Trust<'_>) -> Result<Verified, Refusal> {
         return Ok(Verified { signer, manifest: Manifest::read(&envelope.payload)? });
     };
     // Release 0.2 signed another encoding, and always with SHA-256. Only its own predicate is believed so.
-    let signed = dsse::encode_0_2(&envelope.payload);
-    let is_good = |signature: &Vec<u8>| key.verifies(Sha2::Sha256, &signed, signature);
+    let digest = Sha2::Sha256.digest(&dsse::encode_0_2(&envelope.payload));
+    let is_good = |signature: &Vec<u8>| key.verifies_digest(&digest, signature);
     if envelope.signatures.iter().any(is_good) {
         let manifest = Manifest::read(&envelope.payload)?;
         if manifest.age == Age::Old {
@@ -129,7 +141,14 @@ fn whom(bundle: &Bundle, trust: Trust<'_>, root: Root) -> Result<(Option<PublicK
             let identity = keyless::verify(json, root(&envelope.payload)?, wanted, roots)?;
             (None, Signer::Identity(identity))
         }
-        (Trust::Keyless { .. }, material) => {
+        (Trust::Pattern { json, name, issuer, roots }, Material::Keyless) => {
+            let identity = keyless::identify(json, root(&envelope.payload)?, roots)?;
+            if !name.matches(&identity.name) || identity.issuer != issuer {
+                return Err(KeylessError::Identity(identity.name, identity.issuer).into());
+            }
+            (None, Signer::Identity(identity))
+        }
+        (Trust::Keyless { .. } | Trust::Pattern { .. }, material) => {
             return Err(Refusal::Method { shown: material.describe(), trusted: "a Sigstore identity" });
         }
     })
@@ -137,8 +156,9 @@ fn whom(bundle: &Bundle, trust: Trust<'_>, root: Root) -> Result<(Option<PublicK
 
 /// Whether one signature of the envelope is one of this key.
 fn is_signed(bundle: &Bundle, key: &PublicKey) -> bool {
-    let signed = bundle.envelope.signed();
-    bundle.envelope.signatures.iter().any(|signature| key.verifies(key.sha2(), &signed, signature))
+    // Hashed once, however many signatures stand there.
+    let digest = key.sha2().digest(&bundle.envelope.signed());
+    bundle.envelope.signatures.iter().any(|signature| key.verifies_digest(&digest, signature))
 }
 
 fn refused(signer: &Signer) -> Refusal {

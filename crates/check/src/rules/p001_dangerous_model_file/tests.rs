@@ -65,7 +65,12 @@ fn judge_installed(
         limits: Limits::default(),
         cancel: Cancel::default(),
         offline: true,
-        python: Python { version: "3.12.0".to_owned(), platform: BTreeMap::new(), system: None },
+        python: Python {
+            version: "3.12.0".to_owned(),
+            platform: BTreeMap::new(),
+            system: None,
+            meant: Default::default(),
+        },
         remote: Remote::default(),
         cache: None,
     };

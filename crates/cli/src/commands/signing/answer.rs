@@ -9,6 +9,7 @@ use weighbridge_core::wire::v1::verification as wire;
 use weighbridge_trust::oms::{Compared, Signer, Status};
 use weighbridge_trust::tensors;
 
+use super::policed::{Refused, Ruled, Vouched, asked};
 use crate::exit::Exit;
 
 /// What was found of one model.
@@ -21,6 +22,8 @@ pub(super) struct Found {
     pub(super) verdict: Verdict,
     /// Who signed what, where a signature holds.
     pub(super) signed: Option<Signed>,
+    /// What the trust policy says of it, where one was asked.
+    pub(super) ruled: Option<Ruled>,
 }
 
 /// What is to be thought of a model.
@@ -29,7 +32,12 @@ pub(super) enum Verdict {
     Verified,
     /// The signature does not hold, or files are not as they were signed.
     Bad(String),
-    Unsigned,
+    /// Nobody signed it, and the rule takes that.
+    Warned(String),
+    /// Nobody signed it.
+    Unsigned(Option<String>),
+    /// No rule of the policy speaks of it.
+    NoRule(String),
     Unchecked(String),
 }
 
@@ -48,17 +56,21 @@ impl Verdict {
     /// How the program ends for it.
     pub(super) fn exit(&self) -> Exit {
         match self {
-            Self::Verified => Exit::Pass,
+            Self::Verified | Self::Warned(_) => Exit::Pass,
             Self::Bad(_) => Exit::Fail,
-            Self::Unsigned => Exit::Nothing,
+            Self::Unsigned(_) | Self::NoRule(_) => Exit::Nothing,
             Self::Unchecked(_) => Exit::Incomplete,
         }
     }
 
-    fn reason(&self) -> Option<&str> {
+    /// Why.
+    pub(super) fn reason(&self) -> Option<&str> {
         match self {
-            Self::Verified | Self::Unsigned => None,
-            Self::Bad(reason) | Self::Unchecked(reason) => Some(reason),
+            Self::Verified => None,
+            Self::Unsigned(reason) => reason.as_deref(),
+            Self::Bad(reason) | Self::Warned(reason) | Self::NoRule(reason) | Self::Unchecked(reason) => {
+                Some(reason)
+            }
         }
     }
 }
@@ -79,7 +91,9 @@ fn one(text: &mut String, found: &Found) {
     let verdict = match &found.verdict {
         Verdict::Verified => "verified",
         Verdict::Bad(_) => "NOT VERIFIED",
-        Verdict::Unsigned => "unsigned",
+        Verdict::Warned(_) => "unsigned, taken with a warning",
+        Verdict::Unsigned(_) => "unsigned",
+        Verdict::NoRule(_) => "not verified: no rule",
         Verdict::Unchecked(_) => "could not be checked",
     };
     // Writing to a string cannot fail.
@@ -87,9 +101,18 @@ fn one(text: &mut String, found: &Found) {
     if let Some(reason) = found.verdict.reason() {
         let _ = writeln!(text, "  {reason}");
     }
+    if let Some(ruled) = &found.ruled {
+        rule(text, ruled);
+    }
     let Some(signed) = &found.signed else { return };
     let early = if signed.early { ", in a form of an early release" } else { "" };
-    let _ = writeln!(text, "  signed by {}{early}", signer(&signed.signer));
+    match &found.ruled {
+        // Who vouches stands there already.
+        Some(ruled) if !ruled.vouched.is_empty() && early.is_empty() => {}
+        _ => {
+            let _ = writeln!(text, "  signed by {}{early}", signer(&signed.signer));
+        }
+    }
     let files = &signed.compared.files;
     let mut lines: Vec<Line<'_>> = files.iter().filter_map(|(path, status)| line(path, status)).collect();
     if let Some(tensors) = &signed.tensors {
@@ -127,6 +150,41 @@ fn one(text: &mut String, found: &Found) {
         }
         let rule = if signed.tensors.is_some() { "" } else { ", left out by rule" };
         let _ = writeln!(text, "  not signed{rule}: {names}");
+    }
+}
+
+/// The rule that applies, who vouches, and which signatures do not count.
+fn rule(text: &mut String, ruled: &Ruled) {
+    let Some(rule) = &ruled.rule else { return };
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "  rule `{}` ({}:{})", rule.matches, ruled.file, rule.line);
+    for (requirement, judged) in rule.require.iter().zip(&ruled.met) {
+        let met = if requirement.is_met(judged) { "met" } else { "NOT met" };
+        let _ = writeln!(text, "    {met}: {}; {} vouched", asked(requirement), judged.count);
+        for short in &judged.short {
+            let _ = writeln!(text, "      {short}");
+        }
+    }
+    for vouched in &ruled.vouched {
+        let unasked = if vouched.is_named { "" } else { ", whom the rule does not name" };
+        let Vouched { anchor, signature, .. } = vouched;
+        let _ = writeln!(text, "  `{anchor}` vouches{unasked}: {} ({signature})", signer(&vouched.signer));
+    }
+    // That somebody else did not sign is of no interest once enough have.
+    let is_met = rule.require.iter().zip(&ruled.met).all(|(requirement, judged)| requirement.is_met(judged));
+    let shown = |refused: &&Refused| match &refused.anchor {
+        Some(_) if is_met && !refused.is_good => false,
+        Some(anchor) => rule.require.iter().any(|requirement| requirement.by.contains(anchor)),
+        None => true,
+    };
+    let refused: Vec<&Refused> = ruled.refused.iter().filter(shown).collect();
+    for Refused { signature, anchor, reason, .. } in refused.iter().take(MOST_LINES) {
+        let whose = anchor.as_ref().map(|anchor| format!(" for `{anchor}`")).unwrap_or_default();
+        let _ = writeln!(text, "  {signature} does not count{whose}: {reason}");
+    }
+    if refused.len() > MOST_LINES {
+        let more = refused.len().saturating_sub(MOST_LINES);
+        let _ = writeln!(text, "  and {more} more (`--json` lists all)");
     }
 }
 
@@ -197,11 +255,14 @@ fn model(found: &Found) -> wire::Model {
         verdict: match found.verdict {
             Verdict::Verified => wire::Verdict::Verified,
             Verdict::Bad(_) => wire::Verdict::Bad,
-            Verdict::Unsigned => wire::Verdict::Unsigned,
+            Verdict::Warned(_) => wire::Verdict::Warned,
+            Verdict::Unsigned(_) => wire::Verdict::Unsigned,
+            Verdict::NoRule(_) => wire::Verdict::NoRule,
             Verdict::Unchecked(_) => wire::Verdict::Unchecked,
         },
         reason: found.verdict.reason().map(str::to_owned),
         signer: signed.map(|signed| wire_signer(&signed.signer)),
+        policy: found.ruled.as_ref().map(wire_policy),
         early: signed.is_some_and(|signed| signed.early),
         name: signed.and_then(|signed| signed.name.clone()),
         algorithm: signed.map(|signed| signed.algorithm),
@@ -234,6 +295,49 @@ fn tensor(name: &str, status: &tensors::Status) -> wire::Tensor {
         tensors::Status::Renamed { from } => (wire::TensorStatus::Renamed, None, None, Some(from.clone())),
     };
     wire::Tensor { name: name.to_owned(), status: word, expected, actual, signed_as }
+}
+
+fn wire_policy(ruled: &Ruled) -> wire::Policy {
+    let rule = ruled.rule.as_ref();
+    let requirements = rule.into_iter().flat_map(|rule| rule.require.iter().zip(&ruled.met));
+    wire::Policy {
+        file: ruled.file.clone(),
+        rule: rule.map(|rule| wire::Rule {
+            matches: rule.matches.to_string(),
+            line: u64::try_from(rule.line).unwrap_or(u64::MAX),
+            unsigned: rule.unsigned.word(),
+        }),
+        requirements: requirements
+            .map(|(requirement, judged)| wire::Requirement {
+                kind: requirement.evidence.word(),
+                by: requirement.by.clone(),
+                threshold: u64::try_from(requirement.threshold).unwrap_or(u64::MAX),
+                max_age: requirement.max_age,
+                vouched: u64::try_from(judged.count).unwrap_or(u64::MAX),
+                met: requirement.is_met(judged),
+                reasons: judged.short.clone(),
+            })
+            .collect(),
+        vouched: ruled
+            .vouched
+            .iter()
+            .map(|vouched| wire::Vouched {
+                anchor: vouched.anchor.clone(),
+                named: vouched.is_named,
+                signature: vouched.signature.clone(),
+                signer: wire_signer(&vouched.signer),
+            })
+            .collect(),
+        refused: ruled
+            .refused
+            .iter()
+            .map(|refused| wire::Refused {
+                signature: refused.signature.clone(),
+                anchor: refused.anchor.clone(),
+                reason: refused.reason.clone(),
+            })
+            .collect(),
+    }
 }
 
 fn wire_signer(signer: &Signer) -> wire::Signer {

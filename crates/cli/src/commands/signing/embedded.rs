@@ -153,11 +153,16 @@ pub(super) fn verify(
     verify: &Verify,
     whom: &Whom,
     memory: &Memory,
-    setup: &Setup,
+    time: i64,
 ) -> Option<Found> {
     let model = Model::open(listed, verify.reading.allow_symlinks, &memory.cancel);
-    let mut found =
-        Found { path: path.display().to_string(), signature: None, verdict: Verdict::Unsigned, signed: None };
+    let mut found = Found {
+        path: path.display().to_string(),
+        signature: None,
+        verdict: Verdict::Unsigned(None),
+        signed: None,
+        ruled: None,
+    };
     let signature =
         |file: &Carrier| file.contents.signature.clone().map(|json| (file.path(path, listed), json));
     let Some((carrier, json)) = model.files.iter().find_map(signature) else {
@@ -173,7 +178,7 @@ pub(super) fn verify(
     found.signature = Some(carrier.display().to_string());
     let signatures: BTreeSet<&str> =
         model.files.iter().filter_map(|file| file.contents.signature.as_deref()).collect();
-    found.verdict = match judge(&model, &json, signatures.len(), whom, memory, setup) {
+    found.verdict = match judge(&model, &json, signatures.len(), whom, memory, time) {
         Err(Problem::Broken(reason)) => Verdict::Bad(reason),
         Err(Problem::Unread(reason)) => Verdict::Unchecked(reason),
         Ok((signer, tensors)) => {
@@ -207,13 +212,13 @@ fn judge(
     signatures: usize,
     whom: &Whom,
     memory: &Memory,
-    setup: &Setup,
+    time: i64,
 ) -> Result<(oms::Signer, tensors::Compared), Problem> {
     if signatures > 1 {
         return Err(Problem::Broken("its files carry different signatures".to_owned()));
     }
     let bundle = Bundle::read(json.as_bytes()).map_err(|error| Problem::Broken(error.to_string()))?;
-    let verified = tensors::verify(&bundle, trust(whom, json, setup))
+    let verified = tensors::verify(&bundle, trust(whom, json, time))
         .map_err(|refusal| Problem::Broken(refusal.to_string()))?;
     let compared = verified.content.compare(&model.content(memory)?);
     Ok((verified.signer, compared))

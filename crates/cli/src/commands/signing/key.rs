@@ -61,7 +61,7 @@ pub(super) fn private(path: &Path, typed: &Password, setup: &Setup) -> Result<Pr
 }
 
 /// The public key in a file.
-pub(super) fn public(path: &Path) -> Result<PublicKey, Failure> {
+pub(in crate::commands) fn public(path: &Path) -> Result<PublicKey, Failure> {
     let pem = text(path)?;
     PublicKey::from_pem(&pem).map_err(|error| {
         let failure = failed(path, &error);

@@ -1,9 +1,12 @@
-//! Keys and signatures: `weighbridge key`, `sign`, `verify`.
+//! Keys, signatures and whom to believe: `weighbridge key`, `sign`, `verify`, `trust`.
 
 mod answer;
 mod embedded;
 pub(super) mod key;
+mod policed;
+mod policy;
 pub(super) mod sign;
+pub(super) mod trust;
 pub(super) mod verify;
 
 use std::fs;

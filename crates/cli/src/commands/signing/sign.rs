@@ -5,12 +5,12 @@ use std::process::{Command, Stdio};
 
 use weighbridge_net::feed::atomic::replace_file;
 use weighbridge_net::open::listing;
+use weighbridge_read::words::{Words, words};
 use weighbridge_trust::bundle::Material;
 use weighbridge_trust::oms::{self, Choice, Method, SignError, Signs};
 use weighbridge_trust::{PrivateKey, PublicKey, chain};
 
 use super::{Memory, below, default_signature, embedded, ignored, key, text};
-use crate::commands::compiled::words;
 use crate::errors::Failure;
 use crate::exit::Exit;
 use crate::printer::Printer;
@@ -113,8 +113,12 @@ fn signer(sign: &Sign, setup: &Setup) -> Result<Signer, Failure> {
             (Hand::Key(key), public)
         }
         (None, Some(command)) => {
-            let words = words(command).filter(|words| !words.is_empty());
-            let words = words.ok_or_else(|| Failure::usage(format!("`{command}` is no command")))?;
+            let Words { list: words, is_plain: true } = words(command) else {
+                return Err(Failure::usage(format!("`{command}` is more than a command and its arguments")));
+            };
+            if words.is_empty() {
+                return Err(Failure::usage("the command of the signer is empty"));
+            }
             let public = match (&sign.public_key, &certified) {
                 (Some(path), _) => key::public(path)?,
                 (None, Some(public)) => public.clone(),

@@ -1,8 +1,10 @@
 //! `weighbridge verify`: whether models are signed by somebody who is believed, and still as they were signed.
 
-use std::fs::File;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::fs::{self, File};
 use std::io::{self, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use weighbridge_net::open::listing;
 use weighbridge_trust::PublicKey;
@@ -12,7 +14,8 @@ use weighbridge_trust::keyless::{Roots, Wanted};
 use weighbridge_trust::oms::{self, Compared, Tolerance, Trust};
 
 use super::answer::{self, Found, Signed, Verdict};
-use super::{Memory, below, default_signature, embedded, ignored, key, text};
+use super::policy::{OnDisk, Ready};
+use super::{Memory, below, default_signature, embedded, ignored, key, policed, policy, text};
 use crate::args::ListFormat;
 use crate::errors::Failure;
 use crate::exit::Exit;
@@ -32,11 +35,40 @@ pub(in crate::commands) fn run(verify: &Verify, setup: &Setup, printer: &Printer
     if verify.signature.is_some() && verify.paths.len() > 1 {
         return Err(Failure::usage("one signature is named, and several models"));
     }
+    if verify.by_policy.source.is_some() && verify.paths.len() > 1 {
+        return Err(Failure::usage("one source is named, and several models"));
+    }
+    let source = verify.by_policy.source.as_deref().map(policy::source).transpose()?;
     let whom = whom(verify)?;
+    if whom.is_some() && (source.is_some() || verify.by_policy.strict) {
+        return Err(Failure::usage("`--source` and `--strict` are for trust policies, and none is asked"));
+    }
+    let time = setup.now.div_euclid(1_000_000_000);
+    let mut policies: BTreeMap<PathBuf, Ready> = BTreeMap::new();
     let memory = Memory::open(&verify.reading, setup)?;
     let mut found = Vec::with_capacity(verify.paths.len());
     for path in &verify.paths {
-        found.push(one(path, verify, &whom, &memory, setup)?);
+        found.push(match &whom {
+            Some(whom) => one(path, verify, whom, &memory, time)?,
+            None => {
+                let file = policy_of(path, verify, setup)?;
+                if verify.embedded {
+                    return Err(Failure::usage(format!(
+                        "`--embedded` names signatures inside of models, and the trust policy `{}` asks for those beside them",
+                        file.display()
+                    ))
+                    .hint("say whom to believe with `--public-key`, `--certificate-chain` or `--identity`"));
+                }
+                let ready = match policies.entry(file) {
+                    Entry::Occupied(ready) => ready.into_mut(),
+                    Entry::Vacant(place) => {
+                        let ready = OnDisk::read(place.key())?.ready()?;
+                        place.insert(ready)
+                    }
+                };
+                policed::one(path, verify, ready, source.as_ref(), &memory, time)?
+            }
+        });
         if memory.cancel.is_cancelled() {
             return Ok(Exit::Interrupted);
         }
@@ -58,43 +90,62 @@ pub(in crate::commands) fn run(verify: &Verify, setup: &Setup, printer: &Printer
     Ok(exit)
 }
 
-fn whom(verify: &Verify) -> Result<Whom, Failure> {
+/// The policy that speaks of a model.
+fn policy_of(path: &Path, verify: &Verify, setup: &Setup) -> Result<PathBuf, Failure> {
+    if let Some(file) = &verify.by_policy.trust {
+        return Ok(file.clone());
+    }
+    if let Some(file) = policy::find(setup.folder.as_deref(), Some(path))? {
+        return Ok(file);
+    }
+    let failure = Failure::usage("nothing says whom to believe").hint(
+        "add `--public-key FILE`, `--certificate-chain FILE`, `--identity NAME --identity-provider URL`, \
+         or a trust policy: `--trust FILE`, or `weighbridge-trust.toml` above you and the model",
+    );
+    Err(match policy::near(path) {
+        Some(file) => failure.hint(format!(
+            "`{}` lies above the model and not above you, and may be a stranger's: name it with `--trust` to believe it",
+            file.display()
+        )),
+        None => failure,
+    })
+}
+
+/// Whom the command line says to believe; none where that is left to a policy.
+fn whom(verify: &Verify) -> Result<Option<Whom>, Failure> {
     if let Some(path) = &verify.public_key {
-        return Ok(Whom::Key(key::public(path)?));
+        return Ok(Some(Whom::Key(key::public(path)?)));
     }
     if let (Some(name), Some(issuer)) = (&verify.identity, &verify.identity_provider) {
         let roots = match &verify.trusted_root {
             Some(path) => Roots::read(&text(path)?).map_err(|error| key::failed(path, &error))?,
             None => Roots::public(),
         };
-        return Ok(Whom::Identity(Wanted { name: name.clone(), issuer: issuer.clone() }, roots));
+        return Ok(Some(Whom::Identity(Wanted { name: name.clone(), issuer: issuer.clone() }, roots)));
     }
     let mut anchors = Vec::new();
     for path in &verify.certificate_chain {
         anchors.extend(Anchor::from_pem(&text(path)?).map_err(|error| key::failed(path, &error))?);
     }
-    if anchors.is_empty() {
-        return Err(Failure::usage("nothing says whom to believe")
-            .hint("add `--public-key FILE`, `--certificate-chain FILE`, or `--identity NAME --identity-provider URL`"));
-    }
-    Ok(Whom::Anchors(anchors))
+    Ok((!anchors.is_empty()).then_some(Whom::Anchors(anchors)))
 }
 
-fn one(path: &Path, verify: &Verify, whom: &Whom, memory: &Memory, setup: &Setup) -> Result<Found, Failure> {
+fn one(path: &Path, verify: &Verify, whom: &Whom, memory: &Memory, time: i64) -> Result<Found, Failure> {
     let listing = listing::list(path).map_err(|error| Failure::unreadable(path, &error))?;
     let signature = verify.signature.clone().unwrap_or_else(|| default_signature(path));
     let mut found = Found {
         path: path.display().to_string(),
         signature: Some(signature.display().to_string()),
-        verdict: Verdict::Unsigned,
+        verdict: Verdict::Unsigned(None),
         signed: None,
+        ruled: None,
     };
     if verify.embedded || (verify.signature.is_none() && !signature.exists()) {
-        let inside = embedded::verify(path, &listing, verify, whom, memory, setup);
+        let inside = embedded::verify(path, &listing, verify, whom, memory, time);
         found.signature = None;
         return Ok(inside.unwrap_or(found));
     }
-    let json = match read(&signature) {
+    let json = match read(&signature, verify.signature.is_some()) {
         Ok(json) => json,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             found.signature = None;
@@ -112,7 +163,7 @@ fn one(path: &Path, verify: &Verify, whom: &Whom, memory: &Memory, setup: &Setup
             return Ok(found);
         }
     };
-    let verified = match oms::verify(&bundle, trust(whom, &json, setup)) {
+    let verified = match oms::verify(&bundle, trust(whom, &json, time)) {
         Ok(verified) => verified,
         Err(refusal) => {
             found.verdict = Verdict::Bad(refusal.to_string());
@@ -137,16 +188,17 @@ fn one(path: &Path, verify: &Verify, whom: &Whom, memory: &Memory, setup: &Setup
     Ok(found)
 }
 
-/// Whom to believe about a bundle.
-pub(super) fn trust<'a>(whom: &'a Whom, json: &'a str, setup: &Setup) -> Trust<'a> {
+/// Whom to believe about a bundle, at a time in seconds since 1970.
+pub(super) fn trust<'a>(whom: &'a Whom, json: &'a str, time: i64) -> Trust<'a> {
     match whom {
         Whom::Key(key) => Trust::Key(key),
-        Whom::Anchors(anchors) => Trust::Anchors { anchors, time: setup.now.div_euclid(1_000_000_000) },
+        Whom::Anchors(anchors) => Trust::Anchors { anchors, time },
         Whom::Identity(wanted, roots) => Trust::Keyless { json, wanted, roots },
     }
 }
 
-fn verdict(compared: &Compared, allow_unsigned: bool) -> Verdict {
+/// What is to be thought of a model whose signature is good.
+pub(super) fn verdict(compared: &Compared, allow_unsigned: bool) -> Verdict {
     let is_true = if allow_unsigned { compared.is_true_but_for_extras() } else { compared.is_true() };
     let runs = compared.unsigned_that_run().next().is_some();
     if !is_true {
@@ -164,8 +216,13 @@ fn verdict(compared: &Compared, allow_unsigned: bool) -> Verdict {
     Verdict::Verified
 }
 
-/// The JSON of a signature, if it is not too large to be one.
-fn read(path: &Path) -> io::Result<String> {
+/// The JSON of a signature, if it is not too large to be one. Only what the user named may be something else than a file: a pipe
+/// in a model would be waited for.
+pub(super) fn read(path: &Path, is_named: bool) -> io::Result<String> {
+    let kind = fs::metadata(path)?.file_type();
+    if !is_named && !kind.is_file() && !kind.is_dir() {
+        return Err(io::Error::other("not a regular file"));
+    }
     let mut json = String::new();
     File::open(path)?.take(bundle::LARGEST.saturating_add(1)).read_to_string(&mut json)?;
     if u64::try_from(json.len()).unwrap_or(u64::MAX) > bundle::LARGEST {

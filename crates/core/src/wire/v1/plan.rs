@@ -51,6 +51,8 @@ pub struct Project {
     pub target: String,
     /// The Python for which versions are chosen.
     pub python: String,
+    /// Who says so, for people.
+    pub python_by: String,
     /// How many packages it has now.
     pub packages: u64,
     /// How many vulnerabilities it has now, milder ones too.
@@ -77,6 +79,8 @@ pub struct Move {
     pub from: Option<String>,
     /// Its version then; `null` if nothing needs it any more.
     pub to: Option<String>,
+    /// Its version then is older than the one now.
+    pub older: bool,
     /// The vulnerabilities of this package that go, sorted by id.
     pub clears: Vec<Flaw>,
 }
@@ -122,6 +126,8 @@ pub enum Reason {
     Worse,
     /// The versions without it were yanked.
     Yanked,
+    /// The versions without it are older than the one at hand.
+    Older,
     /// Something asks for versions that have it.
     Blocked,
     /// Something inside the package has it, and no version is known whose wheel is without it.

@@ -43,6 +43,8 @@ pub struct Model {
     pub reason: Option<String>,
     /// Who signed; `null` where no signature holds.
     pub signer: Option<Signer>,
+    /// What a trust policy says of it; `null` where none was asked.
+    pub policy: Option<Policy>,
     /// The signature has a form of an early release, which is read for a time.
     pub early: bool,
     /// What the signer called the model; `null` where no signature holds, and where it is one of tensors.
@@ -66,10 +68,80 @@ pub enum Verdict {
     Verified,
     /// The signature does not hold, or the model is not as it was signed.
     Bad,
+    /// There is no signature, and the rule of the trust policy takes that with a warning.
+    Warned,
     /// There is no signature.
     Unsigned,
+    /// No rule of the trust policy speaks of it.
+    NoRule,
     /// Something could not be read.
     Unchecked,
+}
+
+/// What a trust policy says of a model.
+pub struct Policy {
+    /// The file of the policy.
+    pub file: String,
+    /// The rule that applies; `null` where none does, or two claim it.
+    pub rule: Option<Rule>,
+    /// What the rule asks for, and how it is met.
+    pub requirements: Vec<Requirement>,
+    /// The anchors that vouch for the model, sorted.
+    pub vouched: Vec<Vouched>,
+    /// Signatures that do not count, with the reason.
+    pub refused: Vec<Refused>,
+}
+
+/// A rule of a trust policy.
+pub struct Rule {
+    /// Its pattern.
+    #[serde(rename = "match")]
+    pub matches: String,
+    /// The line on which it begins.
+    pub line: u64,
+    /// What becomes of a model without any signature: `refuse`, `warn` or `pin`.
+    pub unsigned: &'static str,
+}
+
+/// What a rule asks for.
+pub struct Requirement {
+    /// What must be signed.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// The anchors that count.
+    pub by: Vec<String>,
+    /// How many of them must vouch, with as many different keys.
+    pub threshold: u64,
+    /// How old the signatures may be, in seconds; `null` for any age.
+    pub max_age: Option<i64>,
+    /// How many vouch.
+    pub vouched: u64,
+    /// They are enough.
+    pub met: bool,
+    /// Why some who signed do not count.
+    pub reasons: Vec<String>,
+}
+
+/// An anchor that vouches for a model.
+pub struct Vouched {
+    /// Its id.
+    pub anchor: String,
+    /// The rule names it.
+    pub named: bool,
+    /// The file with its signature.
+    pub signature: String,
+    /// Who signed.
+    pub signer: Signer,
+}
+
+/// A signature that does not count.
+pub struct Refused {
+    /// The file.
+    pub signature: String,
+    /// The anchor for which it does not count; `null` for all.
+    pub anchor: Option<String>,
+    /// Why.
+    pub reason: String,
 }
 
 /// Who signed.

@@ -82,6 +82,34 @@ fn the_nearest_constraints_count() {
 }
 
 #[test]
+fn constraints_count_for_the_files_that_name_them() {
+    check(
+        "
+        requirements.txt: needs a, b
+        requirements.txt: includes deep/more.txt
+        deep/more.txt: needs c
+        deep/more.txt: includes limits/one.txt
+        limits/one.txt: constraint a==1, c==3
+        limits/one.txt: includes deep/more.txt
+        limits/other.txt: constraint b==2
+        list.txt: includes ours/asks.txt
+        list.txt: includes limits/two.txt
+        limits/two.txt: constraint d==4
+        ours/asks.txt: needs d
+        ",
+        "
+        target >> deep
+        target >> limits
+        target -> a 1
+        target -> b ? unresolved
+        target >> ours
+        deep -> c 3
+        ours -> d 4
+        ",
+    );
+}
+
+#[test]
 fn a_compiled_list_answers_for_the_manifest() {
     check(
         "

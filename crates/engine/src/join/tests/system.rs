@@ -98,3 +98,46 @@ fn the_word_of_an_installer_counts_only_beside_its_database() {
     let venv = with.replace("usr/lib/python3.9", "opt/venv/lib");
     assert_eq!(identities(&venv), ["pkg:pypi/a@1"]);
 }
+
+#[test]
+fn an_rpm_is_that_of_its_distribution_only_if_that_has_built_it() {
+    let facts = "
+        etc/os-release: os almalinux 9.4
+        var/lib/rpm/rpmdb.sqlite: rpm openssl-libs 1:3.0.7-24.el9 x86_64 AlmaLinux
+        var/lib/rpm/rpmdb.sqlite: rpm openssl-libs 1:3.0.7-24.el9 i686 AlmaLinux
+        var/lib/rpm/rpmdb.sqlite: rpm nodejs 1:18.9-1.el9 x86_64 AlmaLinux nodejs:18
+        var/lib/rpm/rpmdb.sqlite: rpm htop 3.2-1.el9 x86_64 Fedora
+        var/lib/rpm/rpmdb.sqlite: rpm own 1-1
+        suse/etc/os-release: os opensuse-leap 15.5
+        suse/usr/lib/sysimage/rpm/Packages.db: rpm own 1-1 noarch SUSE
+        ";
+    assert_eq!(
+        identities(facts),
+        [
+            "pkg:rpm/almalinux/nodejs@1:18.9-1.el9?arch=x86_64&distro=almalinux-9.4&rpmmod=nodejs:18*",
+            "pkg:rpm/almalinux/openssl-libs@1:3.0.7-24.el9?arch=i686&distro=almalinux-9.4*",
+            "pkg:rpm/almalinux/openssl-libs@1:3.0.7-24.el9?arch=x86_64&distro=almalinux-9.4*",
+            "pkg:rpm/htop@3.2-1.el9?arch=x86_64&distro=almalinux-9.4*",
+            "pkg:rpm/opensuse-leap/own@1-1?arch=noarch&distro=opensuse-leap-15.5*",
+            "pkg:rpm/own@1-1?distro=almalinux-9.4*",
+        ]
+    );
+}
+
+#[test]
+fn what_an_rpm_owns_is_of_the_system() {
+    let site = "usr/lib/python3.9/site-packages";
+    let owned = format!(
+        "
+        var/lib/rpm/rpmdb.sqlite: rpm python3-a 1-1 noarch
+        var/lib/rpm/rpmdb.sqlite: rpmowns python3-a {site}/a-1.dist-info
+        {site}: dist a 1
+        {site}: dist b 1
+        {site}/b-1.dist-info/INSTALLER: installer rpm
+        "
+    );
+    // Where all of the database was read, it knows better than what a file says of itself.
+    assert_eq!(identities(&owned), ["pkg:pypi/a@1*", "pkg:pypi/b@1", "pkg:rpm/python3-a@1-1?arch=noarch*"]);
+    let beside = format!("{owned}\nvar/lib/rpm/rpmdb.sqlite-wal: unread\n");
+    assert_eq!(identities(&beside), ["pkg:pypi/a@1*", "pkg:pypi/b@1*", "pkg:rpm/python3-a@1-1?arch=noarch*"]);
+}

@@ -4,12 +4,14 @@
 //!
 //!     project NAME VERSION PYTHON?      needs REQUIREMENTS        extra NAME: REQUIREMENTS
 //!     group NAME: REQUIREMENTS          build REQUIREMENTS        constraint REQUIREMENTS
+//!     includes FILE
 //!     root NAME FOLDER: ASKS            lock NAME VERSION: ASKS   lock NAME VERSION when MARKER: ASKS
 //!     dist NAME VERSION (FLAGS)?: REQUIREMENTS                    says NAME VERSION: REQUIREMENTS (metadata alone)
 //!     environment PYTHON                model
 //!     bom SUBJECT: PURLS or `NAME VERSION`, separated by `, `
 //!     system NAME VERSION SOURCE SOURCE_VERSION (of dpkg)         owns NAME PATHS          os ID VERSION
-//!     installer NAME                    unread (the database of RPM)
+//!     rpm NAME VERSION ARCH VENDOR MODULE (of RPM)                rpmowns NAME PATHS
+//!     installer NAME                    unread (of the database of RPM)
 //!     binary needs=NAME search=FOLDER module=NAME debug=NAME id=HEX: LIBRARY VERSION, … (a `?` for no version, by file name)
 //!
 //! where a `!` in `FILE` leads into an archive, requirements are separated by `, ` and may end in `# via NAMES`, asks are requirements and then
@@ -26,8 +28,8 @@ use weighbridge_core::date::Date;
 use weighbridge_core::digest::Digest;
 use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::{
-    Binary, Bom, BomComponent, Distribution, Environment, Fact, Library, Locked, OperatingSystem, Origin,
-    Project, Recorded, Requirement, Requires, Role, Sign, SystemOwned, SystemPackage, What,
+    Binary, Bom, BomComponent, Built, Distribution, Environment, Fact, Library, Locked, OperatingSystem,
+    Origin, Project, Recorded, Requirement, Requires, Role, Sign, SystemOwned, SystemPackage, What,
 };
 use weighbridge_core::graph::{Graph, NodeId, Relation};
 use weighbridge_core::limits::{Cancel, Limits};
@@ -66,7 +68,7 @@ pub(super) fn join(facts: &Facts) -> Joined {
         limits: Limits::default(),
         cancel: Cancel::default(),
         offline: true,
-        python: Python { version: "3.12.4".into(), platform, system: None },
+        python: Python { version: "3.12.4".into(), platform, system: None, meant: Default::default() },
         remote: Remote::default(),
         cache: None,
     };
@@ -177,6 +179,7 @@ fn line_facts(line: &str) -> Vec<(String, What)> {
             requires_python: word(2),
         })),
         "needs" => asked(rest, Role::Runtime),
+        "includes" => at_file(What::Includes(rest.to_owned())),
         "build" => asked(rest, Role::Build),
         "constraint" => asked(rest, Role::Constraint),
         "extra" => asked(tail, Role::Extra(name(head))),
@@ -212,8 +215,25 @@ fn line_facts(line: &str) -> Vec<(String, What)> {
                 name: name(words[0]),
                 version: words[1].to_owned(),
                 source: words.get(2).map(|source| (name(source), words[3].to_owned())),
+                built: Built::default(),
             })))
         }
+        "rpm" => {
+            let words: Vec<&str> = rest.split_whitespace().collect();
+            let word = |at: usize| words.get(at).map(|word| (*word).to_owned());
+            at_file(What::SystemPackage(Box::new(SystemPackage {
+                ecosystem: Ecosystem::Rpm,
+                name: PackageName::of(Ecosystem::Rpm, words[0]).unwrap(),
+                version: words[1].to_owned(),
+                source: None,
+                built: Built { architecture: word(2), vendor: word(3), module: word(4), licence: None },
+            })))
+        }
+        "rpmowns" => at_file(What::SystemOwned(SystemOwned {
+            ecosystem: Ecosystem::Rpm,
+            package: name(&word(0).unwrap()),
+            metadata: words.iter().skip(1).map(ToString::to_string).collect(),
+        })),
         "owns" => at_file(What::SystemOwned(SystemOwned {
             ecosystem: Ecosystem::Deb,
             package: name(&word(0).unwrap()),

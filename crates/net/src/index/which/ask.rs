@@ -6,22 +6,22 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{IndexError, Named};
+use super::{IndexError, Named, Pythonic};
 
 /// How long a program may take to answer.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Most bytes of its answer.
 const MOST_BYTES: u64 = 1 << 20;
 
-/// Prints the version of pip and the address of the index in its own constants.
-const QUESTION: &str =
-    "import pip; from pip._internal.models.index import PyPI; print(pip.__version__, PyPI.simple_url)";
+/// Prints the version of pip, the address of the index in its own constants, and the version of the Python it installs for.
+const QUESTION: &str = "import pip, platform; from pip._internal.models.index import PyPI; \
+                        print(pip.__version__, PyPI.simple_url, platform.python_version())";
 
-/// The default of the first installer that answers.
+/// The default of the first installer that answers, and the Python it installs for, where it says so.
 ///
 /// # Errors
 /// [`IndexError::NoIndex`] if none does.
-pub(super) fn for_default(may_ask: bool, uv_first: bool) -> Result<Named, IndexError> {
+pub(super) fn for_default(may_ask: bool, uv_first: bool) -> Result<(Named, Option<Pythonic>), IndexError> {
     if !may_ask {
         return Err(IndexError::NoIndex("nothing names one; name it with `--index-url`".to_owned()));
     }
@@ -32,20 +32,26 @@ pub(super) fn for_default(may_ask: bool, uv_first: bool) -> Result<Named, IndexE
     })
 }
 
-fn pip() -> Option<Named> {
+fn pip() -> Option<(Named, Option<Pythonic>)> {
     ["python3", "python"].into_iter().find_map(|python| {
         // `-I`: neither the folder nor the variables of Python decide which pip this is.
         let answer = run(Command::new(python).args(["-I", "-c", QUESTION]))?;
-        let (version, url) = answer.trim().split_once(' ')?;
-        url.contains("://").then(|| Named::new(url, format!("the default of pip {version}")))
+        let (version, rest) = answer.trim().split_once(' ')?;
+        let (url, python) = rest.split_once(' ')?;
+        let installer = format!("pip {version}");
+        let named = url.contains("://").then(|| Named::new(url, format!("the default of {installer}")))?;
+        let is_version = python.starts_with(|letter: char| letter.is_ascii_digit());
+        Some((named, is_version.then(|| Pythonic { python: python.to_owned(), installer })))
     })
 }
 
-fn uv() -> Option<Named> {
+fn uv() -> Option<(Named, Option<Pythonic>)> {
     let help = run(Command::new("uv").args(["pip", "install", "--help", "--no-config"]))?;
     let version = run(Command::new("uv").arg("--version"))?;
     let url = default_in_help(&help)?;
-    Some(Named::new(url, format!("the default of {}", version.lines().next()?.split(" (").next()?.trim())))
+    let installer = version.lines().next()?.split(" (").next()?.trim();
+    // It installs for a Python that it looks for only then.
+    Some((Named::new(url, format!("the default of {installer}")), None))
 }
 
 /// The address that uv's help gives for `--default-index`: `(by default: <URL>)`.

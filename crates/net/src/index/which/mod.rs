@@ -5,12 +5,14 @@
 //! uv's variables and files go before pip's, else after them: who has configured only one of them means it for both.
 //!
 //! Sources: pip documentation, *Configuration* and *Requirements File Format*; uv documentation, *Package indexes* and
-//! *Settings*.
+//! *Settings*; Poetry documentation, *Repositories*; PDM documentation, *Configure the project*.
 
 mod ask;
 mod ini;
 mod netrc;
+mod pdm;
 mod pip;
+mod poetry;
 mod project;
 mod uv;
 
@@ -19,6 +21,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use weighbridge_core::context::Secret;
+use weighbridge_core::name::NamePattern;
 
 use super::IndexError;
 use super::page::normalised;
@@ -38,6 +41,17 @@ pub struct Indexes {
     pub assigned: BTreeMap<String, String>,
     /// What the user should know about the choice.
     pub notes: Vec<String>,
+    /// The Python of the installer, where one was asked for its index.
+    pub python: Option<Pythonic>,
+}
+
+/// An installer and the Python it installs for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Pythonic {
+    /// The version of Python.
+    pub python: String,
+    /// The installer, such as `pip 24.0`.
+    pub installer: String,
 }
 
 /// Which of several indexes counts.
@@ -57,9 +71,22 @@ pub struct Index {
     pub name: Option<String>,
     /// It is asked only for projects that are assigned to it.
     pub is_explicit: bool,
+    /// It is asked only about projects that the others do not know.
+    pub is_last: bool,
+    /// Which projects it is asked for, by their names.
+    pub only: Only,
     /// What named it.
     pub why: String,
     user: Option<Secret>,
+}
+
+/// Which projects an index is asked for, by patterns of their names.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Only {
+    /// These are asked of it and of no other one.
+    pub included: Vec<NamePattern>,
+    /// These are never asked of it.
+    pub excluded: Vec<NamePattern>,
 }
 
 /// What an index is asked for by whom, as far as the choice depends on it.
@@ -104,6 +131,8 @@ pub static VARIABLES: &[&str] = &[
 struct Said {
     /// The index that takes the place of the built-in one.
     main: Option<Named>,
+    /// What is said of the usual index without saying where it lies.
+    usual: Option<Named>,
     /// More indexes.
     extra: Vec<Named>,
     /// No index at all.
@@ -114,17 +143,19 @@ struct Said {
 }
 
 /// An index as it is written somewhere.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 struct Named {
     url: String,
     name: Option<String>,
     is_explicit: bool,
+    is_last: bool,
+    only: Only,
     why: String,
 }
 
 impl Named {
     fn new(url: &str, why: impl Into<String>) -> Self {
-        Self { url: url.trim().to_owned(), name: None, is_explicit: false, why: why.into() }
+        Self { url: url.trim().to_owned(), why: why.into(), ..Self::default() }
     }
 }
 
@@ -167,30 +198,36 @@ pub fn choose(around: &Surroundings) -> Result<Indexes, IndexError> {
         // A main index replaces everything that later places say; further ones add up until then, as both installers do.
         if chosen.main.is_none() && chosen.none.is_none() {
             chosen.extra.extend(said.extra);
+            chosen.usual = chosen.usual.or(said.usual);
             (chosen.main, chosen.none) = (said.main, said.none);
         }
     }
     if let Some(why) = chosen.none {
         return Err(IndexError::NoIndex(format!("{why} forbids all of them")));
     }
-    let main = match chosen.main {
-        Some(main) => main,
+    let (main, python) = match chosen.main {
+        Some(main) => (main, None),
         None => ask::for_default(around.may_ask, by_uv)?,
+    };
+    let main = match chosen.usual {
+        Some(usual) => Named { url: main.url, why: main.why, ..usual },
+        None => main,
     };
     let users = netrc::read(around);
     let mut list = Vec::new();
     // uv asks the further ones first; for pip the order does not matter but among files of one name.
-    let named = match order {
+    let mut named = match order {
         Order::First => chosen.extra.into_iter().chain([main]).collect::<Vec<_>>(),
         Order::Together => [main].into_iter().chain(chosen.extra).collect(),
     };
+    named.sort_by_key(|named| named.is_last);
     for named in named {
         let index = Index::new(&named, &users)?;
         if !list.iter().any(|known: &Index| known.url == index.url) {
             list.push(index);
         }
     }
-    Ok(Indexes { order, list, assigned: chosen.assigned, notes: chosen.notes })
+    Ok(Indexes { order, list, assigned: chosen.assigned, notes: chosen.notes, python })
 }
 
 /// The file of root certificates that the user's pip trusts, where the environment or its configuration names one.
@@ -222,8 +259,8 @@ impl Index {
             let pair = format!("{name}:{}", password.unwrap_or_default());
             Secret::new(format!("Basic {}", base64(pair.as_bytes())))
         });
-        let (name, is_explicit, why) = (named.name.clone(), named.is_explicit, named.why.clone());
-        Ok(Self { url, name, is_explicit, why, user })
+        let Named { name, is_explicit, is_last, only, why, .. } = named.clone();
+        Ok(Self { url, name, is_explicit, is_last, only, why, user })
     }
 
     /// Its address, without user and password.
@@ -240,13 +277,19 @@ impl Indexes {
     pub fn at(order: Order, urls: &[&str]) -> Result<Self, IndexError> {
         let list = urls.iter().map(|url| Index::new(&Named::new(url, "the caller"), &BTreeMap::new()));
         let list = list.collect::<Result<_, _>>()?;
-        Ok(Self { order, list, assigned: BTreeMap::new(), notes: Vec::new() })
+        Ok(Self { order, list, assigned: BTreeMap::new(), notes: Vec::new(), python: None })
     }
 
     /// The indexes to ask for a project with this normalised name.
     pub(super) fn for_project(&self, name: &str) -> Result<Vec<&Index>, IndexError> {
         let Some(assigned) = self.assigned.get(name) else {
-            return Ok(self.list.iter().filter(|index| !index.is_explicit).collect());
+            let holds = |patterns: &[NamePattern]| patterns.iter().any(|pattern| pattern.matches(name));
+            let only: Vec<&Index> = self.list.iter().filter(|index| holds(&index.only.included)).collect();
+            if !only.is_empty() {
+                return Ok(only);
+            }
+            let open = self.list.iter().filter(|index| !index.is_explicit && !holds(&index.only.excluded));
+            return Ok(open.collect());
         };
         let index = self.list.iter().find(|index| index.name.as_ref() == Some(assigned));
         index.map(|index| vec![index]).ok_or_else(|| {
@@ -265,7 +308,11 @@ impl Indexes {
     /// One line for each index: where it lies, and what named it. No secret is in it.
     pub fn lines(&self) -> Vec<String> {
         let lines = self.list.iter().map(|index| {
-            let only = if index.is_explicit { ", only for what is assigned to it" } else { "" };
+            let only = match index {
+                Index { is_explicit: true, .. } => ", only for what is assigned to it",
+                Index { is_last: true, .. } => ", only for what the others do not know",
+                _ => "",
+            };
             format!("`{}`, named by {}{only}", index.url, index.why)
         });
         lines.collect()
@@ -273,7 +320,7 @@ impl Indexes {
 }
 
 /// An address without user and password, and these.
-fn without_user(text: &str) -> (String, Option<(String, Option<String>)>) {
+pub fn without_user(text: &str) -> (String, Option<(String, Option<String>)>) {
     let Some((scheme, rest)) = text.split_once("://") else { return (text.to_owned(), None) };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);

@@ -1,13 +1,12 @@
 //! What the project that is weighed says about indexes: options in requirements files, `uv.toml`,
-//! `pyproject.toml`, `Pipfile`, and
-//! where a lock file has its packages from.
+//! `pyproject.toml`, `Pipfile`, and where a lock file has its packages from.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use toml::Value;
 
-use super::{IndexError, Named, Said, Surroundings, text, uv};
+use super::{IndexError, Named, Said, Surroundings, pdm, poetry, text, uv};
 
 /// Most requirements files of a folder that are looked at.
 const MOST_FILES: usize = 100;
@@ -43,10 +42,8 @@ pub(super) fn read(around: &Surroundings) -> Result<Project, IndexError> {
         let Some(text) = text(&path)? else { continue };
         options(&text, &path, &mut project.said)?;
     }
-    if project.said.main.is_none()
-        && let Some(text) = text(&folder.join("Pipfile"))?
-    {
-        project.said.main = of_pipenv(&text)?;
+    if project.said.main.is_none() && project.said.extra.is_empty() {
+        other_tools(folder, &mut project.said)?;
     }
     if let Some(text) = text(&folder.join("uv.lock"))? {
         project.is_of_uv = true;
@@ -123,6 +120,26 @@ fn options(text: &str, path: &Path, said: &mut Said) -> Result<(), IndexError> {
     Ok(())
 }
 
+/// What the first of the other tools says that names an index: Poetry, PDM, Pipenv.
+fn other_tools(folder: &Path, said: &mut Said) -> Result<(), IndexError> {
+    let manifest = text(&folder.join("pyproject.toml"))?;
+    let manifest = manifest.and_then(|text| text.parse::<toml::Table>().ok());
+    let of = |tool: &str| manifest.as_ref()?.get("tool")?.get(tool)?.as_table();
+    let found = match (of("poetry").map(poetry::sources), of("pdm")) {
+        (Some(found), _) if found != Said::default() => found,
+        (_, Some(pdm)) => pdm::sources(pdm)?,
+        _ => Said::default(),
+    };
+    let notes = std::mem::take(&mut said.notes);
+    if found != Said::default() {
+        *said = Said { order: said.order.or(found.order), none: said.none.take(), ..found };
+    } else if let Some(text) = text(&folder.join("Pipfile"))? {
+        said.main = of_pipenv(&text)?;
+    }
+    said.notes.splice(0..0, notes);
+    Ok(())
+}
+
 /// The first source of a `Pipfile`, which takes the place of the usual index. What is wrong with the file is told by whoever
 /// reads it for its packages.
 fn of_pipenv(text: &str) -> Result<Option<Named>, IndexError> {
@@ -137,7 +154,7 @@ fn of_pipenv(text: &str) -> Result<Option<Named>, IndexError> {
 }
 
 /// An address that the project chose and that is to be completed by the environment, with whatever secret that holds.
-fn variable(why: &str) -> IndexError {
+pub(super) fn variable(why: &str) -> IndexError {
     IndexError::NoIndex(format!(
         "{why} holds a variable of the environment, which is not put in; name the index with `--index-url`"
     ))

@@ -114,6 +114,81 @@ fn further_indexes_add_up_and_some_are_for_few() {
     assert!(asked("lost").unwrap_err().to_string().contains("`nowhere`"));
 }
 
+/// The indexes that are asked for these packages.
+#[track_caller]
+fn asks(pyproject: &str, expected: &[(&str, &str)]) {
+    let variables = [("PIP_INDEX_URL", "https://usual.example/s")];
+    let indexes = chosen(&[("project/pyproject.toml", pyproject)], &variables).unwrap();
+    for (name, expected) in expected {
+        let list = indexes.for_project(name).unwrap();
+        let hosts = list.iter().map(|index| {
+            let host = index.address().replace("https://", "").replace(".example/s", "");
+            if index.is_last { format!("{host}?") } else { host }
+        });
+        assert_eq!(
+            format!("{:?} {}", indexes.order, hosts.collect::<Vec<_>>().join(" ")),
+            *expected,
+            "{name}"
+        );
+    }
+}
+
+fn source(tool: &str, name: &str, more: &str) -> String {
+    format!("[[tool.{tool}.source]]\nname = '{name}'\nurl = 'https://{name}.example/s'\n{more}\n")
+}
+
+#[test]
+fn poetry_has_sources_of_several_kinds() {
+    let of = |name: &str, priority: &str| {
+        let priority = if priority.is_empty() { String::new() } else { format!("priority = '{priority}'") };
+        source("poetry", name, &priority)
+    };
+    let usual = "[[tool.poetry.source]]\nname = 'PyPI'\n";
+    let dependencies = "[tool.poetry.dependencies]\nours = { version = '1', source = 'B' }\nother = '1'\n\
+                        [tool.poetry.group.dev.dependencies]\nthird = [{ version = '1', source = 'c' }]\n";
+    // One alone takes the place of the usual one, which is there where it is named or no other is primary.
+    asks(&of("a", ""), &[("x", "Together a")]);
+    asks(&[of("a", ""), of("b", "primary")].concat(), &[("x", "Together a b")]);
+    asks(&[of("a", ""), usual.to_owned()].concat(), &[("x", "Together usual a")]);
+    asks(&of("a", "supplemental"), &[("x", "Together usual a?")]);
+    asks(&[usual, "priority = 'supplemental'\n", &of("a", "")].concat(), &[("x", "Together a usual?")]);
+    asks(
+        &[of("b", "explicit"), of("a", "supplemental"), of("c", ""), dependencies.to_owned()].concat(),
+        &[("ours", "Together b"), ("third", "Together c"), ("other", "Together c a?")],
+    );
+    asks(
+        &[
+            usual,
+            "priority = 'explicit'\n",
+            &of("a", ""),
+            "[tool.poetry.dependencies]\nx = {source = 'PyPI'}\n",
+        ]
+        .concat(),
+        &[("x", "Together usual"), ("y", "Together a")],
+    );
+    // What uv is told goes first, because it is the one that would be asked.
+    asks(
+        &[of("a", ""), "[[tool.uv.index]]\nurl = 'https://u.example/s'\n".to_owned()].concat(),
+        &[("x", "First u usual")],
+    );
+}
+
+#[test]
+fn pdm_has_sources_with_patterns() {
+    let of = |name: &str, more: &str| source("pdm", name, more);
+    asks(&of("a", ""), &[("x", "Together usual a")]);
+    asks(&[of("a", ""), of("pypi", "")].concat(), &[("x", "Together pypi a")]);
+    asks(&of("a", "type = 'find_links'"), &[("x", "Together usual")]);
+    let ordered = "[tool.pdm.resolution]\nrespect-source-order = true\n";
+    asks(&[&of("a", ""), ordered].concat(), &[("x", "First usual a?")]);
+    asks(&[&of("a", ""), &of("pypi", ""), &of("b", ""), ordered].concat(), &[("x", "First a pypi b?")]);
+    let patterns = "include_packages = ['Our_*']\nexclude_packages = ['public-*']";
+    asks(
+        &of("a", patterns),
+        &[("our-tool", "Together a"), ("public-tool", "Together usual"), ("x", "Together usual a")],
+    );
+}
+
 #[test]
 fn secrets_are_sent_and_never_shown() {
     let netrc = "# mine\nmachine files.example\nlogin who\npassword net-secret\ndefault login all password all-secret\n";
@@ -139,6 +214,7 @@ fn a_project_gets_no_secret_of_the_environment() {
     for (file, text) in [
         ("project/requirements.txt", "--extra-index-url https://x.example/${HOME}/simple\n"),
         ("project/Pipfile", "[[source]]\nurl = 'https://u:$HOME@x.example/simple'\n"),
+        ("project/pyproject.toml", "[[tool.pdm.source]]\nurl = 'https://u:${HOME}@x.example/simple'\n"),
     ] {
         let error = chosen(&[(file, text)], &[("PIP_INDEX_URL", "https://a.example/s")]);
         let error = error.unwrap_err().to_string();

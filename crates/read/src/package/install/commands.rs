@@ -4,6 +4,9 @@
 //! pipx. Whatever else a script does is passed over. What a command takes from a variable is told as a gap, and the
 //! rest of the command is read.
 
+use std::borrow::Cow;
+use std::rc::Rc;
+
 use weighbridge_core::coverage::Unread;
 use weighbridge_core::fact::{IndexKind, PackageIndex, Requirement, Role, What};
 use weighbridge_core::sink::Follow;
@@ -16,11 +19,26 @@ use super::super::{match_spec, origin, requirement};
 use super::image::Image;
 use super::options::{self, Arguments, Given, Kind};
 use super::shell::{Command, Script, Word, commands};
+use super::variables::{self, Variables};
 
 /// How often a command line may hold a command line (`sh -c "sh -c …"`).
 const DEEPEST: usize = 8;
+/// Most words of a command whose variables are filled in.
+const MOST_FILLED: usize = 10_000;
 /// How many programs in front of others are passed (`sudo env nice …`).
 const MOST_WRAPPERS: usize = 32;
+
+/// How often commands of loops are gone through in one file.
+const MOST_ROUNDS: usize = 20_000;
+/// Most loops in each other.
+const MOST_LOOPS: usize = 64;
+
+/// A loop over words that are written in the script.
+#[derive(Clone)]
+struct Loop {
+    variable: String,
+    values: Rc<[Word]>,
+}
 
 /// Reads commands, and puts what they install into the sink.
 pub(super) struct Installs<'notes, 'sink> {
@@ -30,16 +48,34 @@ pub(super) struct Installs<'notes, 'sink> {
     folders: Vec<(u32, String)>,
     /// Where the files lie that a build has copied; none outside of images.
     pub(super) image: Option<Image>,
+    pub(super) variables: Variables,
+    /// Values of variables are filled in in the whole script that is read.
+    filled_in: bool,
+    /// The loops that are open, outermost first; none for one over what only running would tell.
+    loops: Vec<Option<Loop>>,
+    /// How often commands of loops may still be gone through.
+    rounds: usize,
     depth: usize,
 }
 
 impl<'notes, 'sink> Installs<'notes, 'sink> {
     pub(super) fn new(notes: &'notes mut Notes<'sink>) -> Self {
-        Self { notes, folders: vec![(0, String::new())], image: None, depth: 0 }
+        Self {
+            notes,
+            folders: vec![(0, String::new())],
+            image: None,
+            variables: Variables::default(),
+            filled_in: false,
+            loops: Vec::new(),
+            rounds: MOST_ROUNDS,
+            depth: 0,
+        }
     }
 
-    /// Starts anew in this folder.
+    /// Starts another shell in this folder.
     pub(super) fn enter(&mut self, folder: &str) {
+        self.variables.forget_shell();
+        self.loops.clear();
         self.folders = vec![(0, folder.to_owned())];
     }
 
@@ -75,7 +111,104 @@ impl<'notes, 'sink> Installs<'notes, 'sink> {
             }
             return;
         }
-        self.words(&command.words, command.here.as_ref(), command.cut);
+        let loops = self.loops_of(&command.words);
+        let rounds = loops.iter().try_fold(1usize, |rounds, it| rounds.checked_mul(it.values.len()));
+        let left = rounds.and_then(|rounds| self.rounds.checked_sub(rounds));
+        let (Some(rounds), Some(left), false) = (rounds, left, loops.is_empty()) else {
+            let words = self.fill_in(&command.words, &[]);
+            return self.words(&words, command.here.as_ref(), command.cut);
+        };
+        self.rounds = left;
+        for round in 0..rounds {
+            let mut rest = round;
+            let mut bound = Vec::new();
+            // The innermost goes fastest.
+            for it in loops.iter().rev() {
+                let count = it.values.len();
+                let value = rest.checked_rem(count).and_then(|at| it.values.get(at));
+                rest = rest.checked_div(count).unwrap_or_default();
+                bound.extend(value.map(|value| (it.variable.clone(), value.clone())));
+            }
+            let values = bound.iter().map(|(variable, value)| (variable.clone(), value.text.clone()));
+            self.variables.bind(values.collect());
+            let words = self.fill_in(&command.words, &bound);
+            self.words(&words, command.here.as_ref(), command.cut);
+        }
+        self.variables.bind(Vec::new());
+    }
+
+    /// The loops through whose values a command is to be gone: those whose variables it takes, outermost first.
+    fn loops_of(&self, words: &[Word]) -> Vec<Loop> {
+        // The head of a loop inside is one of its own, and not several.
+        if words.iter().take(3).any(|word| matches!(word.text.as_str(), "for" | "select")) {
+            return Vec::new();
+        }
+        let takes =
+            |it: &&Loop| words.iter().any(|word| !word.literal && variables::takes(&word.text, &it.variable));
+        let mut found: Vec<Loop> = Vec::new();
+        if words.iter().all(|word| word.literal) {
+            return found;
+        }
+        for it in self.loops.iter().rev().flatten().filter(takes).take(MOST_LOOPS) {
+            if found.iter().all(|known| known.variable != it.variable) {
+                found.push(it.clone());
+            }
+        }
+        found.reverse();
+        found
+    }
+
+    /// Goes into a loop: `for NAME in WORD…`.
+    fn enter_loop(&mut self, rest: &[Word]) {
+        let Some((variable, rest)) = rest.split_first() else { return self.loops.push(None) };
+        // After it and for whoever does not go through the values, they are not known.
+        self.variables.assign(&variable.text, None);
+        let values = rest.split_first().filter(|(word, _)| word.text == "in").map(|(_, values)| values);
+        let is_plain = |word: &Word| is_literal(word) && !word.text.contains(['*', '?']);
+        let values = values.filter(|values| !values.is_empty() && values.iter().all(is_plain));
+        let variable = variable.text.clone();
+        self.loops.push(values.map(|values| Loop { variable, values: values.into() }));
+    }
+
+    /// The words with their variables filled in, where all of a word are known. What takes the variable of a loop stands where
+    /// its value is written: there somebody would change it.
+    fn fill_in<'w>(&mut self, words: &'w [Word], bound: &[(String, Word)]) -> Cow<'w, [Word]> {
+        if words.iter().all(|word| word.literal) {
+            return Cow::Borrowed(words);
+        }
+        let mut filled = Vec::with_capacity(words.len());
+        for word in words {
+            let value = if word.literal || filled.len() >= MOST_FILLED {
+                None
+            } else {
+                self.variables.fill_in(&word.text)
+            };
+            let Some(value) = value else {
+                filled.push(word.clone());
+                continue;
+            };
+            let taken = bound.iter().find(|(variable, _)| variables::takes(&word.text, variable));
+            let line = taken.map_or(word.line, |(_, value)| value.line);
+            let part = |text: &str| Word { text: text.to_owned(), literal: true, filled_in: true, line };
+            // `PACKAGES="a b"`: a list for the shell to cut, unless it is assigned anew.
+            if word.text.starts_with('$') {
+                filled.extend(value.split_whitespace().map(part));
+            } else {
+                filled.push(part(&value));
+            }
+        }
+        Cow::Owned(filled)
+    }
+
+    /// What a command assigns to variables.
+    fn assign(&mut self, words: &[Word]) {
+        for word in words {
+            if let Some((variable, value)) = assignment(&word.text) {
+                self.variables.assign(variable, Some(value).filter(|_| word.literal));
+            } else if let Some((variable, _)) = word.text.split_once("+=") {
+                self.variables.assign(variable, None);
+            }
+        }
     }
 
     /// Forgets where subshells went that are over.
@@ -106,9 +239,11 @@ impl<'notes, 'sink> Installs<'notes, 'sink> {
         }
         let folders = vec![(0, self.folder().to_owned())];
         let folders = std::mem::replace(&mut self.folders, folders);
+        let loops = self.loops.len();
         self.depth = self.depth.saturating_add(1);
         self.script(&Script::of(text, line));
         self.depth = self.depth.saturating_sub(1);
+        self.loops.truncate(loops);
         self.folders = folders;
     }
 
@@ -116,6 +251,9 @@ impl<'notes, 'sink> Installs<'notes, 'sink> {
     pub(super) fn words(&mut self, words: &[Word], here: Option<&(String, u32)>, cut: bool) {
         let mut at = Installation { lines: lines(words), indexes: Vec::new(), from_input: false, cut };
         let mut words = words;
+        if words.iter().all(|word| assignment(&word.text).is_some()) {
+            self.assign(words);
+        }
         for _ in 0..MOST_WRAPPERS {
             let Some((first, rest)) = words.split_first() else { return };
             if let Some((variable, value)) = assignment(&first.text) {
@@ -124,9 +262,15 @@ impl<'notes, 'sink> Installs<'notes, 'sink> {
                 continue;
             }
             let name = name_of(&first.text);
+            if matches!(name, "while" | "until") {
+                self.loops.push(None);
+            }
             if let Some(behind) = wrapped(name, rest) {
                 at.from_input |= name == "xargs";
                 words = behind;
+                if words.iter().all(|word| assignment(&word.text).is_some()) {
+                    self.assign(words);
+                }
                 continue;
             }
             return self.program(first, name, rest, here, at);
@@ -147,7 +291,16 @@ impl<'notes, 'sink> Installs<'notes, 'sink> {
                     self.change_folder(folder);
                 }
             }
-            "export" | "declare" | "typeset" | "set" => {
+            "for" | "select" => self.enter_loop(rest),
+            "done" => drop(self.loops.pop()),
+            "read" | "unset" | "getopts" | "mapfile" | "readarray" => {
+                for word in rest.iter().filter(|word| !word.text.starts_with('-')) {
+                    self.variables.assign(&word.text, None);
+                }
+            }
+            _ if first.text.contains("+=") => self.assign(std::slice::from_ref(first)),
+            "export" | "declare" | "typeset" | "local" | "readonly" | "set" => {
+                self.assign(rest);
                 for word in rest {
                     if let Some((variable, value)) = assignment(&word.text) {
                         self.settings(variable, value, word.line);
@@ -173,7 +326,10 @@ impl<'notes, 'sink> Installs<'notes, 'sink> {
                 let is_command = |word: &Word| word.text.starts_with('-') && word.text.ends_with('c');
                 let mut words = rest.iter().skip_while(|word| !is_command(word)).skip(1);
                 if let Some(script) = words.next() {
+                    let around = self.filled_in;
+                    self.filled_in |= script.filled_in;
                     self.nested(&script.text, script.line);
+                    self.filled_in = around;
                 } else if let Some((text, line)) =
                     here.filter(|_| rest.iter().all(|it| it.text.starts_with('-')))
                 {
@@ -439,7 +595,7 @@ impl<'notes, 'sink> Installs<'notes, 'sink> {
 
     fn require(&mut self, found: Requirement, certain: bool, word: &Word) {
         let what = What::Requires(requirement::requires(found, Role::Runtime));
-        if certain {
+        if certain && !word.filled_in && !self.filled_in {
             self.notes.sink.declared(what, span(word));
         } else {
             self.notes.sink.inferred(what, span(word));
@@ -448,7 +604,8 @@ impl<'notes, 'sink> Installs<'notes, 'sink> {
 
     /// A word that only running could tell. Its package may be known all the same.
     fn unknown(&mut self, text: &str, word: &Word) {
-        self.notes.sink.unread(Unread::NotInTarget(quoted(text)), span(word));
+        let reason = format!("what `{}` means only running it would tell", quoted(text));
+        self.notes.sink.unread(Unread::Unresolved(reason), span(word));
         let end = text.find(['=', '<', '>', '!', '~', '[', ' ', ';', '@']).unwrap_or(0);
         let (name, _) = text.split_at_checked(end).unwrap_or(("", text));
         if let Ok(name) = weighbridge_core::name::PackageName::new(name) {

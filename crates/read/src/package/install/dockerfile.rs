@@ -26,11 +26,16 @@ pub(super) fn read(text: &str, installs: &mut Installs<'_, '_>) {
     let mut stages: BTreeMap<String, Image> = BTreeMap::new();
     let mut stage: Option<String> = None;
     let mut image = Image::default();
+    // What stands before the first stage holds in each that asks for it by `ARG NAME`.
+    let mut before: Option<BTreeMap<String, String>> = Some(BTreeMap::new());
+    let mut defaults: BTreeMap<String, String> = BTreeMap::new();
     instructions(text, |instruction| {
         let arguments: String = instruction.pieces.iter().map(|(piece, _)| *piece).collect();
         let line = instruction.pieces.first().map_or(1, |(_, line)| *line);
         match instruction.keyword.as_str() {
             "FROM" => {
+                defaults = before.take().unwrap_or_else(|| std::mem::take(&mut defaults));
+                installs.variables.forget_image();
                 if let Some(name) = stage.take().filter(|_| stages.len() < MOST_STAGES) {
                     stages.insert(name, std::mem::take(&mut image));
                 }
@@ -46,8 +51,18 @@ pub(super) fn read(text: &str, installs: &mut Installs<'_, '_>) {
             "WORKDIR" => image.change_folder(unquoted(arguments.trim())),
             "COPY" | "ADD" => copy(&mut image, &arguments),
             "ENV" | "ARG" => {
+                let is_bare = instruction.keyword == "ARG" && !arguments.contains('=');
                 for (name, value) in variables(&arguments) {
                     installs.settings(&name, &value, line);
+                    let value = if is_bare {
+                        defaults.get(&name).cloned()
+                    } else {
+                        installs.variables.fill_in(&value)
+                    };
+                    if let (Some(before), Some(value)) = (&mut before, &value) {
+                        before.insert(name.clone(), value.clone());
+                    }
+                    installs.variables.set_image(&name, value);
                 }
             }
             "RUN" | "CMD" | "ENTRYPOINT" => run(&instruction, &arguments, line, &image, installs),
@@ -74,7 +89,8 @@ fn run(
     let words: Option<Vec<String>> =
         behind.starts_with('[').then(|| serde_json::from_str(behind.trim_end()).ok()).flatten();
     if let Some(words) = words {
-        let words: Vec<Word> = words.into_iter().map(|text| Word { text, literal: true, line }).collect();
+        let words: Vec<Word> =
+            words.into_iter().map(|text| Word { text, literal: true, line, ..Word::default() }).collect();
         return installs.words(&words, None, false);
     }
     let mut script = Script::default();

@@ -1,7 +1,7 @@
 //! Commands that install packages, where people write them: Dockerfiles, shell scripts, notebooks, workflows, pipelines.
 //!
 //! Nothing is run. [`shell`] cuts text into commands and words, [`commands`] knows the installers and [`options`] what
-//! their options are called; [`dockerfile`], [`notebook`] and [`steps`] find the commands in their files, and
+//! their options are called; [`dockerfile`], [`notebook`], [`python`] and [`steps`] find the commands in their files, and
 //! [`image`] knows where a build has copied its files to.
 
 mod commands;
@@ -9,8 +9,10 @@ mod dockerfile;
 mod image;
 mod notebook;
 mod options;
+mod python;
 mod shell;
 mod steps;
+mod variables;
 
 use weighbridge_core::coverage::Unread;
 use weighbridge_core::input::Input;
@@ -59,6 +61,7 @@ impl Reader for InstallLinesReader {
                 "*.Dockerfile",
                 "Containerfile",
                 "*.ipynb",
+                "*.py",
                 "*.sh",
                 "*.bash",
                 "*.zsh",
@@ -66,7 +69,7 @@ impl Reader for InstallLinesReader {
                 "*.yaml",
             ],
             reads: "what `pip`, `uv`, `uvx`, `conda`, `mamba`, `micromamba`, `pipx` and `pipenv` install in Dockerfiles, shell \
-                    scripts, notebooks, workflows of CI and compiled Kubeflow pipelines; the indexes that they name",
+                    scripts, notebooks, calls of `subprocess` and `os.system` in Python code, workflows of CI and compiled Kubeflow pipelines; the indexes that they name",
         }
     }
 
@@ -75,12 +78,14 @@ impl Reader for InstallLinesReader {
             matches!(name, "site-packages" | "dist-packages" | "node_modules" | "conda-meta")
                 || name.starts_with("python3.")
         };
-        if kind(hint).is_none() || hint.size > LARGEST || hint.path.split('/').any(foreign) {
+        let kind = kind(hint);
+        if kind.is_none() || hint.size > LARGEST || hint.path.split('/').any(foreign) {
             return Claim::No;
         }
         // A file of which everything is here and that installs nothing costs nothing.
         let whole = u64::try_from(hint.head.len()) == Ok(hint.size);
-        if !whole || is_worth(&String::from_utf8_lossy(hint.head)) { Claim::ByName } else { Claim::No }
+        let is_worth = || kind.is_some_and(|kind| kind.is_worth(&String::from_utf8_lossy(hint.head)));
+        if !whole || is_worth() { Claim::ByName } else { Claim::No }
     }
 
     fn read(&self, input: &Input, sink: &mut Sink) -> Result<(), Unread> {
@@ -92,7 +97,7 @@ impl Reader for InstallLinesReader {
         let hint = Hint { path: &sink.place().path, size: input.size(), head: &bytes };
         let Some(kind) = kind(&hint) else { return Ok(()) };
         let decoded = decode(&bytes);
-        if !is_worth(&decoded.text) {
+        if !kind.is_worth(&decoded.text) {
             return Ok(());
         }
         let mut notes = Notes::manifest(sink);
@@ -115,6 +120,7 @@ impl Reader for InstallLinesReader {
                     Ok(())
                 };
             }
+            Kind::Python => python::read(&decoded.text, &|line| line, &mut installs),
             Kind::Shell => installs.script(&Script::of(&decoded.text, 1)),
         }
         Ok(())
@@ -126,6 +132,7 @@ impl Reader for InstallLinesReader {
 enum Kind {
     Dockerfile,
     Notebook,
+    Python,
     Shell,
     Yaml,
 }
@@ -138,6 +145,9 @@ fn kind(hint: &Hint<'_>) -> Option<Kind> {
     });
     if hint.has_extension("ipynb") {
         return Some(Kind::Notebook);
+    }
+    if hint.has_extension("py") {
+        return Some(Kind::Python);
     }
     if hint.has_extension("yml") || hint.has_extension("yaml") {
         return Some(Kind::Yaml);
@@ -155,6 +165,12 @@ fn kind(hint: &Hint<'_>) -> Option<Kind> {
     (!name.contains('.') && is_shell).then_some(Kind::Shell)
 }
 
-fn is_worth(text: &str) -> bool {
-    WORDS.iter().chain(&VARIABLES).any(|word| text.contains(word))
+impl Kind {
+    /// Whether such a file may install anything, or say from where.
+    fn is_worth(self, text: &str) -> bool {
+        match self {
+            Self::Python => python::is_worth(text),
+            _ => WORDS.iter().chain(&VARIABLES).any(|word| text.contains(word)),
+        }
+    }
 }

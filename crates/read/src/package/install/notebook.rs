@@ -1,4 +1,4 @@
-//! Notebooks: lines of code cells that go to a shell.
+//! Notebooks: lines of code cells that go to a shell, and calls in code that do.
 //!
 //! Source: the notebook format (nbformat 4), IPython's documentation (*System shell access*, *Magic functions*). Each line
 //! runs in a shell of its own; only `%cd` changes the folder for those behind it.
@@ -6,6 +6,7 @@
 use weighbridge_core::coverage::Unread;
 
 use super::commands::Installs;
+use super::python;
 use super::shell::{Script, Word};
 use crate::tree::{self, Node};
 
@@ -56,8 +57,15 @@ fn cell(lines: &[(&str, u32)], installs: &mut Installs<'_, '_>) {
             return;
         }
     }
+    let mut code = String::new();
+    let mut numbers = Vec::new();
     while let Some((line, number)) = lines.next() {
-        let Some(command) = command(line) else { continue };
+        let Some(command) = command(line) else {
+            code.push_str(line);
+            code.push('\n');
+            numbers.push(number);
+            continue;
+        };
         let mut script = Script::default();
         script.push(command, number);
         let mut last = command;
@@ -70,13 +78,25 @@ fn cell(lines: &[(&str, u32)], installs: &mut Installs<'_, '_>) {
         if let Some(folder) = command.strip_prefix("cd ").filter(|_| line.trim_start().starts_with('%')) {
             let folder = folder.trim().trim_matches(['"', '\'']);
             let literal = !folder.contains(['$', '{']);
-            installs.change_folder(&Word { text: folder.to_owned(), literal, line: number });
+            installs.change_folder(&Word {
+                text: folder.to_owned(),
+                literal,
+                line: number,
+                ..Word::default()
+            });
             continue;
         }
         let folder = installs.folder().to_owned();
         installs.script(&script);
         installs.enter(&folder);
     }
+    let folder = installs.folder().to_owned();
+    let line = |line: u32| {
+        let at = usize::try_from(line).ok().and_then(|line| line.checked_sub(1));
+        at.and_then(|at| numbers.get(at)).copied().unwrap_or(1)
+    };
+    python::read(&code, &line, installs);
+    installs.enter(&folder);
 }
 
 /// What a line hands to a shell.

@@ -49,6 +49,8 @@ pub(super) struct Word {
     pub(super) text: String,
     /// Nothing in it is known only when the command runs.
     pub(super) literal: bool,
+    /// Values of variables are filled in that whoever runs it may set otherwise.
+    pub(super) filled_in: bool,
     /// The line in which it begins.
     pub(super) line: u32,
 }
@@ -446,7 +448,7 @@ impl Lexer<'_> {
     fn begin(&mut self) {
         if self.word.is_none() {
             let line = self.script.line(self.offset());
-            self.word = Some(Word { text: String::new(), literal: true, line });
+            self.word = Some(Word { literal: true, line, ..Word::default() });
         }
     }
 

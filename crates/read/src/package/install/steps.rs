@@ -76,7 +76,7 @@ fn walk(document: &Node, lines: &[&str], installs: &mut Installs<'_, '_>) {
                     Some(texts) if is_one_command(&texts) => {
                         let words = nodes.iter().filter_map(|node| {
                             let text = node.text()?.to_owned();
-                            Some(Word { text, literal: true, line: node.line })
+                            Some(Word { text, literal: true, line: node.line, ..Word::default() })
                         });
                         installs.words(&words.collect::<Vec<_>>(), None, false);
                     }

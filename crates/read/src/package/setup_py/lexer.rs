@@ -4,15 +4,17 @@
 
 /// A word and where it stands.
 #[derive(Clone, PartialEq, Debug)]
-pub(super) struct Word<'text> {
-    pub(super) kind: Kind<'text>,
-    pub(super) line: u32,
+pub(in crate::package) struct Word<'text> {
+    pub(in crate::package) kind: Kind<'text>,
+    pub(in crate::package) line: u32,
     /// Characters before it on its line, for the first word of a statement; it is indented if there are any.
-    pub(super) indented: bool,
+    pub(in crate::package) indented: bool,
+    /// The text of an f-string, with its braces as they are written.
+    pub(in crate::package) formatted: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Debug)]
-pub(super) enum Kind<'text> {
+pub(in crate::package) enum Kind<'text> {
     /// A line of code ends.
     End,
     Name(&'text str),
@@ -23,8 +25,8 @@ pub(super) enum Kind<'text> {
 }
 
 /// Cuts the text. What is not closed ends with the text.
-pub(super) fn words(text: &str) -> Vec<Word<'_>> {
-    let mut lexer = Lexer { rest: text, line: 1, depth: 0, indented: false, fresh: true };
+pub(in crate::package) fn words(text: &str) -> Vec<Word<'_>> {
+    let mut lexer = Lexer { rest: text, line: 1, depth: 0, indented: false, fresh: true, formatted: None };
     std::iter::from_fn(|| lexer.word()).collect()
 }
 
@@ -35,6 +37,8 @@ struct Lexer<'text> {
     indented: bool,
     /// Nothing but space stands before on this line.
     fresh: bool,
+    /// The text of the f-string that was read last.
+    formatted: Option<String>,
 }
 
 impl<'text> Lexer<'text> {
@@ -58,7 +62,7 @@ impl<'text> Lexer<'text> {
                         self.fresh = true;
                         self.indented = false;
                         if !was_fresh {
-                            return Some(Word { kind: Kind::End, line, indented: false });
+                            return Some(Word { kind: Kind::End, line, indented: false, formatted: None });
                         }
                     }
                 }
@@ -76,7 +80,12 @@ impl<'text> Lexer<'text> {
                 _ => {
                     self.fresh = false;
                     let kind = self.kind(first);
-                    return Some(Word { kind, line, indented: self.indented });
+                    return Some(Word {
+                        kind,
+                        line,
+                        indented: self.indented,
+                        formatted: self.formatted.take(),
+                    });
                 }
             }
         }
@@ -102,7 +111,11 @@ impl<'text> Lexer<'text> {
             );
             if let Some(quote) = quote.filter(|_| is_prefix) {
                 let text = self.text(quote, prefix.contains('r'));
-                return Kind::Text(text.filter(|_| !prefix.contains(['b', 'f', 't'])));
+                if prefix.contains('f') {
+                    self.formatted = text;
+                    return Kind::Text(None);
+                }
+                return Kind::Text(text.filter(|_| !prefix.contains(['b', 't'])));
             }
             return Kind::Name(name);
         }

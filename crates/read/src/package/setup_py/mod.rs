@@ -5,7 +5,7 @@
 //! is a gap, told once for each argument of `setup()`; the plain parts beside it are read all the same.
 //! Source: setuptools, *Keywords* (of `setup`); The Python Language Reference.
 
-mod lexer;
+pub(super) mod lexer;
 mod literal;
 
 use weighbridge_core::coverage::Unread;
@@ -174,7 +174,7 @@ impl Setup {
                 let requires = requirement::requires(found, role.clone());
                 notes.sink.declared(What::Requires(requires), span(line));
             }
-            Err(reason) => notes.lost(reason, span(line)),
+            Err(reason) => notes.no_package(text, reason, span(line)),
         }
     }
 }

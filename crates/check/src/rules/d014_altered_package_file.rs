@@ -1,4 +1,4 @@
-//! `WB-D014`: a wheel whose members are not those that its own record states.
+//! `WB-D014`: a package file whose members are not those that its own record states.
 
 use weighbridge_core::fact::What;
 use weighbridge_core::finding::{Finding, Remedy, Severity};
@@ -10,18 +10,18 @@ use super::dependency::{about_place, counted, shortened};
 /// The rule.
 pub static RULE: Rule = Rule {
     id: "WB-D014",
-    name: "altered-wheel",
-    title: "wheel whose members are not those that its record states",
+    name: "altered-package-file",
+    title: "package file whose members are not those that its own record states",
     severity: Severity::High,
     since: "0.1.0",
     maps_to: &["CWE-353", "CWE-494", "AML.T0010", "LLM03:2025"],
-    docs: include_str!("d014_altered_wheel.md"),
+    docs: include_str!("d014_altered_package_file.md"),
 };
 
-/// Finds wheels with members that differ from their `RECORD` or do not stand in it.
-pub struct AlteredWheel;
+/// Finds wheels and packages of conda with members that differ from their own record or do not stand in it.
+pub struct AlteredPackageFile;
 
-impl Check for AlteredWheel {
+impl Check for AlteredPackageFile {
     fn rules(&self) -> &'static [&'static Rule] {
         const RULES: &[&Rule] = &[&RULE];
         RULES
@@ -29,7 +29,7 @@ impl Check for AlteredWheel {
 
     fn check(&self, world: &World<'_>, findings: &mut Vec<Finding>) {
         for fact in world.facts.values().flatten() {
-            let What::WheelRecord(found) = &fact.what else { continue };
+            let What::MemberRecord(found) = &fact.what else { continue };
             let place = &fact.evidence.place;
             let altered = found.altered.iter().map(|it| {
                 format!("{}: sha256 {:.8}… by the record, here {:.8}…", it.path, it.stated, it.found)
@@ -53,14 +53,16 @@ impl Check for AlteredWheel {
             if found.altered.is_empty() {
                 title = title.replace("in it", "in its record");
             }
-            // Data that somebody forgot to list harm nobody.
-            let is_data = found.altered.is_empty() && !found.unrecorded.iter().any(|path| is_code(path));
+            // Data that somebody forgot to list harm nobody, and what a package of conda does not list is not installed.
+            let is_installed = place.name().ends_with(".whl");
+            let runs = is_installed && found.unrecorded.iter().any(|path| is_code(path));
+            let is_data = found.altered.is_empty() && !runs;
             findings.push(Finding {
                 severity: if is_data { Severity::Low } else { RULE.severity },
                 title,
                 details: shortened(altered.chain(unrecorded)),
                 remedy: Some(Remedy::Manual(
-                    "get the wheel anew from its publisher, and find out who changed it".to_owned(),
+                    "get the file anew from its publisher, and find out who changed it".to_owned(),
                 )),
                 ..about_place(&RULE, place, None, &[&place.path])
             });
@@ -81,7 +83,7 @@ fn is_code(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use weighbridge_core::digest::Digest;
-    use weighbridge_core::fact::{AlteredMember, WheelRecord};
+    use weighbridge_core::fact::{AlteredMember, MemberRecord};
 
     use super::super::dependency_world::{Built, check};
     use super::*;
@@ -93,35 +95,45 @@ mod tests {
             stated: Digest::of(b"abc"),
             found: Digest::of(b"abd"),
         };
-        let wheel = |altered: &[&AlteredMember], unrecorded: &[&str]| {
-            What::WheelRecord(WheelRecord {
+        let record = |altered: &[&AlteredMember], unrecorded: &[&str]| {
+            What::MemberRecord(MemberRecord {
                 altered: altered.iter().map(|it| (*it).clone()).collect(),
                 unrecorded: unrecorded.iter().map(|it| (*it).to_owned()).collect(),
             })
         };
         check(
-            &AlteredWheel,
+            &AlteredPackageFile,
             Built::new()
-                .fact("a/shop-1.0-py3-none-any.whl", wheel(&[&altered], &["shop/more.py", "shop/README"]))
-                .fact("b/shop-1.0-py3-none-any.whl", wheel(&[], &["shop.data/scripts/shop"]))
-                .fact("c/shop-1.0-py3-none-any.whl", wheel(&[], &["shop/README", "shop/LICENSE"]))
-                .fact("d/shop-1.0-py3-none-any.whl", What::Format("zip")),
+                .fact("a/shop-1.0-py3-none-any.whl", record(&[&altered], &["shop/more.py", "shop/README"]))
+                .fact("b/shop-1.0-py3-none-any.whl", record(&[], &["shop.data/scripts/shop"]))
+                .fact("c/shop-1.0-py3-none-any.whl", record(&[], &["shop/README", "shop/LICENSE"]))
+                .fact("d/shop-1.0-py3-none-any.whl", What::Format("zip"))
+                .fact("e/shop-1.0-0.conda", record(&[&altered], &[]))
+                .fact("f/shop-1.0-0.tar.bz2", record(&[], &["shop/more.py"])),
             "
             high high shop-1.0-py3-none-any.whl: 1 member differs from its record, 2 members are not in it
               at a/shop-1.0-py3-none-any.whl
               shop/__init__.py: sha256 ba7816bf… by the record, here a52d159f…
               shop/more.py: not in the record
               shop/README: not in the record
-              fix get the wheel anew from its publisher, and find out who changed it
+              fix get the file anew from its publisher, and find out who changed it
             high high shop-1.0-py3-none-any.whl: 1 member is not in its record
               at b/shop-1.0-py3-none-any.whl
               shop.data/scripts/shop: not in the record
-              fix get the wheel anew from its publisher, and find out who changed it
+              fix get the file anew from its publisher, and find out who changed it
             low high shop-1.0-py3-none-any.whl: 2 members are not in its record
               at c/shop-1.0-py3-none-any.whl
               shop/README: not in the record
               shop/LICENSE: not in the record
-              fix get the wheel anew from its publisher, and find out who changed it
+              fix get the file anew from its publisher, and find out who changed it
+            high high shop-1.0-0.conda: 1 member differs from its record
+              at e/shop-1.0-0.conda
+              shop/__init__.py: sha256 ba7816bf… by the record, here a52d159f…
+              fix get the file anew from its publisher, and find out who changed it
+            low high shop-1.0-0.tar.bz2: 1 member is not in its record
+              at f/shop-1.0-0.tar.bz2
+              shop/more.py: not in the record
+              fix get the file anew from its publisher, and find out who changed it
             ",
         );
     }

@@ -1,0 +1,225 @@
+//! `lock add`: approves what lies there now.
+
+use std::ffi::OsString;
+
+use weighbridge_core::date::Date;
+use weighbridge_core::fact::Target;
+use weighbridge_core::lock::{Approval, Grant, Identity, Proof, Scanned, Signature, Signer};
+use weighbridge_core::report::{Report, Safety};
+use weighbridge_trust::PublicKey;
+use weighbridge_trust::oms;
+
+use super::place::{Lies, Place};
+use super::{LockOnDisk, Memory, Now, Signed, tell};
+use crate::args::{Global, Resolving, Weighing};
+use crate::commands::scan;
+use crate::commands::signing::key;
+use crate::errors::Failure;
+use crate::exit::Exit;
+use crate::lock_args::{Ground, LockAdd};
+use crate::printer::Printer;
+use crate::settings;
+use crate::setup::Setup;
+
+pub(super) fn run(global: &Global, add: &LockAdd, setup: &Setup, printer: &Printer) -> Result<Exit, Failure> {
+    let mut lock = LockOnDisk::open(&add.file.lock)?;
+    let key = add.ground.public_key.as_deref().map(key::public).transpose()?;
+    let memory = Memory::open(add.ground.no_cache, setup)?;
+    let today = settings::context(global, setup)?.today;
+    let judging = Judging { global, ground: &add.ground, setup, printer };
+    for path in &add.paths {
+        let place = Place::named(path, &lock.folder, setup)?;
+        if lock.approvals.contains_key(&place.source) {
+            return Err(Failure::usage(format!("`{}` is locked already", place.source))
+                .hint(format!("`weighbridge lock update {}` approves changes", path.display())));
+        }
+        let now = Now::look(&place, None, &memory)?.ok_or_else(|| {
+            Failure::usage(format!("cannot read `{}`", path.display()))
+                .hint("there is no such file or folder")
+        })?;
+        if memory.cancel.is_cancelled() {
+            return Ok(Exit::Interrupted);
+        }
+        // The scan that follows does not hash again what was just hashed.
+        memory.save(printer);
+        let files = now.pins(&place)?;
+        let signer = signer(&place, &now, key.as_ref(), None, today, printer)?;
+        if signer.is_none() && add.signature_required {
+            return Err(Failure::new(Exit::Fail, format!("`{}` is not signed", place.source))
+                .hint("`weighbridge sign` signs it; leave out `--signature-required` to lock it as it is"));
+        }
+        let (scan, report) = judging.judge(&place, &memory)?;
+        let grants = grants(add, report.as_ref(), printer);
+        let approval = Approval {
+            kind: add.kind.into(),
+            revision: revision(&place),
+            approved: scan.date,
+            reason: add.ground.reason.clone(),
+            signature_required: add.signature_required,
+            signer,
+            scan: Some(scan),
+            grants,
+            files,
+            source: place.source.clone(),
+        };
+        announce(&approval, printer);
+        lock.approvals.insert(place.source, approval);
+    }
+    lock.save()?;
+    Ok(Exit::Pass)
+}
+
+/// The revision that lies at a place.
+pub(super) fn revision(place: &Place) -> Option<String> {
+    match place.lies {
+        Lies::Hub(_) => place.snapshot(),
+        Lies::Plain => place.revision_there(),
+    }
+}
+
+pub(super) fn announce(approval: &Approval, printer: &Printer) {
+    let files = approval.files.len();
+    let verdict = approval.scan.as_ref().map_or("none", |scan| scan.verdict.as_str());
+    let what = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
+    let signer = approval
+        .signer
+        .as_ref()
+        .map_or("not signed".to_owned(), |signer| format!("signed by {}", tell::identity(&signer.identity)));
+    let verdict =
+        if verdict == "none" { "no model file in it".to_owned() } else { format!("scan: {verdict}") };
+    printer.say(&format!("locked {}: {what}, {verdict}, {signer}", approval.source));
+}
+
+fn grants(add: &LockAdd, report: Option<&Report>, printer: &Printer) -> Vec<Grant> {
+    let reason = add.ground.reason.clone().unwrap_or_default();
+    let mut grants: Vec<Grant> = (add.allow.iter())
+        .map(|allow| Grant { allow: allow.clone(), reason: reason.clone(), until: add.until })
+        .collect();
+    grants.sort();
+    grants.dedup();
+    for grant in &grants {
+        let names = |report: &Report| {
+            let mut effects = report.artifacts.iter().flat_map(|artifact| &artifact.effects);
+            effects.any(|judged| match &judged.effect.target {
+                Target::Global(global) | Target::ResultOf(global) => global.to_string() == grant.allow,
+                _ => false,
+            })
+        };
+        if !report.is_some_and(names) {
+            printer.warn(&format!("nothing that is locked names `{}`", grant.allow));
+        }
+    }
+    grants
+}
+
+/// Who signed what lies there, as the lock is to pin him; `earlier` is whom it has pinned.
+pub(super) fn signer(
+    place: &Place,
+    now: &Now,
+    key: Option<&PublicKey>,
+    earlier: Option<&Signer>,
+    today: Date,
+    printer: &Printer,
+) -> Result<Option<Signer>, Failure> {
+    let Signed::Signature(name, signature) = &now.signature else {
+        if key.is_some() {
+            return Err(Failure::new(Exit::Fail, format!("`{}` is not signed", place.source))
+                .hint("leave out `--public-key` to lock it all the same"));
+        }
+        return Ok(None);
+    };
+    let known = earlier.and_then(|it| it.key.as_ref()).and_then(|der| PublicKey::from_der(der).ok());
+    let (identity, key) = proved(place, signature, key, known.as_ref(), printer)?;
+    let first_seen = earlier.filter(|it| it.identity == identity).map_or(today, |it| it.first_seen);
+    Ok(Some(Signer { identity, key: key.map(|key| key.to_der()), first_seen, signature: name.clone() }))
+}
+
+/// Who signed, as far as it can be proved.
+fn proved(
+    place: &Place,
+    signature: &Signature,
+    key: Option<&PublicKey>,
+    known: Option<&PublicKey>,
+    printer: &Printer,
+) -> Result<(Identity, Option<PublicKey>), Failure> {
+    let refused = |why: &str| {
+        Failure::new(Exit::Fail, format!("the signature of `{}` does not hold: {why}", place.source))
+            .hint("have it signed anew, or take the signature away if it means nothing to you")
+    };
+    match (&signature.proof, key) {
+        (Proof::Fails(why), _) => Err(refused(why)),
+        (Proof::Holds, None) => Ok((signature.identity.clone(), None)),
+        (Proof::Holds, Some(_)) => Err(refused("it shows a certificate, not a key")),
+        (Proof::NeedsKey(unproved), Some(key)) if oms::holds(unproved, key) => {
+            Ok((Identity::Key(key.hint()), Some(key.clone())))
+        }
+        (Proof::NeedsKey(_), Some(_)) => Err(refused("it is not one of the key that you named")),
+        (Proof::NeedsKey(unproved), None) => {
+            if let Some(key) = known.filter(|key| oms::holds(unproved, key)) {
+                return Ok((Identity::Key(key.hint()), Some(key.clone())));
+            }
+            printer.warn(&format!(
+                "nobody verified the signature of `{}`: `--public-key FILE` does, and has every scan do it",
+                place.source
+            ));
+            Ok((signature.identity.clone(), None))
+        }
+    }
+}
+
+/// Scans what is to be approved, and refuses what is dangerous.
+pub(super) struct Judging<'a> {
+    pub(super) global: &'a Global,
+    pub(super) ground: &'a Ground,
+    pub(super) setup: &'a Setup,
+    pub(super) printer: &'a Printer,
+}
+
+impl Judging<'_> {
+    /// What a scan finds; no report where there is nothing that a scan knows.
+    pub(super) fn judge(&self, place: &Place, memory: &Memory) -> Result<(Scanned, Option<Report>), Failure> {
+        let weighing = Weighing {
+            config: None,
+            no_config: false,
+            exclude: Vec::new(),
+            no_digests: false,
+            no_cache: self.ground.no_cache,
+            jobs: None,
+            python: None,
+        };
+        let (resolving, target) = (Resolving::default(), OsString::from(&place.path));
+        let mut weigh = settings::unjudged(self.global, &weighing, &resolving, &target, self.setup)?;
+        weigh.context.cancel = memory.cancel.clone();
+        // What is left out of scans is approved all the same, so that it has to be looked at.
+        weigh.exclude = Vec::new();
+        let today = weigh.context.today;
+        let scanned = |verdict: &str, advisories: String| Scanned {
+            verdict: verdict.to_owned(),
+            advisories,
+            tool: env!("CARGO_PKG_VERSION").to_owned(),
+            date: today,
+        };
+        let report = match scan::weigh(&weigh, &resolving, self.setup, self.printer) {
+            Ok(report) => report,
+            Err(failure) if failure.exit == Exit::Nothing => {
+                return Ok((scanned("none", "none".to_owned()), None));
+            }
+            Err(failure) => return Err(failure),
+        };
+        let worst = report.artifacts.iter().map(|artifact| artifact.safety).max();
+        let worst = match worst {
+            Some(Safety::Harmless) | None if !report.coverage.unread.is_empty() => Some(Safety::Unread),
+            other => other,
+        };
+        if worst == Some(Safety::Dangerous) && !self.ground.force {
+            let mut failure = Failure::new(Exit::Fail, format!("`{}` is dangerous", place.source));
+            let dangerous = report.artifacts.iter().filter(|it| it.safety == Safety::Dangerous);
+            failure.causes.extend(dangerous.take(super::MOST_SHOWN).map(|it| it.place.to_string()));
+            return Err(
+                failure.hint("`weighbridge scan` says why; `--force --reason TEXT` locks it all the same")
+            );
+        }
+        let verdict = worst.map_or("none", Safety::as_str);
+        Ok((scanned(verdict, report.advisories.as_of.to_string()), Some(report)))
+    }
+}

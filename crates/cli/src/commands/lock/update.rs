@@ -1,0 +1,102 @@
+//! `lock update`: tells what has changed, scans it anew and writes it down.
+
+use weighbridge_core::lock::Approval;
+use weighbridge_trust::lock::Difference;
+
+use super::add::{self, Judging};
+use super::place::{Lies, Place};
+use super::{LockOnDisk, Memory, Now, Signed, tell};
+use crate::args::Global;
+use crate::commands::signing::key;
+use crate::errors::Failure;
+use crate::exit::Exit;
+use crate::lock_args::LockUpdate;
+use crate::printer::{Printer, printable};
+use crate::settings;
+use crate::setup::Setup;
+
+pub(super) fn run(
+    global: &Global,
+    update: &LockUpdate,
+    setup: &Setup,
+    printer: &Printer,
+) -> Result<Exit, Failure> {
+    let mut lock = LockOnDisk::existing(&update.file.lock)?;
+    let key = update.ground.public_key.as_deref().map(key::public).transpose()?;
+    let memory = Memory::open(update.ground.no_cache, setup)?;
+    let today = settings::context(global, setup)?.today;
+    let judging = Judging { global, ground: &update.ground, setup, printer };
+    let mut changed = false;
+    for place in lock.chosen(&update.paths, setup)? {
+        let Some(old) = lock.approvals.get(&place.source).cloned() else { continue };
+        let place = at_present(place);
+        let now = Now::look(&place, old.signer.as_ref().map(|it| it.signature.as_str()), &memory)?;
+        if memory.cancel.is_cancelled() {
+            return Ok(Exit::Interrupted);
+        }
+        let now = now.ok_or_else(|| {
+            Failure::new(Exit::Fail, format!("`{}` is not there any more", place.source))
+                .hint("take its entry out of the lock if that is meant")
+        })?;
+        memory.save(printer);
+        let differences = now.compare(&old);
+        let is_signed = matches!(now.signature, Signed::Signature(..));
+        let key = key.as_ref().filter(|_| is_signed);
+        let has_new_key = key.is_some() && old.signer.as_ref().is_none_or(|signer| signer.key.is_none());
+        if differences.is_empty() && !has_new_key {
+            continue;
+        }
+        let told = printable(&format!("{}\n{}", place.source, tell::differences(&differences)));
+        printer.out(|out| out.write_all(told.as_bytes()))?;
+        let files = now.pins(&place)?;
+        let is_of_signer = |it: &&Difference| {
+            matches!(
+                it,
+                Difference::SignerChanged { .. } | Difference::SignatureLost(_) | Difference::NotHolding(_)
+            )
+        };
+        if differences.iter().any(|it| is_of_signer(&it)) && !update.ground.force {
+            return Err(Failure::new(
+                Exit::Fail,
+                format!("`{}` is not signed by who signed it", place.source),
+            )
+            .hint("ask him; `--force --reason TEXT` approves it all the same"));
+        }
+        let signer = add::signer(&place, &now, key, old.signer.as_ref(), today, printer)?;
+        if signer.is_none() && old.signature_required {
+            return Err(Failure::new(Exit::Fail, format!("`{}` is not signed", place.source))
+                .hint("the lock demands it: `signature-required`"));
+        }
+        let (scan, _) = judging.judge(&place, &memory)?;
+        let approval = Approval {
+            revision: add::revision(&place),
+            approved: scan.date,
+            reason: update.ground.reason.clone().or(old.reason),
+            signer,
+            scan: Some(scan),
+            files,
+            ..old
+        };
+        add::announce(&approval, printer);
+        lock.approvals.insert(place.source, approval);
+        changed = true;
+    }
+    if changed {
+        lock.save()?;
+    } else {
+        printer.say("everything is as it was approved");
+    }
+    Ok(Exit::Pass)
+}
+
+/// The place with the revision that a loader would take now.
+pub(super) fn at_present(place: Place) -> Place {
+    let present = place.revision_there();
+    match (&place.lies, present) {
+        (Lies::Hub(folder), Some(commit)) => {
+            let path = folder.join("snapshots").join(commit);
+            Place { path, ..place }
+        }
+        _ => place,
+    }
+}

@@ -1,0 +1,179 @@
+//! What was approved (`weighbridge.lock`) and what was signed, as the facts of a scan tell it. `weighbridge_trust::lock` reads
+//! and writes the file and compares it with what lies there.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::date::Date;
+use crate::digest::Digest;
+
+/// A model, data set or adapter that somebody approved.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Approval {
+    /// Where it lies: a path below the folder of the lock with `/` between names, `.` for that folder, or `hf://ORG/NAME`.
+    pub source: String,
+    /// What it is.
+    pub kind: Kind,
+    /// The commit that it was taken from, where a hub says so.
+    pub revision: Option<String>,
+    /// The day on which it was approved, or its approval last changed.
+    pub approved: Date,
+    /// Why, where somebody said so.
+    pub reason: Option<String>,
+    /// It must be signed.
+    pub signature_required: bool,
+    /// Who signed it.
+    pub signer: Option<Signer>,
+    /// What the scan found that preceded the approval.
+    pub scan: Option<Scanned>,
+    /// What it may do although nobody vouches for it, sorted.
+    pub grants: Vec<Grant>,
+    /// Its files by their paths below it; a model that is a file has one that is called `.`.
+    pub files: BTreeMap<String, Pin>,
+}
+
+/// What an approved thing is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Kind {
+    /// A model.
+    Model,
+    /// A data set.
+    Dataset,
+    /// Weights that change another model (LoRA).
+    Adapter,
+}
+
+impl Kind {
+    /// All, in the order in which they are offered.
+    pub const ALL: [Self; 3] = [Self::Model, Self::Dataset, Self::Adapter];
+
+    /// The word in the lock.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Dataset => "dataset",
+            Self::Adapter => "adapter",
+        }
+    }
+
+    /// The kind with this word.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+}
+
+/// A file as it was approved.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Pin {
+    /// Size in bytes.
+    pub size: u64,
+    /// Its digest.
+    pub digest: Digest,
+}
+
+/// Whoever signed what was approved.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Signer {
+    /// Who.
+    pub identity: Identity,
+    /// The public key in DER, where a key signed and it is known.
+    pub key: Option<Vec<u8>>,
+    /// The day on which he was first met here.
+    pub first_seen: Date,
+    /// The file that holds the signature: its path below the model, or its name beside a model that is a file.
+    pub signature: String,
+}
+
+/// Somebody who signs.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Identity {
+    /// The holder of a key: by the SHA-256 of its PEM, or whatever else the signature says to help find it.
+    Key(String),
+    /// The holder of a certificate: by the SHA-256 of it.
+    Certificate(String),
+    /// Somebody for whom an identity provider vouches.
+    Sigstore {
+        /// The mail address, or the address of a workflow.
+        name: String,
+        /// The address of the identity provider.
+        issuer: String,
+    },
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(fingerprint) => write!(out, "key {fingerprint:.16}…"),
+            Self::Certificate(fingerprint) => write!(out, "certificate {fingerprint:.16}…"),
+            Self::Sigstore { name, issuer } => write!(out, "`{name}`, as {issuer} says"),
+        }
+    }
+}
+
+/// What a scan found of it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Scanned {
+    /// The worst verdict over its model files, in the word of reports; `none` where it has no model file.
+    pub verdict: String,
+    /// The day of the advisories that were known.
+    pub advisories: String,
+    /// The version of Weighbridge.
+    pub tool: String,
+    /// The day of the scan.
+    pub date: Date,
+}
+
+/// Something that an approved model may do although nobody vouches for it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Grant {
+    /// The name that it may import and call, such as `numpy.core.multiarray._reconstruct`.
+    pub allow: String,
+    /// Why.
+    pub reason: String,
+    /// The last day on which it counts; none for ever.
+    pub until: Option<Date>,
+}
+
+/// A signature of model files that was met. Whoever reads it does not know whom to believe.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Signature {
+    /// Whoever it says has signed.
+    pub identity: Identity,
+    /// What is known of its being good.
+    pub proof: Proof,
+    /// The files that it is over, by their paths below the model; one that is called `.` where the model is a file.
+    pub files: BTreeMap<String, SignedFile>,
+    /// Paths that were left out, with all below them.
+    pub ignored: Vec<String>,
+}
+
+/// Whether a signature is good.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Proof {
+    /// By the certificate that it shows, or by Sigstore.
+    Holds,
+    /// It is not, and why.
+    Fails(String),
+    /// Only somebody who has the public key can say.
+    NeedsKey(Box<Unproved>),
+}
+
+/// What it takes to verify a signature by its key.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Unproved {
+    /// SHA-256, SHA-384 and SHA-512 of what is signed.
+    pub digests: [Vec<u8>; 3],
+    /// SHA-256 of it in the encoding of an early release, where it has the form of one.
+    pub early: Option<Vec<u8>>,
+    /// The signatures in DER; one good one is enough.
+    pub signatures: Vec<Vec<u8>>,
+}
+
+/// What is signed of a file, as far as a digest of its bytes can be compared with it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct SignedFile {
+    /// SHA-256 of the whole; none where it was cut up or hashed otherwise.
+    pub digest: Option<Digest>,
+    /// Its size, where it was cut up.
+    pub size: Option<u64>,
+}

@@ -1,0 +1,420 @@
+//! Models that were approved or signed, in an ordinary scan: each way in which they can change, and no noise.
+
+use std::sync::LazyLock;
+
+use libtest_mimic::Trial;
+use weighbridge_check::policy::Policy;
+use weighbridge_core::date::Date;
+use weighbridge_core::digest::Digest;
+use weighbridge_core::lock::{Approval, Identity, Kind, Pin, Signer};
+use weighbridge_core::report::Report;
+use weighbridge_engine::flow::{Request, scan};
+use weighbridge_net::open::listing;
+use weighbridge_trust::bundle::Material;
+use weighbridge_trust::digests::Algorithm;
+use weighbridge_trust::lock;
+use weighbridge_trust::oms::{self, Choice, Hashing, Method, Signs};
+use weighbridge_trust::{Curve, PrivateKey};
+
+use crate::support::{Folder, context, test};
+
+pub(crate) fn tests() -> Vec<Trial> {
+    vec![
+        test("locks::what_is_as_it_was_approved_and_signed_is_quiet", quiet),
+        test("locks::a_changed_file_is_caught_by_lock_and_by_signature", changed),
+        test("locks::files_that_come_and_go_are_told", come_and_go),
+        test("locks::another_signer_is_told", another_signer),
+        test("locks::a_signature_that_does_not_hold_is_told", not_holding),
+        test("locks::a_lost_signature_is_told", lost),
+        test("locks::a_demanded_signature_is_missed", demanded),
+        #[cfg(unix)]
+        test("locks::a_moved_revision_is_told", moved),
+        test("locks::a_broken_lock_is_told_once_and_compares_nothing", broken),
+        test("locks::a_file_alone_can_be_locked_and_signed", alone),
+        test("locks::a_lock_counts_from_its_own_folder", own_folder),
+        test("locks::a_lock_inside_an_archive_is_nobodys", inside),
+        test("locks::shards_are_compared_as_far_as_they_go", shards),
+        test("locks::files_nobody_else_reads_are_hashed_for_the_lock", hashed),
+    ]
+}
+
+/// A pickle that holds nothing.
+const PICKLE: &[u8] = b"\x80\x02}X\x01\0\0\0aK\x01s.";
+
+/// Another one.
+const OTHER: &[u8] = b"\x80\x02}.";
+
+/// Two keys: making one takes a while.
+static KEYS: LazyLock<[PrivateKey; 2]> =
+    LazyLock::new(|| [(); 2].map(|()| PrivateKey::generate(Curve::P256).unwrap()));
+
+struct Holder<'a>(&'a PrivateKey);
+
+impl Signs for Holder<'_> {
+    fn material(&self) -> Material {
+        Material::Key(self.0.public_key().hint())
+    }
+
+    fn sign(&self, encoded: &[u8]) -> Result<Vec<u8>, String> {
+        Ok(self.0.sign(encoded))
+    }
+}
+
+/// A model with a few files.
+fn model() -> Folder {
+    Folder::new()
+        .file("m/w.pkl", PICKLE)
+        .file("m/notes.unknown", "x".repeat(5000))
+        .file("m/sub/config.txt", "c")
+}
+
+/// Signs what lies at `path`.
+pub(crate) fn sign(folder: Folder, path: &str, key: usize, method: Method) -> Folder {
+    let at = folder.path().join(path);
+    let listing = listing::list(&at).unwrap();
+    let is_file = listing.is_file;
+    let choice = Choice {
+        method,
+        algorithm: Algorithm::Sha256,
+        allow_symlinks: false,
+        ignore_paths: Vec::new(),
+        signature: (!is_file).then(|| "model.sig".to_owned()),
+    };
+    let hashing = Hashing { cache: None, halt: &|| false, progress: &|_| {} };
+    let manifest = oms::describe(&listing, &choice, &hashing).unwrap().manifest;
+    let json = oms::sign(&manifest, &Holder(&KEYS[key])).unwrap().to_json();
+    let name = if is_file { format!("{path}.sig") } else { format!("{path}/model.sig") };
+    folder.file(name, json)
+}
+
+pub(crate) fn pins(files: &[(&str, &[u8])]) -> Approval {
+    let pin = |bytes: &[u8]| Pin { size: bytes.len() as u64, digest: Digest::of(bytes) };
+    Approval {
+        source: "m".to_owned(),
+        kind: Kind::Model,
+        revision: None,
+        approved: Date::from_ymd(2026, 1, 1).unwrap(),
+        reason: None,
+        signature_required: false,
+        signer: None,
+        scan: None,
+        grants: Vec::new(),
+        files: files.iter().map(|(path, bytes)| ((*path).to_owned(), pin(bytes))).collect(),
+    }
+}
+
+/// What is to be approved of [`model`].
+fn approval() -> Approval {
+    let large = "x".repeat(5000);
+    pins(&[("w.pkl", PICKLE), ("notes.unknown", large.as_bytes()), ("sub/config.txt", b"c")])
+}
+
+pub(crate) fn signed_by(approval: Approval, key: usize, signature: &str) -> Approval {
+    let key = KEYS[key].public_key();
+    let signer = Signer {
+        identity: Identity::Key(key.hint()),
+        key: Some(key.to_der()),
+        first_seen: Date::from_ymd(2025, 2, 3).unwrap(),
+        signature: signature.to_owned(),
+    };
+    Approval { signer: Some(signer), ..approval }
+}
+
+pub(crate) fn locking(folder: Folder, approvals: &[Approval]) -> Folder {
+    folder.file("weighbridge.lock", lock::write(approvals))
+}
+
+fn weigh(folder: &Folder) -> Report {
+    let policy = Policy::default();
+    let request = Request {
+        targets: &[folder.text()],
+        exclude: &[],
+        jobs: None,
+        readers: weighbridge_read::READERS,
+        policy: &policy,
+    };
+    let advisories = weighbridge_advisory::Index::embedded().unwrap();
+    scan(&request, &advisories, "embedded", &context(), &()).unwrap()
+}
+
+/// What is found, without what keys call themselves.
+#[track_caller]
+fn check(folder: &Folder, expected: &str) {
+    let report = weigh(folder);
+    assert!(report.coverage.unread.is_empty(), "{:?}", report.coverage.unread);
+    let mut told = String::new();
+    for finding in &report.findings {
+        let (place, _) = report.location(finding).unwrap();
+        told.push_str(&format!("{} {} {}\n  at {place}\n", finding.rule.id, finding.severity, finding.title));
+        told.extend(finding.details.iter().map(|line| format!("  {line}\n")));
+    }
+    for (number, key) in KEYS.iter().enumerate() {
+        told = told.replace(&key.public_key().hint()[..16], &format!("KEY{number}"));
+    }
+    let expected: Vec<&str> = expected.lines().filter(|line| !line.trim().is_empty()).collect();
+    let margin = expected.first().map_or(0, |line| line.len() - line.trim_start().len());
+    let expected: String = expected.iter().map(|line| format!("{}\n", &line[margin..])).collect();
+    assert_eq!(told, expected, "\n{told}");
+}
+
+fn quiet() {
+    check(&model(), "");
+    check(&locking(model(), &[approval()]), "");
+    check(&sign(model(), "m", 0, Method::Files), "");
+    let signed = locking(sign(model(), "m", 0, Method::Files), &[signed_by(approval(), 0, "model.sig")]);
+    check(&signed, "");
+    // What is approved and does not lie here, and what lies here and nobody approved.
+    let elsewhere = Approval { source: "elsewhere".to_owned(), ..approval() };
+    check(
+        &locking(signed.file("other/w.pkl", PICKLE), &[elsewhere, signed_by(approval(), 0, "model.sig")]),
+        "",
+    );
+    // Other signatures.
+    check(&model().file("m/w.pkl.sig", "-----BEGIN PGP SIGNATURE-----"), "");
+}
+
+fn changed() {
+    let folder = locking(sign(model(), "m", 0, Method::Files), &[signed_by(approval(), 0, "model.sig")]);
+    check(
+        &folder.file("m/notes.unknown", "y".repeat(5000)),
+        "
+        WB-S002 high 1 file of m is not as approved on 2026-01-01
+          at m/notes.unknown
+          notes.unknown: sha256 c59d3c04… in the lock, now 3c45db29…
+        WB-S007 high m is not as it was signed: 1 file changed
+          at m/notes.unknown
+          notes.unknown: sha256 c59d3c04… was signed, now 3c45db29…
+          signed, as model.sig says, by key KEY0…; whether to believe that is not known here
+        ",
+    );
+}
+
+fn come_and_go() {
+    let folder = locking(sign(model(), "m", 0, Method::Files), &[signed_by(approval(), 0, "model.sig")]);
+    std::fs::remove_file(folder.path().join("m/sub/config.txt")).unwrap();
+    check(
+        &folder,
+        "
+        WB-S007 medium m is not as it was signed: 1 file missing
+          at m/model.sig
+          sub/config.txt: missing
+          signed, as model.sig says, by key KEY0…; whether to believe that is not known here
+        WB-S003 low m has 1 file missing
+          at weighbridge.lock
+          sub/config.txt: missing
+        ",
+    );
+    check(
+        &folder.file("m/modeling.py", "print(1)").file("m/.github/x.md", ""),
+        "
+        WB-S003 high m has 2 files that the lock does not know, 1 file missing
+          at m/.github/x.md
+          sub/config.txt: missing
+          .github/x.md: not in the lock
+          modeling.py: not in the lock
+        WB-S007 high m is not as it was signed: 1 file missing, 1 file that nobody signed
+          at m/modeling.py
+          sub/config.txt: missing
+          modeling.py: not signed
+          signed, as model.sig says, by key KEY0…; whether to believe that is not known here
+        ",
+    );
+}
+
+fn another_signer() {
+    let folder = locking(sign(model(), "m", 1, Method::Files), &[signed_by(approval(), 0, "model.sig")]);
+    check(
+        &folder,
+        "
+        WB-S004 high m is signed by somebody else
+          at m/model.sig
+          was key KEY0…
+          is key KEY1…, as the signature says
+          first seen on 2025-02-03
+        ",
+    );
+}
+
+fn not_holding() {
+    // Somebody writes the fingerprint of the right key into a signature of his own.
+    let folder = sign(model(), "m", 1, Method::Files);
+    let json = std::fs::read_to_string(folder.path().join("m/model.sig")).unwrap();
+    let json = json.replace(&KEYS[1].public_key().hint(), &KEYS[0].public_key().hint());
+    let folder = locking(folder.file("m/model.sig", json), &[signed_by(approval(), 0, "model.sig")]);
+    check(
+        &folder,
+        "
+        WB-S001 high m has a signature that does not hold
+          at m/model.sig
+          it is not one of the key that the lock names
+        ",
+    );
+    let folder = folder.file("m/model.sig", "{}");
+    check(
+        &folder,
+        "
+        WB-S001 high m has a signature that does not hold
+          at m/model.sig
+          `model.sig` is no signature
+        ",
+    );
+}
+
+fn lost() {
+    check(
+        &locking(model(), &[signed_by(approval(), 0, "model.sig")]),
+        "
+        WB-S005 high m has lost its signature
+          at weighbridge.lock
+          there is no model.sig any more
+          it was signed by key KEY0…
+        ",
+    );
+}
+
+fn demanded() {
+    check(
+        &locking(model(), &[Approval { signature_required: true, ..approval() }]),
+        "
+        WB-S001 high m is not signed, and the lock demands it
+          at weighbridge.lock
+        ",
+    );
+}
+
+#[cfg(unix)]
+fn moved() {
+    const OLD: &str = "0123456789abcdef0123456789abcdef01234567";
+    const NEW: &str = "fedcba9876543210fedcba9876543210fedcba98";
+    let cached = |revisions: &[&str], main: &str| {
+        let blob = Digest::of(PICKLE);
+        let mut folder = Folder::new()
+            .file(format!("hub/models--org--name/blobs/{blob}"), PICKLE)
+            .file("hub/models--org--name/refs/main", main);
+        for revision in revisions {
+            let link = format!("hub/models--org--name/snapshots/{revision}/model.pkl");
+            folder = folder.link(&link, format!("../../blobs/{blob}"));
+        }
+        let approval = Approval {
+            source: "hf://org/name".to_owned(),
+            revision: Some(OLD.to_owned()),
+            ..pins(&[("model.pkl", PICKLE)])
+        };
+        locking(folder, &[approval])
+    };
+    check(&cached(&[OLD], OLD), "");
+    check(&cached(&[OLD, NEW], OLD), "");
+    let expected = format!(
+        "
+        WB-S006 high hf://org/name has moved to another revision
+          at weighbridge.lock
+          approved: {OLD}
+          here: {NEW}
+        "
+    );
+    check(&cached(&[OLD, NEW], NEW), &expected);
+    check(&cached(&[NEW], NEW), &expected);
+    let folder =
+        cached(&[OLD], OLD).file(format!("hub/models--org--name/snapshots/{OLD}/modeling.py"), "x = 1");
+    check(
+        &folder,
+        &format!(
+            "
+            WB-S003 high hf://org/name has 1 file that the lock does not know
+              at hub/models--org--name/snapshots/{OLD}/modeling.py
+              modeling.py: not in the lock
+            "
+        ),
+    );
+}
+
+fn broken() {
+    let folder = locking(model(), &[approval()]);
+    let text = std::fs::read_to_string(folder.path().join("weighbridge.lock")).unwrap();
+    check(
+        &folder.file("weighbridge.lock", text.replace("size = 1,", "size = 2,")).file("m/w.pkl", OTHER),
+        "
+        WB-S008 high weighbridge.lock cannot be believed, so that nothing is compared with it
+          at weighbridge.lock
+          the digest is not that of the files below it: they were changed by hand, or a merge mixed them
+        ",
+    );
+}
+
+fn alone() {
+    let file = |content: &str| {
+        let folder = sign(Folder::new().file("a/w.unknown", "one"), "a/w.unknown", 0, Method::Files);
+        let approval = Approval { source: "a/w.unknown".to_owned(), ..pins(&[(".", b"one")]) };
+        locking(folder.file("a/w.unknown", content), &[signed_by(approval, 0, "w.unknown.sig")])
+    };
+    check(&file("one").file("a/other.txt", "nobody asked"), "");
+    check(
+        &file("two"),
+        "
+        WB-S002 high 1 file of a/w.unknown is not as approved on 2026-01-01
+          at a/w.unknown
+          .: sha256 7692c3ad… in the lock, now 3fc4ccfe…
+        WB-S007 high a/w.unknown is not as it was signed: 1 file changed
+          at a/w.unknown
+          .: sha256 7692c3ad… was signed, now 3fc4ccfe…
+          signed, as w.unknown.sig says, by key KEY0…; whether to believe that is not known here
+        ",
+    );
+}
+
+fn own_folder() {
+    let here = Approval { source: ".".to_owned(), ..pins(&[("w.pkl", PICKLE)]) };
+    let folder =
+        Folder::new().file("deep/er/w.pkl", PICKLE).file("deep/er/weighbridge.lock", lock::write(&[here]));
+    check(&folder, "");
+    check(
+        &folder.file("deep/er/x.so", "").file("deep/x.so", ""),
+        "
+        WB-S003 high . has 1 file that the lock does not know
+          at deep/er/x.so
+          x.so: not in the lock
+        ",
+    );
+}
+
+fn inside() {
+    let mut archive = zip_of("weighbridge.lock", lock::write(&[approval()]).as_bytes());
+    check(&model().file("m/w.pkl", OTHER).file("a.zip", &archive), "");
+    archive = zip_of("weighbridge.lock", b"version = 9");
+    let report = weigh(&model().file("a.zip", &archive));
+    let rules: Vec<&str> = report.findings.iter().map(|it| it.rule.id).collect();
+    assert_eq!(rules, ["WB-A002"]);
+}
+
+fn zip_of(name: &str, bytes: &[u8]) -> Vec<u8> {
+    use std::io::{Cursor, Write as _};
+    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    writer.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+    writer.write_all(bytes).unwrap();
+    writer.finish().unwrap().into_inner()
+}
+
+fn shards() {
+    let folder = sign(model().file("m/empty", ""), "m", 0, Method::Shards(1000));
+    check(&folder, "");
+    check(
+        &folder.file("m/notes.unknown", "x".repeat(5001)).file("m/sub/config.txt", "d"),
+        "
+        WB-S007 high m is not as it was signed: 2 files changed
+          at m/notes.unknown
+          notes.unknown: 5000 bytes were signed, now 5001
+          sub/config.txt: sha256 2e7d2c03… was signed, now 18ac3e73…
+          signed, as model.sig says, by key KEY0…; whether to believe that is not known here
+        ",
+    );
+}
+
+fn hashed() {
+    let report = weigh(&locking(model(), &[approval()]));
+    let plain = weigh(&model());
+    // The file that no reader knows is read where a lock names it, and not otherwise.
+    assert_eq!(report.coverage.bytes - plain.coverage.bytes, {
+        let lock = lock::write(&[approval()]).len() as u64;
+        lock + 5000
+    });
+}
