@@ -16,6 +16,10 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_signature_survives_what_changes_no_content", a_signature_survives_what_changes_no_content),
     ("what_was_not_signed_is_told", what_was_not_signed_is_told),
     ("files_that_contradict_each_other_are_refused", files_that_contradict_each_other_are_refused),
+    (
+        "a_trust_policy_asks_for_a_signature_over_the_files",
+        a_trust_policy_asks_for_a_signature_over_the_files,
+    ),
     ("what_cannot_carry_a_signature_is_left_alone", what_cannot_carry_a_signature_is_left_alone),
     ("an_embedded_answer_fits_its_schema", an_embedded_answer_fits_its_schema),
 ];
@@ -245,6 +249,27 @@ fn files_that_contradict_each_other_are_refused() {
     world.write(SECOND, file(&json!({"weighbridge.signature": "{"}), &[HEAD]));
     world.write(FIRST, file(&json!({"weighbridge.signature": "{"}), &[MATRIX, NORM]));
     world.run(VERIFY).ends(1).shows(&["the bundle is malformed"]);
+}
+
+fn a_trust_policy_asks_for_a_signature_over_the_files() {
+    let world = signed();
+    world.run("trust init").ends(0);
+    world.run("trust add anchor team --kind public-key --key k.pub").ends(0);
+    world.run("trust add rule model --by team").ends(0);
+    world.run("verify model").ends(3).shows(&["model  unsigned", "the rule refuses what nobody signed"]);
+    world
+        .run("verify model --embedded")
+        .ends(2)
+        .says(&["weighbridge-trust.toml` asks for those beside them"]);
+    world.run(VERIFY).ends(0).shows(&["3 tensors as signed"]);
+    // Both kinds stand side by side; the one over the files counts.
+    world.run("sign model --key k").ends(0);
+    world.run("verify model").ends(0).shows(&["`team` vouches", "4 files as signed"]);
+    world.run("verify model --public-key k.pub --embedded").ends(0).shows(&["3 tensors as signed"]);
+    world.write("model/config.json", "{\"changed\": true}");
+    world.run("verify model").ends(1).shows(&["changed   config.json"]);
+    fs::remove_file(world.path("model/model.sig")).unwrap();
+    world.run("verify model").ends(3);
 }
 
 fn what_cannot_carry_a_signature_is_left_alone() {
