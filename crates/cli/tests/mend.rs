@@ -93,7 +93,7 @@ fn nothing_moves_down_unless_somebody_says_so() {
     // CVE-2025-50182 came with 2.2.0 and went with 2.5.0.
     let world = project("urllib3==2.2.3\n");
     let server = Shelf::new("urllib3 1.26.20\nurllib3 2.2.3\n").serve(Manner::default());
-    let reason = "only older versions are clean, up to 1.26.20";
+    let reason = "only older versions are clean, up to";
     let run = fix(&world, &server, &[]).ends(1).shows(&[reason, "`--allow-downgrade`", "nothing to move"]);
     assert!(!run.out.contains("→"), "{}", run.out);
     let value: serde_json::Value =
