@@ -51,6 +51,8 @@ fn what_is_inside_is_handed_out() {
 fn what_is_not_packed_is_told() {
     let read = read_as("compressed", "model.pkl.gz", b"plain text");
     assert_eq!(read.facts, ["ended: malformed: no gzip file: the first bytes are other ones"]);
+    let read = read_as("compressed", "table.dat.Z", b"\x1f\x9d\x90 and more");
+    assert_eq!(read.facts, ["ended: data packed by compress (LZW), not read by this version"]);
     let read = read_as("compressed", ".gz", b"\x1f\x8b\x08");
     assert_eq!(read.facts, ["format gzip", "0: malformed: the name is nothing but an extension"]);
 }

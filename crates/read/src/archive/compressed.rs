@@ -51,6 +51,10 @@ impl Reader for Compressed {
         let filled = input.read_some(0, &mut head)?;
         let path = sink.place().inner.last().unwrap_or(&sink.place().path).to_string();
         let hint = Hint { path: &path, size: input.size(), head: &[] };
+        // Compress of Unix writes `.Z`: LZW, which no reader of models unpacks.
+        if head.get(..filled).is_some_and(|head| head.starts_with(&[0x1f, 0x9d])) {
+            return Err(Unread::Unsupported("data packed by compress (LZW)".to_owned()));
+        }
         // Joblib packs by zlib whatever people call the file; so what the bytes say goes first.
         let Some(codec) = codec(head.get(..filled).unwrap_or_default()) else {
             let named = by_name(&hint).map_or("packed", |(_, codec)| codec.as_str());
