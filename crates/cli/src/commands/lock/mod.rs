@@ -11,18 +11,15 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use weighbridge_core::cache::Cache;
 use weighbridge_core::coverage::Unread;
-use weighbridge_core::limits::Cancel;
 use weighbridge_core::lock::{Approval, Signature};
-use weighbridge_net::digests::Digests;
 use weighbridge_net::feed::atomic::replace_file;
 use weighbridge_net::open::listing;
 use weighbridge_trust::lock::{self, Difference, Found, Seen, Shown};
-use weighbridge_trust::oms::{self, Hashing};
+use weighbridge_trust::oms;
 
 use self::place::Place;
-use super::end_on_interrupt;
+use super::signing::Memory;
 use crate::args::Global;
 use crate::errors::Failure;
 use crate::exit::Exit;
@@ -110,40 +107,6 @@ impl LockOnDisk {
         let what = format!("`{}` is not locked in `{}`", path.display(), self.path.display());
         Failure::new(Exit::Nothing, what)
             .hint(format!("`weighbridge lock add {}` approves it", path.display()))
-    }
-}
-
-/// What earlier runs know of files, and the wish to stop.
-struct Memory {
-    cancel: Cancel,
-    digests: Option<(PathBuf, Digests)>,
-}
-
-impl Memory {
-    fn open(no_cache: bool, setup: &Setup) -> Result<Self, Failure> {
-        let cancel = Cancel::default();
-        end_on_interrupt(Some(cancel.clone()))?;
-        let folder = setup.environment.cache_dir().filter(|_| !no_cache);
-        let digests = folder.map(|folder| {
-            let path = folder.join("digests");
-            let digests = Digests::open(&path, setup.clock, setup.now);
-            (path, digests)
-        });
-        Ok(Self { cancel, digests })
-    }
-
-    fn with<R>(&self, work: impl FnOnce(&Hashing<'_>) -> R) -> R {
-        let halt = || self.cancel.is_cancelled();
-        let cache = self.digests.as_ref().map(|(_, digests)| digests as &dyn Cache);
-        work(&Hashing { cache, halt: &halt, progress: &|_| {} })
-    }
-
-    fn save(&self, printer: &Printer) {
-        if let Some((path, digests)) = &self.digests
-            && let Err(error) = digests.save(path)
-        {
-            printer.detail(&format!("digests are not kept in `{}`: {error}", path.display()));
-        }
     }
 }
 

@@ -91,7 +91,7 @@ pub(super) fn sign(
     setup: &Setup,
     printer: &Printer,
 ) -> Result<Exit, Failure> {
-    let memory = Memory::open(&sign.reading, setup)?;
+    let memory = Memory::open(sign.reading.no_cache, setup)?;
     let listed = listing::list(&sign.path).map_err(|error| Failure::unreadable(&sign.path, &error))?;
     if listed.is_file && fs::symlink_metadata(&sign.path).is_ok_and(|metadata| metadata.is_symlink()) {
         let text = format!("`{}` is a link, and the file behind it would change", sign.path.display());

@@ -97,16 +97,17 @@ fn ignored(reading: &Reading, model: &Path) -> Result<Vec<String>, Failure> {
 }
 
 /// What earlier runs know of files, and the wish to stop.
-struct Memory {
-    cancel: Cancel,
+pub(super) struct Memory {
+    pub(super) cancel: Cancel,
     digests: Option<(PathBuf, Digests)>,
 }
 
 impl Memory {
-    fn open(reading: &Reading, setup: &Setup) -> Result<Self, Failure> {
+    /// Reads it, unless it is not to be believed.
+    pub(super) fn open(no_cache: bool, setup: &Setup) -> Result<Self, Failure> {
         let cancel = Cancel::default();
         end_on_interrupt(Some(cancel.clone()))?;
-        let folder = setup.environment.cache_dir().filter(|_| !reading.no_cache);
+        let folder = setup.environment.cache_dir().filter(|_| !no_cache);
         let digests = folder.map(|folder| {
             let path = folder.join("digests");
             let digests = Digests::open(&path, setup.clock, setup.now);
@@ -116,14 +117,14 @@ impl Memory {
     }
 
     /// Hashes with it.
-    fn with<R>(&self, work: impl FnOnce(&Hashing<'_>) -> R) -> R {
+    pub(super) fn with<R>(&self, work: impl FnOnce(&Hashing<'_>) -> R) -> R {
         let halt = || self.cancel.is_cancelled();
         let cache = self.digests.as_ref().map(|(_, digests)| digests as &dyn Cache);
         work(&Hashing { cache, halt: &halt, progress: &|_| {} })
     }
 
     /// Keeps what was learnt for the next run.
-    fn save(&self, printer: &Printer) {
+    pub(super) fn save(&self, printer: &Printer) {
         if let Some((path, digests)) = &self.digests
             && let Err(error) = digests.save(path)
         {

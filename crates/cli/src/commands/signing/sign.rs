@@ -27,7 +27,7 @@ pub(in crate::commands) fn run(sign: &Sign, setup: &Setup, printer: &Printer) ->
         return embedded::sign(sign, &signer, &signer.name(), setup, printer);
     }
     let signature = sign.signature.clone().unwrap_or_else(|| default_signature(&sign.path));
-    let memory = Memory::open(&sign.reading, setup)?;
+    let memory = Memory::open(sign.reading.no_cache, setup)?;
     let listing = listing::list(&sign.path).map_err(|error| Failure::unreadable(&sign.path, &error))?;
     let choice = Choice {
         method: sign.shards.map_or(Method::Files, Method::Shards),

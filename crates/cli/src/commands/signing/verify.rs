@@ -45,7 +45,7 @@ pub(in crate::commands) fn run(verify: &Verify, setup: &Setup, printer: &Printer
     }
     let time = setup.now.div_euclid(1_000_000_000);
     let mut policies: BTreeMap<PathBuf, Ready> = BTreeMap::new();
-    let memory = Memory::open(&verify.reading, setup)?;
+    let memory = Memory::open(verify.reading.no_cache, setup)?;
     let mut found = Vec::with_capacity(verify.paths.len());
     for path in &verify.paths {
         found.push(match &whom {
