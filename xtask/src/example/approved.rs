@@ -51,7 +51,10 @@ fn key() -> Result<PrivateKey, KeyError> {
     let text = base64_with(STANDARD, &der);
     let (first, second) = text.split_at(64);
     let label = "EC PRIVATE KEY";
-    PrivateKey::from_pem(&format!("-----BEGIN {label}-----\n{first}\n{second}\n-----END {label}-----\n"), None)
+    PrivateKey::from_pem(
+        &format!("-----BEGIN {label}-----\n{first}\n{second}\n-----END {label}-----\n"),
+        None,
+    )
 }
 
 /// What the signature says of these files.
@@ -59,8 +62,11 @@ fn manifest(files: &[(&str, Vec<u8>)]) -> Manifest {
     let mut ignore_paths: Vec<String> = IGNORED.iter().map(|path| (*path).to_owned()).collect();
     ignore_paths.push(SIGNATURE.to_owned());
     ignore_paths.sort();
-    let piece =
-        |content: &[u8]| Piece { start: 0, end: None, digest: Bytes(Digest::of(content).as_bytes().to_vec()) };
+    let piece = |content: &[u8]| Piece {
+        start: 0,
+        end: None,
+        digest: Bytes(Digest::of(content).as_bytes().to_vec()),
+    };
     Manifest {
         name: "ranker".to_owned(),
         age: Age::Current,
@@ -101,6 +107,7 @@ fn approval(files: &[(&str, Vec<u8>)], key: &PrivateKey) -> Approval {
             .iter()
             .map(|(name, content)| ((*name).to_owned(), pin(content)))
             .collect::<BTreeMap<String, Pin>>(),
+        superseded: Vec::new(),
     }
 }
 
