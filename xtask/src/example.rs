@@ -3,6 +3,7 @@
 //! Every file is made here from readable code, so that nobody has to trust a blob. What is malicious is inert: the
 //! program that the model runs prints a line, and so does the line added to the installed package.
 
+mod approved;
 mod lock;
 mod model;
 mod text;
@@ -21,10 +22,11 @@ pub(crate) type File = (String, Vec<u8>);
 /// # Errors
 /// When a file cannot be written.
 pub(crate) fn write(folder: &Path) -> anyhow::Result<()> {
+    let files = files()?;
     if folder.exists() {
         fs::remove_dir_all(folder).with_context(|| format!("cannot remove `{}`", folder.display()))?;
     }
-    for (path, content) in files()? {
+    for (path, content) in files {
         let path = folder.join(path);
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent)?;
@@ -55,6 +57,7 @@ pub(crate) fn files() -> anyhow::Result<Vec<File>> {
     files.push(("models/classifier.pt".to_owned(), model::classifier_checkpoint()?));
     files.push(("models/embedding.safetensors".to_owned(), model::embedding_safetensors()));
     files.push(("models/encoder.pkl".to_owned(), model::encoder_that_runs_a_program()));
+    files.extend(approved::files()?);
     files.extend(environment());
     Ok(files)
 }
@@ -102,13 +105,21 @@ fn own_wheel_digest() -> String {
 
 /// URL-safe base64 without padding (RFC 4648 section 5), as a `RECORD` writes digests.
 pub(crate) fn base64(digest: &Digest) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    const URL_SAFE: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    base64_with(URL_SAFE, digest.as_bytes())
+}
+
+/// The alphabet of base64 (RFC 4648 section 4).
+const STANDARD: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// Base64 without padding.
+fn base64_with(alphabet: &[u8; 64], bytes: &[u8]) -> String {
     let mut text = String::new();
-    for group in digest.as_bytes().chunks(3) {
+    for group in bytes.chunks(3) {
         let bits =
             group.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
         for place in 0..=group.len() {
-            text.push(char::from(ALPHABET[(bits >> (18 - 6 * place) & 63) as usize]));
+            text.push(char::from(alphabet[(bits >> (18 - 6 * place) & 63) as usize]));
         }
     }
     text

@@ -13,6 +13,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_signer_is_pinned_and_changes_only_with_a_reason", a_signer_is_pinned),
     ("a_revision_of_the_hub_is_pinned", a_revision_is_pinned),
     ("the_model_of_the_example_is_caught_by_lock_and_by_signature", the_example_is_caught),
+    ("a_step_back_is_told_and_taken_only_with_a_reason", a_step_back),
     ("why_something_was_approved_is_told", why_is_told),
     ("a_lock_that_cannot_be_believed_is_refused_with_its_line", a_hostile_lock_is_refused),
     ("what_cannot_be_read_is_not_locked", what_cannot_be_read_is_not_locked),
@@ -78,6 +79,27 @@ fn what_is_dangerous_is_not_locked() {
     let before = fs::read(world.path("weighbridge.lock")).unwrap();
     world.run("lock update models/b").ends(1).shows(&["changed   w.pkl"]).says(&["`models/b` is dangerous"]);
     assert_eq!(fs::read(world.path("weighbridge.lock")).unwrap(), before);
+}
+
+fn a_step_back() {
+    let world = world();
+    world.run("lock add models/a").ends(0);
+    let write = |content: &str| world.write("models/a/sub/config.txt", content);
+    write("d");
+    world.run("lock update").ends(0);
+    write("c");
+    world.run("lock verify").ends(1).shows(&["downgrade  it is what was replaced on "]);
+    world.run("scan .").ends(1).shows(&["WB-S002", "WB-S010  models/a is what was replaced on "]);
+    world.run("lock update").ends(1).says(&["`models/a` is what was replaced on ", "--force --reason TEXT"]);
+    world.run("lock update --force --reason rollback").ends(0);
+    world.run("lock verify").ends(0);
+    world.run("scan .").ends(0);
+    world.run("lock why models/a").ends(0).shows(&["replaced  weighbridge1:"]);
+    write("d");
+    world.run("scan .").ends(1).shows(&["WB-S010"]);
+    write("e");
+    let text = world.run("scan .").ends(1).shows(&["WB-S002"]).out;
+    assert!(!text.contains("WB-S010"), "{text}");
 }
 
 fn a_lock_is_the_same_to_the_byte() {

@@ -30,6 +30,19 @@ pub struct Approval {
     pub grants: Vec<Grant>,
     /// Its files by their paths below it; a model that is a file has one that is called `.`.
     pub files: BTreeMap<String, Pin>,
+    /// What was approved before and then replaced, the latest last.
+    pub superseded: Vec<Superseded>,
+}
+
+/// Something that was approved once and is not any more: what lies there must not go back to it unnoticed.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Superseded {
+    /// The digest over all its files, as the lock writes it.
+    pub digest: String,
+    /// The commit that it was taken from, where a hub said so.
+    pub revision: Option<String>,
+    /// The day on which something else was approved in its place.
+    pub until: Date,
 }
 
 /// What an approved thing is.

@@ -100,6 +100,7 @@ pub(crate) fn pins(files: &[(&str, &[u8])]) -> Approval {
         scan: None,
         grants: Vec::new(),
         files: files.iter().map(|(path, bytes)| ((*path).to_owned(), pin(bytes))).collect(),
+        superseded: Vec::new(),
     }
 }
 
@@ -314,6 +315,23 @@ fn moved() {
     );
     check(&cached(&[OLD, NEW], NEW), &expected);
     check(&cached(&[NEW], NEW), &expected);
+    let until = Date::from_ymd(2026, 1, 1).unwrap();
+    let earlier = Approval { revision: Some(NEW.to_owned()), ..pins(&[("model.pkl", b"another")]) };
+    let now = Approval {
+        source: "hf://org/name".to_owned(),
+        revision: Some(OLD.to_owned()),
+        ..pins(&[("model.pkl", PICKLE)])
+    };
+    check(
+        &locking(cached(&[OLD, NEW], NEW), &[lock::supersede(earlier, now, until)]),
+        &format!(
+            "{expected}
+        WB-S010 high hf://org/name is what was replaced on 2026-01-01
+          at weighbridge.lock
+          approved since 2026-01-01: another state of it
+        "
+        ),
+    );
     let folder =
         cached(&[OLD], OLD).file(format!("hub/models--org--name/snapshots/{OLD}/modeling.py"), "x = 1");
     check(

@@ -221,6 +221,7 @@ const FIXTURES: &[Fixture] = &[
         |folder| folder.file("weighbridge.lock", "version = 1\nmodel = 1\n"),
         |folder| folder.file("weighbridge.lock", "version = 1\n"),
     ),
+    ("WB-S010", |folder| again(folder, HARMLESS_PICKLE), |folder| again(folder, b"another")),
 ];
 
 /// `{"a": 1}` in protocol 2.
@@ -282,6 +283,14 @@ fn packed(module: &str) -> Vec<u8> {
 /// A model, and a lock that says it was approved as it is.
 fn locked(folder: Folder, approve: fn(Approval) -> Approval) -> Folder {
     let approval = approve(locks::pins(&[("w.pkl", HARMLESS_PICKLE)]));
+    locks::locking(folder.file("m/w.pkl", HARMLESS_PICKLE), &[approval])
+}
+
+/// A model, and a lock in which something took the place of one with these weights.
+fn again(folder: Folder, replaced: &[u8]) -> Folder {
+    let now = locks::pins(&[("w.pkl", b"approved")]);
+    let day = now.approved;
+    let approval = weighbridge_trust::lock::supersede(locks::pins(&[("w.pkl", replaced)]), now, day);
     locks::locking(folder.file("m/w.pkl", HARMLESS_PICKLE), &[approval])
 }
 

@@ -28,6 +28,8 @@ pub(crate) enum Kind {
     Single,
     /// The same rule.
     Rule,
+    /// The same file, of which several rules say something.
+    Place,
     /// Vulnerabilities of the same package.
     Package,
     /// Vulnerabilities of several libraries inside the same package: one move of it mends them.
@@ -83,13 +85,15 @@ impl<'a> Block<'a> {
     }
 }
 
-/// The open findings in blocks: what fails first, worst first. `alike` puts many breaches of one rule together.
+/// The open findings in blocks: what fails first, worst first. `alike` puts together many breaches of one rule, and what several
+/// rules say of one file.
 pub(crate) fn blocks<'report>(report: &'report Report, alike: bool) -> Vec<Block<'report>> {
     #[derive(PartialEq, Eq, PartialOrd, Ord)]
     enum Key<'a> {
         Carrier(&'a NodeId),
         Package(&'a Subject),
         Rule(&'a str, bool),
+        Place(&'a Subject, bool),
         Single(usize),
     }
     let open = || report.findings.iter().filter(|finding| finding.status == Status::Open);
@@ -114,6 +118,8 @@ pub(crate) fn blocks<'report>(report: &'report Report, alike: bool) -> Vec<Block
             several(finding).map_or(Key::Package(&finding.subject), Key::Carrier)
         } else if alike && breaches.get(&rule).is_some_and(|count| *count > MOST_ALIKE) {
             Key::Rule(rule.0, rule.1)
+        } else if alike && matches!(finding.subject, Subject::Place(_)) {
+            Key::Place(&finding.subject, rule.1)
         } else {
             Key::Single(at)
         };
@@ -125,6 +131,7 @@ pub(crate) fn blocks<'report>(report: &'report Report, alike: bool) -> Vec<Block
             _ if findings.len() == 1 => Kind::Single,
             Key::Carrier(_) => Kind::Carrier,
             Key::Package(_) => Kind::Package,
+            Key::Place(..) => Kind::Place,
             Key::Rule(..) | Key::Single(_) => Kind::Rule,
         };
         Block { kind, fails: findings.iter().any(|finding| report.fails(finding)), findings }

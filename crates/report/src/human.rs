@@ -141,6 +141,12 @@ impl<'a> Teller<'a> {
         self.lines.line(HEAD, &head)?;
         match block.kind {
             Kind::Rule => self.breaches(block)?,
+            Kind::Place => {
+                self.details(worst)?;
+                for other in block.findings.iter().skip(1) {
+                    self.detail(&format!("{}: {}", other.rule.id, words::title(self.report, other)))?;
+                }
+            }
             _ if block.is_attack() => self.details(worst)?,
             Kind::Carrier => self.libraries(block, worst)?,
             Kind::Package | Kind::Single => self.vulnerabilities(block, worst)?,
@@ -196,7 +202,7 @@ impl<'a> Teller<'a> {
                 }
                 pieces
             }
-            (Kind::Single, _) => {
+            (Kind::Single | Kind::Place, _) => {
                 let title = words::title(self.report, worst);
                 std::iter::once(rule).chain(Piece::words(&title, Look::Plain, 2)).collect()
             }
@@ -488,7 +494,7 @@ impl<'a> Teller<'a> {
             Kind::Rule => worst.rule.id.to_owned(),
             // What a package has inside is another thing to mend than the package itself.
             Kind::Carrier => format!("inside {}", words::touched(self.report, block, worst)),
-            Kind::Package | Kind::Single => words::touched(self.report, block, worst),
+            Kind::Package | Kind::Place | Kind::Single => words::touched(self.report, block, worst),
         };
         Some(if block.findings.len() == 1 { name } else { format!("{name} ({})", block.findings.len()) })
     }

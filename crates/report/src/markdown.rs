@@ -123,6 +123,13 @@ fn what(report: &Report, style: &Style, block: &Block<'_>, worst: &Finding) -> S
                 "{rule} **{subject}**: {many} known vulnerabilities in {libraries} libraries inside it, worst {name}"
             )
         }
+        (Kind::Place, _) => {
+            let others = block.findings.iter().skip(1);
+            let others: String = others
+                .map(|other| format!("; {}: {}", other.rule.id, prose(&words::title(report, other))))
+                .collect();
+            format!("{rule} {}{others}", prose(&words::title(report, worst)))
+        }
         (Kind::Single | Kind::Package | Kind::Carrier, _) => {
             format!("{rule} {}", prose(&words::title(report, worst)))
         }
@@ -136,6 +143,7 @@ fn place(report: &Report, block: &Block<'_>, worst: &Finding) -> String {
         return prose(&path.join(" → ")) + &others;
     }
     let more = match block.findings.len() {
+        _ if block.kind == Kind::Place => String::new(),
         1 => String::new(),
         many => format!(" and {} more", many - 1),
     };

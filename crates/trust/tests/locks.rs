@@ -7,7 +7,7 @@ use weighbridge_core::coverage::Unread;
 use weighbridge_core::date::Date;
 use weighbridge_core::digest::Digest;
 use weighbridge_core::lock::{
-    Approval, Grant, Identity, Kind, Pin, Proof, Scanned, Signature, SignedFile, Signer,
+    Approval, Grant, Identity, Kind, Pin, Proof, Scanned, Signature, SignedFile, Signer, Superseded,
 };
 use weighbridge_trust::digests::Algorithm;
 use weighbridge_trust::lock::{self, Difference, Found, Seen, Shown, places};
@@ -24,6 +24,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("locks::what is wrong is told with its line", what_is_wrong_is_told_with_its_line),
     ("locks::no byte of a pin can be changed", no_byte_of_a_pin_can_be_changed),
     ("locks::every difference is told", every_difference_is_told),
+    ("locks::what was replaced does not come back unnoticed", what_was_replaced),
     ("locks::a signature is one of the pinned key or is told", a_signature_is_one_of_the_pinned_key),
     ("locks::a signature is one of the pinned certificate or is told", a_signature_is_one_of_the_certificate),
     ("locks::snapshots of the hub are known by their paths", snapshots_are_known_by_their_paths),
@@ -50,6 +51,7 @@ fn approval(source: &str, files: &[(&str, &str)]) -> Approval {
         scan: None,
         grants: Vec::new(),
         files: files.iter().map(|(path, content)| ((*path).to_owned(), pin(content))).collect(),
+        superseded: Vec::new(),
     }
 }
 
@@ -81,8 +83,56 @@ fn full() -> Approval {
                 until: None,
             },
         ],
+        superseded: vec![
+            Superseded {
+                digest: lock::digest(&approval("", &[("a", "older")]).files),
+                revision: Some("fedcba9876543210fedcba9876543210fedcba98".to_owned()),
+                until: day("2026-11-26"),
+            },
+            Superseded {
+                digest: lock::digest(&approval("", &[("a", "old")]).files),
+                revision: None,
+                until: day("2026-11-26"),
+            },
+        ],
         ..approval("hf://org/name", &[("a \"b\".bin", "1"), ("sub/c.bin", "2"), ("ü.bin", "3")])
     }
+}
+
+fn what_was_replaced() {
+    let state = |content: &str, revision: &str| Approval {
+        revision: Some(revision.to_owned()),
+        ..approval("a", &[("w", content), ("c", "same")])
+    };
+    let days = ["2026-01-01", "2026-02-01", "2026-03-01"].map(day);
+    let second = lock::supersede(state("one", "r1"), state("two", "r2"), days[0]);
+    let third = lock::supersede(second.clone(), state("three", "r3"), days[1]);
+    // The files of a state and the day on which something took its place; then by what revision it is known.
+    for (content, revision, expected) in [
+        ("one", None, Some(days[0])),
+        ("two", None, Some(days[1])),
+        ("three", None, None),
+        ("four", None, None),
+        ("four", Some("r1"), Some(days[0])),
+        ("four", Some("r4"), None),
+        ("three", Some("r3"), None),
+    ] {
+        let files = [("w", content), ("c", "same")].map(|(path, content)| {
+            (path, Found { size: pin(content).size, digest: Ok(pin(content).digest) })
+        });
+        let seen = Seen { files: files.into(), signature: Shown::Nothing, revision };
+        let downgraded = lock::compare(&third, &seen).into_iter().find_map(|it| match it {
+            Difference::Downgraded(until) => Some(until),
+            _ => None,
+        });
+        assert_eq!(downgraded, expected, "{content} {revision:?}");
+    }
+    // Going back on purpose: what counts now is not among what was replaced.
+    let back = lock::supersede(third, state("one", "r1"), days[2]);
+    let left: Vec<_> = back.superseded.iter().map(|it| it.revision.as_deref()).collect();
+    assert_eq!(left, [Some("r2"), Some("r3")]);
+    let many = (0..200).fold(second, |old, at| lock::supersede(old, state(&at.to_string(), "r"), days[2]));
+    assert_eq!(many.superseded.len(), lock::MOST_SUPERSEDED);
 }
 
 fn read(text: &str) -> Vec<Approval> {

@@ -133,6 +133,19 @@ pub(crate) fn embedding_safetensors() -> Vec<u8> {
     bytes
 }
 
+/// A safetensors file with a linear layer of 8 inputs and 2 outputs; one of its 16 weights may be another.
+pub(crate) fn ranker_safetensors(edit: Option<(usize, f32)>) -> Vec<u8> {
+    let header = r#"{"ranker.weight":{"dtype":"F32","shape":[2,8],"data_offsets":[0,64]}}"#;
+    let mut weights = floats(16);
+    if let Some((place, weight)) = edit {
+        weights[4 * place..4 * place + 4].copy_from_slice(&weight.to_le_bytes());
+    }
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(header.bytes());
+    bytes.extend(weights);
+    bytes
+}
+
 /// A `.npy` file (format version 1.0) with 64 labels of 0 and 1.
 pub(crate) fn labels_npy() -> Vec<u8> {
     let mut header = String::from("{'descr': '|u1', 'fortran_order': False, 'shape': (64,), }");

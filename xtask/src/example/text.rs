@@ -11,6 +11,7 @@ The example of Weighbridge: a small project that looks like many and has somethi
 | a model | `models/encoder.pkl` | loading it runs a program (which prints a line) |
 | a model | `models/classifier.pt` | nothing: a state dict that holds only tensors |
 | a model | `models/embedding.safetensors` | nothing: tensors and no code |
+| a model | `models/ranker` | one weight is not what the team signed (`model.sig`, `weighbridge-trust.toml`) and approved (`weighbridge.lock`) |
 | an environment | `.venv` | a file of an installed package was changed after it was installed |
 "#;
 

@@ -13,7 +13,7 @@ use weighbridge_core::place::{Place, Span};
 use weighbridge_core::rule::Rule;
 use weighbridge_core::world::{File, World};
 use weighbridge_trust::lock::places::{self, Where};
-use weighbridge_trust::lock::{Difference, Found, Seen, Shown, compare};
+use weighbridge_trust::lock::{Difference, Found, Seen, Shown, compare, downgraded_to};
 
 use super::dependency::{about_place, shortened};
 
@@ -210,9 +210,11 @@ fn in_hub(
     let other = || snapshots.revisions.iter().next_back().copied();
     let found = present.or_else(|| other().filter(|_| !is_there));
     let moved = found.map(|found| Difference::Moved { pinned: pinned.to_owned(), found: found.to_owned() });
+    let back = found.and_then(|found| downgraded_to(approval, found));
+    let moved: Vec<Difference> = moved.into_iter().chain(back).collect();
     let base = format!("{}/snapshots/{pinned}", snapshots.folder);
     if !is_there {
-        return (base, moved.into_iter().collect());
+        return (base, moved);
     }
     let files = files(world, &base, lock, approval);
     let seen = Seen { files, signature: shown(world, &base, approval), revision: None };

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use weighbridge_core::coverage::Unread;
+use weighbridge_core::date::Date;
 use weighbridge_core::digest::Digest;
-use weighbridge_core::lock::{Approval, Identity, Pin, Proof, Signature, Signer};
+use weighbridge_core::lock::{Approval, Identity, Pin, Proof, Signature, Signer, Superseded};
 
-use super::places;
+use super::{MOST_SUPERSEDED, places};
 use crate::keys::PublicKey;
 use crate::oms;
 
@@ -72,6 +73,8 @@ pub enum Difference {
     },
     /// The signature is gone, from this path.
     SignatureLost(String),
+    /// What lies there was approved once, and replaced on this day.
+    Downgraded(Date),
     /// Another revision.
     Moved {
         /// The approved one.
@@ -127,8 +130,51 @@ pub fn compare(approval: &Approval, seen: &Seen<'_>) -> Vec<Difference> {
     {
         differences.push(Difference::Moved { pinned: pinned.clone(), found: found.to_owned() });
     }
+    if !differences.is_empty() {
+        let revision = seen.revision.and_then(|found| downgraded_to(approval, found));
+        differences.extend(revision.or_else(|| downgraded(approval, seen)));
+    }
     differences.sort();
     differences
+}
+
+/// That this revision was approved once and replaced, if it was.
+pub fn downgraded_to(approval: &Approval, revision: &str) -> Option<Difference> {
+    let was = |it: &&Superseded| it.revision.as_deref() == Some(revision);
+    let found = approval.superseded.iter().rev().find(was)?;
+    (approval.revision.as_deref() != Some(revision)).then_some(Difference::Downgraded(found.until))
+}
+
+/// That exactly these files were approved once and replaced, if they were.
+fn downgraded(approval: &Approval, seen: &Seen<'_>) -> Option<Difference> {
+    if approval.superseded.is_empty() {
+        return None;
+    }
+    let files = seen.files.iter().filter(|(path, _)| !places::is_left_out(path));
+    let pins: Option<BTreeMap<String, Pin>> = files
+        .map(|(path, found)| {
+            let digest = *found.digest.as_ref().ok()?;
+            Some(((*path).to_owned(), Pin { size: found.size, digest }))
+        })
+        .collect();
+    let digest = super::digest(&pins?);
+    if digest == super::digest(&approval.files) {
+        return None;
+    }
+    let found = approval.superseded.iter().rev().find(|it| it.digest == digest)?;
+    Some(Difference::Downgraded(found.until))
+}
+
+/// `new` in the place of `old`, which it remembers from `today` on, with all that `old` remembers.
+pub fn supersede(old: Approval, new: Approval, today: Date) -> Approval {
+    let mut superseded = old.superseded;
+    superseded.push(Superseded { digest: super::digest(&old.files), revision: old.revision, until: today });
+    // What counts now is none of those, also where it is approved anew.
+    let digest = super::digest(&new.files);
+    superseded.retain(|it| it.digest != digest || it.revision != new.revision);
+    let older = superseded.len().saturating_sub(MOST_SUPERSEDED);
+    superseded.drain(..older);
+    Approval { superseded, ..new }
 }
 
 fn signature(approval: &Approval, shown: Shown<'_>) -> Option<Difference> {

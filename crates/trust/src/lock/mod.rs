@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use weighbridge_core::digest::{Digest, Hasher};
 use weighbridge_core::lock::Pin;
 
-pub use compare::{Difference, Found, Seen, Shown, compare};
+pub use compare::{Difference, Found, Seen, Shown, compare, downgraded_to, supersede};
 pub use find::find;
 pub use read::{Located, LockError, read};
 pub use write::write;
@@ -25,6 +25,9 @@ pub const NAME: &str = "weighbridge.lock";
 pub const VERSION: i64 = 1;
 /// Largest file that is read, in bytes: some 300,000 files.
 pub const LARGEST: u64 = 64 << 20;
+/// So many earlier states of one thing are kept; of more the latest.
+pub const MOST_SUPERSEDED: usize = 64;
+
 /// What stands before a digest over many files.
 const DIGEST: &str = "weighbridge1:";
 

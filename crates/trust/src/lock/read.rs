@@ -9,10 +9,11 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use toml::Spanned;
 use weighbridge_core::date::Date;
-use weighbridge_core::lock::{Approval, Grant, Identity, Kind, Pin, Scanned, Signer};
+use weighbridge_core::digest::Digest;
+use weighbridge_core::lock::{Approval, Grant, Identity, Kind, Pin, Scanned, Signer, Superseded};
 
 use super::places::HUB;
-use super::{LARGEST, VERSION, digest};
+use super::{DIGEST, LARGEST, VERSION, digest};
 use crate::keys::PublicKey;
 use crate::oms::lies_below;
 
@@ -58,6 +59,8 @@ struct WireModel {
     scan: Option<WireScan>,
     #[serde(default)]
     grants: Vec<Spanned<WireGrant>>,
+    #[serde(default)]
+    superseded: Vec<Spanned<WireSuperseded>>,
     files: Vec<Spanned<WireFile>>,
 }
 
@@ -88,6 +91,14 @@ struct WireGrant {
     allow: String,
     reason: String,
     until: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WireSuperseded {
+    digest: String,
+    revision: Option<String>,
+    until: Spanned<String>,
 }
 
 #[derive(Deserialize)]
@@ -194,6 +205,10 @@ impl Reader<'_> {
                 tool: scan.tool,
             }),
         };
+        let mut superseded = Vec::with_capacity(model.superseded.len());
+        for earlier in &model.superseded {
+            superseded.push(self.superseded(earlier)?);
+        }
         let is_file = files.contains_key(".");
         Ok(Approval {
             kind,
@@ -205,6 +220,7 @@ impl Reader<'_> {
             scan,
             grants,
             files,
+            superseded,
             source: model.source.into_inner(),
         })
     }
@@ -250,6 +266,19 @@ impl Reader<'_> {
         }
         let until = until.as_ref().map(|until| self.date(until)).transpose()?;
         Ok(Grant { allow: allow.clone(), reason: reason.clone(), until })
+    }
+
+    fn superseded(&self, earlier: &Spanned<WireSuperseded>) -> Result<Superseded, LockError> {
+        let WireSuperseded { digest, revision, until } = earlier.get_ref();
+        let sum = digest.strip_prefix(DIGEST).filter(|sum| !sum.bytes().any(|it| it.is_ascii_uppercase()));
+        if sum.is_none_or(|sum| sum.parse::<Digest>().is_err()) {
+            return Err(self.wrong(earlier.span(), format!("{} is no digest of the lock", shown(digest))));
+        }
+        if let Some(revision) = revision.as_ref().filter(|it| !is_plain(it)) {
+            return Err(self.wrong(earlier.span(), format!("{} is no revision", shown(revision))));
+        }
+        let until = self.date(until)?;
+        Ok(Superseded { digest: digest.clone(), revision: revision.clone(), until })
     }
 
     fn signer(&self, signer: &Spanned<WireSigner>, is_file: bool) -> Result<Signer, LockError> {

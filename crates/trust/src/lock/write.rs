@@ -72,6 +72,17 @@ fn one(text: &mut String, approval: &Approval) {
         }
         text.push_str("]\n");
     }
+    if !approval.superseded.is_empty() {
+        text.push_str("superseded = [\n");
+        for earlier in &approval.superseded {
+            let until = earlier.until.to_string();
+            let mut pairs = vec![("digest", earlier.digest.as_str())];
+            pairs.extend(earlier.revision.as_ref().map(|revision| ("revision", revision.as_str())));
+            pairs.push(("until", &until));
+            table(text, "  ", &pairs, ",\n");
+        }
+        text.push_str("]\n");
+    }
     text.push_str("files = [\n");
     for (path, pin) in &approval.files {
         // Writing to a string cannot fail.

@@ -60,6 +60,7 @@ pub(super) fn run(global: &Global, add: &LockAdd, setup: &Setup, printer: &Print
             scan: Some(scan),
             grants,
             files,
+            superseded: Vec::new(),
             source: place.source.clone(),
         };
         announce(&approval, printer);

@@ -38,6 +38,7 @@ fn one(difference: &Difference) -> String {
             format!("  signer    was {}\n            is  {}\n", identity(pinned), identity(shown))
         }
         Difference::SignatureLost(path) => format!("  signature  lost: there is no {path} any more\n"),
+        Difference::Downgraded(until) => format!("  downgrade  it is what was replaced on {until}\n"),
         Difference::Moved { pinned, found } => {
             format!("  revision  was {pinned}\n            is  {found}\n")
         }
@@ -90,6 +91,10 @@ pub(super) fn ground(approval: &Approval) -> String {
             ),
         ),
         None => line("scan", "none"),
+    }
+    for earlier in &approval.superseded {
+        let revision = earlier.revision.as_ref().map(|it| format!(" ({it})")).unwrap_or_default();
+        line("replaced", &format!("{}{revision} until {}", earlier.digest, earlier.until));
     }
     for grant in &approval.grants {
         let until = grant.until.map_or_else(String::new, |until| format!(", until {until}"));

@@ -1,7 +1,7 @@
 //! `lock update`: tells what has changed, scans it anew and writes it down.
 
 use weighbridge_core::lock::Approval;
-use weighbridge_trust::lock::Difference;
+use weighbridge_trust::lock::{self, Difference};
 
 use super::add::{self, Judging};
 use super::place::{Lies, Place};
@@ -21,14 +21,14 @@ pub(super) fn run(
     setup: &Setup,
     printer: &Printer,
 ) -> Result<Exit, Failure> {
-    let mut lock = LockOnDisk::existing(&update.file.lock)?;
+    let mut on_disk = LockOnDisk::existing(&update.file.lock)?;
     let key = update.ground.public_key.as_deref().map(key::public).transpose()?;
     let memory = Memory::open(update.ground.no_cache, setup)?;
     let today = settings::context(global, setup)?.today;
     let judging = Judging { global, ground: &update.ground, setup, printer };
     let mut changed = false;
-    for place in lock.chosen(&update.paths, setup)? {
-        let Some(old) = lock.approvals.get(&place.source).cloned() else { continue };
+    for place in on_disk.chosen(&update.paths, setup)? {
+        let Some(old) = on_disk.approvals.get(&place.source).cloned() else { continue };
         let place = at_present(place);
         let now = Now::look(&place, old.signer.as_ref().map(|it| it.signature.as_str()), &memory)?;
         if memory.cancel.is_cancelled() {
@@ -62,6 +62,17 @@ pub(super) fn run(
             )
             .hint("ask him; `--force --reason TEXT` approves it all the same"));
         }
+        let downgrade = differences.iter().find_map(|it| match it {
+            Difference::Downgraded(until) => Some(until),
+            _ => None,
+        });
+        if let Some(until) = downgrade.filter(|_| !update.ground.force) {
+            return Err(Failure::new(
+                Exit::Fail,
+                format!("`{}` is what was replaced on {until}", place.source),
+            )
+            .hint("`--force --reason TEXT` goes back to it all the same"));
+        }
         let signer = add::signer(&place, &now, key, old.signer.as_ref(), today, printer)?;
         if signer.is_none() && old.signature_required {
             return Err(Failure::new(Exit::Fail, format!("`{}` is not signed", place.source))
@@ -71,18 +82,20 @@ pub(super) fn run(
         let approval = Approval {
             revision: add::revision(&place),
             approved: scan.date,
-            reason: update.ground.reason.clone().or(old.reason),
+            reason: update.ground.reason.clone().or(old.reason.clone()),
             signer,
             scan: Some(scan),
             files,
-            ..old
+            ..old.clone()
         };
+        let today = approval.approved;
+        let approval = lock::supersede(old, approval, today);
         add::announce(&approval, printer);
-        lock.approvals.insert(place.source, approval);
+        on_disk.approvals.insert(place.source, approval);
         changed = true;
     }
     if changed {
-        lock.save()?;
+        on_disk.save()?;
     } else {
         printer.say("everything is as it was approved");
     }
