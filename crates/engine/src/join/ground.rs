@@ -11,7 +11,7 @@ use weighbridge_core::place::Place;
 
 use super::collect::{Said, collect};
 use super::installed::{ancestors, distributions, recognise_projects};
-use super::layout::{Layout, Project, lay_out};
+use super::layout::{Counts, Layout, Project, lay_out};
 use super::manifest::project_meant;
 use super::{Input, reads_models, scope};
 
@@ -80,7 +80,7 @@ pub(crate) fn grounds<'a>(input: &Input<'a>) -> Vec<Ground<'a>> {
             locks: project.locks.clone(),
             environments: layout.environments_of(folder).into_iter().map(|it| it.id.clone()).collect(),
             is_open: scopes.locks_for(folder, project).is_empty()
-                && scopes.environment_for(folder, &layout).is_none(),
+                && (project.counts != Counts::All || scopes.environment_for(folder, &layout).is_none()),
         });
     }
     for (folder, environment) in layout.environments.iter().filter(|(_, it)| it.owner.is_none()) {

@@ -58,7 +58,7 @@ pub(super) enum Counts {
     All,
     /// Its own lock file and its own constraints: it is a script that runs in an environment made for it.
     Own,
-    /// Constraints alone: it is a file of commands that run elsewhere, in an image or on a server.
+    /// Constraints alone, and what was chosen for it: it is a file of commands that run elsewhere, in an image or on a server.
     Constraints,
 }
 
@@ -128,29 +128,33 @@ impl<'a> Layout<'a> {
         }
         let standing =
             collected.requires.iter().filter(|(place, _)| !inside(place) && inclusion.stands(place));
+        // The projects of each manifest.
+        let mut folders: BTreeMap<&Place, Vec<&'a str>> = BTreeMap::new();
         for (place, said) in standing {
             if let Some((_, evidence)) = said.first() {
-                self.manifest_of(place, evidence, folder_for(place, evidence), pythons).manifests.push(place);
+                let folder = folder_for(place, evidence);
+                self.manifest_of(place, evidence, folder, pythons).manifests.push(place);
+                folders.insert(place, vec![folder]);
             }
         }
-        let mut hosts: BTreeMap<&Place, Vec<&'a str>> = BTreeMap::new();
         for (host, taken) in inclusion.hosts() {
             let includes = collected.includes.get(host).and_then(|said| said.first());
             let Some((_, evidence)) = includes else { continue };
             let folder = folder_for(host, evidence);
             let project = self.manifest_of(host, evidence, folder, pythons);
             project.manifests.extend(taken.iter().filter(|place| collected.requires.contains_key(*place)));
+            folders.entry(host).or_insert_with(|| vec![folder]);
             for part in taken.iter().filter(|place| !inclusion.stands(place)) {
-                hosts.entry(part).or_default().push(folder);
+                folders.entry(part).or_default().push(folder);
             }
         }
         let mut members = Vec::new();
         for (place, said) in collected.locks.iter().filter(|(place, _)| !inside(place)) {
             if let Some((_, evidence)) = said.first() {
                 let own = [folder_for(place, evidence)];
-                // What was chosen for a part was chosen for those who take it in.
-                let folders = hosts.get(place).filter(|_| evidence.reader == CHOSEN);
-                for folder in folders.map_or(own.as_slice(), Vec::as_slice) {
+                // What was chosen for a manifest was chosen for the projects that have it.
+                let chosen = folders.get(place).filter(|_| evidence.reader == CHOSEN);
+                for folder in chosen.map_or(own.as_slice(), Vec::as_slice) {
                     self.project_of_file(folder, evidence, pythons).locks.push(place);
                 }
                 members.extend(said.iter().filter(|(locked, _)| locked.root).map(|said| (*place, *said)));

@@ -49,10 +49,7 @@ impl<'a> Resolver<'a> {
         scopes: &Scopes<'_>,
     ) -> Self {
         let mut resolver = Self {
-            locks: match project.counts {
-                Counts::Constraints => Vec::new(),
-                Counts::All | Counts::Own => scopes.locks_for(folder, project),
-            },
+            locks: scopes.locks_for(folder, project),
             environment: scopes.environment_for(folder, layout).filter(|_| project.counts == Counts::All),
             in_file: BTreeMap::new(),
             constrained: BTreeMap::new(),

@@ -330,7 +330,7 @@ impl<'a> Scopes<'a> {
     /// The lock files that say which versions a project means: those in its folder, else those in the nearest folder
     /// above that lock it too or do not say whom they lock.
     pub(super) fn locks_for(&self, folder: &str, project: &Project<'_>) -> Vec<usize> {
-        let (alone, project) = (project.counts == Counts::Own, &project.id);
+        let (alone, project) = (project.counts != Counts::All, &project.id);
         for above in ancestors(folder).take(if alone { 1 } else { usize::MAX }) {
             let locks = self.locks.iter().enumerate().filter(|(_, lock)| {
                 let locks_it = || lock.scope.packages.iter().any(|package| package.id == *project);
