@@ -89,34 +89,37 @@ pub(super) fn run(order: &Order<'_>, setup: &Setup, printer: &Printer) -> Result
 /// # Errors
 /// They have not: what mends one would change the other.
 fn shared(order: &Order<'_>) -> Result<(), Failure> {
-    let to = |change: &Change, name: &PackageName| {
-        let moved = change.plan.as_ref().ok()?.moves.iter().find(|moved| moved.name == *name)?;
-        moved.to.clone()
-    };
-    let mut known: BTreeMap<(&Place, Option<&Span>, &PackageName), (&Change, Option<Version>)> =
-        BTreeMap::new();
+    let mut known: BTreeMap<Shared<'_>, &Change> = BTreeMap::new();
     for change in order.changes {
         for line in change.lines.iter().filter(|line| line.is_exact) {
-            let key = (&line.place, line.span.as_ref(), &line.name);
-            let new = to(change, &line.name);
-            let (other, old) = known.entry(key).or_insert_with(|| (change, new.clone()));
-            if *old != new {
-                let told = |version: &Option<Version>| match version {
-                    Some(version) => format!("goes to {version}"),
-                    None => "stays".to_owned(),
-                };
-                return Err(Failure::new(
-                    Exit::Fail,
-                    format!(
-                        "`{}` is shared by {} and {}, and of its {} the plans differ: it {} for the one and {} for the other",
-                        line.place.path, other.name, change.name, line.name, told(old), told(&new)
-                    ),
-                )
-                .hint("let each of them name its own version, or lift what holds it back in one of them"));
+            let other = *known.entry((&line.place, line.span.as_ref(), &line.name)).or_insert(change);
+            let (theirs, ours) = (goes_to(other, &line.name), goes_to(change, &line.name));
+            if theirs != ours {
+                let told = |to: Option<&Version>| to.map_or("stays".to_owned(), |to| format!("goes to {to}"));
+                let message = format!(
+                    "`{}` is shared by {} and {}, and of its {} the plans differ: it {} for the one and {} for the other",
+                    line.place.path,
+                    other.name,
+                    change.name,
+                    line.name,
+                    told(theirs),
+                    told(ours)
+                );
+                let hint = "let each of them name its own version, or lift what holds it back in one of them";
+                return Err(Failure::new(Exit::Fail, message).hint(hint));
             }
         }
     }
     Ok(())
+}
+
+/// Where a line of a file names a package.
+type Shared<'a> = (&'a Place, Option<&'a Span>, &'a PackageName);
+
+/// The version to which a package is planned to move.
+fn goes_to<'c>(change: &'c Change, name: &PackageName) -> Option<&'c Version> {
+    let plan = change.plan.as_ref().ok()?;
+    plan.moves.iter().find(|moved| moved.name == *name)?.to.as_ref()
 }
 
 fn versions(plan: &Plan) -> Versions<'_> {

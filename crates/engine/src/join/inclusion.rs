@@ -117,7 +117,7 @@ impl<'c, 'a> Files<'c, 'a> {
             }
             files.uses.entry(from).or_default().push(to);
             // From what is called like a manifest a Dockerfile installs what the project is anyway.
-            if !included.narrows && !(evidence.reader == COMMANDS && is_named(to)) {
+            if !(included.narrows || evidence.reader == COMMANDS && is_named(to)) {
                 files.takes.entry(from).or_default().push(to);
                 files.by.entry(to).or_default().push(evidence);
             }
