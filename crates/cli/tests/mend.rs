@@ -14,6 +14,11 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_plan_is_told_as_data", a_plan_is_told_as_data),
     ("a_plan_is_written_where_the_versions_stand", a_plan_is_written_where_the_versions_stand),
     ("what_no_file_holds_goes_into_constraints", what_no_file_holds_goes_into_constraints),
+    ("a_file_that_several_share_is_written_once", a_file_that_several_share_is_written_once),
+    (
+        "what_a_file_of_commands_cannot_hold_lies_beside_it",
+        what_a_file_of_commands_cannot_hold_lies_beside_it,
+    ),
     ("lines_with_digests_are_left_alone", lines_with_digests_are_left_alone),
     ("what_somebody_accepted_is_left_alone", what_somebody_accepted_is_left_alone),
     ("an_environment_is_not_written_to", an_environment_is_not_written_to),
@@ -244,6 +249,39 @@ fn what_no_file_holds_goes_into_constraints() {
     );
     fix(&world, &index(), &["--apply"]).ends(0).shows(&["weighbridge-constraints.txt"]);
     assert!(read(&world, "weighbridge-constraints.txt").ends_with("\njinja2==3.1.6\n"));
+}
+
+fn a_file_that_several_share_is_written_once() {
+    let world = World::new();
+    world.write("a/requirements.txt", "-r ../common/base.txt\n");
+    world.write("b/requirements.txt", "-r ../common/base.txt\n-c ../limits/b.txt\n");
+    world.write("common/base.txt", "jinja2==3.1.5\nmarkupsafe==2.1.5\n");
+    world.write("limits/b.txt", "jinja2<3.1.6\n");
+    let server = index();
+    // What mends the one would break the other.
+    let run = fix(&world, &server, &["--apply"]).ends(1);
+    for said in
+        ["`common/base.txt` is shared by a and b", "it goes to 3.1.6 for the one and stays for the other"]
+    {
+        assert!(run.err.contains(said), "{}", run.err);
+    }
+    assert!(read(&world, "common/base.txt").starts_with("jinja2==3.1.5\n"));
+    world.write("limits/b.txt", "jinja2<4\n");
+    let run = fix(&world, &server, &["--apply"]).ends(0);
+    assert_eq!(run.out.matches("jinja2 3.1.5 → 3.1.6").count(), 1, "{}", run.out);
+    assert_eq!(read(&world, "common/base.txt"), "jinja2==3.1.6\nmarkupsafe==2.1.5\n");
+    for folder in ["a", "b", "common", "."] {
+        assert!(!world.path(&format!("{folder}/weighbridge-constraints.txt")).exists(), "{folder}");
+    }
+}
+
+fn what_a_file_of_commands_cannot_hold_lies_beside_it() {
+    let world = World::new();
+    world.write("Dockerfile", "FROM x\nRUN pip install app==1.0\n");
+    fix(&world, &index(), &["--apply"]).ends(0);
+    assert_eq!(read(&world, "Dockerfile"), "FROM x\nRUN pip install app==1.1\n");
+    let constraints = read(&world, "weighbridge-constraints-Dockerfile.txt");
+    assert!(constraints.ends_with("\njinja2==3.1.6\n"), "{constraints}");
 }
 
 fn lines_with_digests_are_left_alone() {

@@ -69,8 +69,11 @@ pub enum What {
     Requires(Requires),
     /// A manifest asks for a package by a name in which letters of other scripts stand for those that they look like.
     Imitation(Imitation),
-    /// A manifest takes in this file of the target, by its path (`-r`, `-c`).
-    Includes(String),
+    /// A manifest takes in another file of the target.
+    Includes(Included),
+    /// Code of a project runs an installer for what only running the code would tell; as it is written there. Nothing says
+    /// that the code is run to make what the project ships.
+    ComputedInstall(String),
     /// A lock file fixes a package.
     Locked(Locked),
     /// A lock of models says what was approved.
@@ -531,6 +534,15 @@ pub enum Role {
     Build,
     /// Never by itself: it only narrows the version if something else asks for the package.
     Constraint,
+}
+
+/// A file that a manifest takes in.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Included {
+    /// Its path in the target.
+    pub path: String,
+    /// It only narrows versions (`-c`), and asks for nothing (`-r` does).
+    pub narrows: bool,
 }
 
 /// A package as a lock file fixes it.

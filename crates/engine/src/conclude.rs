@@ -10,10 +10,12 @@ use weighbridge_check::safety::{self, find_owners};
 use weighbridge_core::context::Context;
 use weighbridge_core::coverage::Unread;
 use weighbridge_core::ecosystem::Ecosystem;
+use weighbridge_core::fact::{Fact, What};
 use weighbridge_core::finding::Finding;
 use weighbridge_core::graph::{Component, Graph, Node, NodeId, NodeKind};
 use weighbridge_core::knowledge::{AdvisoryData, Match, Standing, Unassessed};
 use weighbridge_core::name::PackageName;
+use weighbridge_core::place::{Place, Span};
 use weighbridge_core::reader::Family;
 use weighbridge_core::report::{Artifact, Note, Report, Totals};
 use weighbridge_core::world::{Check, Disagreement, File, Installed, World};
@@ -105,6 +107,7 @@ fn conclude_with(checks: &[&dyn Check], evidence: Evidence, policy: &Policy, con
         .chain(not_assessed(&graph, &unassessed))
         .chain(not_identified(&unidentified(&readings.facts)))
         .chain(not_known(&unknown))
+        .chain(not_run(&readings.facts, &installed))
         .chain(not_agreed(&unequal_claims(&graph)))
         .chain(not_fetched(&readings.files))
         .chain(not_hashed(&readings.files));
@@ -207,6 +210,45 @@ fn not_known(unknown: &BTreeMap<String, BTreeSet<String>>) -> Option<String> {
     (count > 0).then(|| format!("{count} {are} none that is known, and not assessed: {listed}"))
 }
 
+/// Says in which files code installs what only running it would tell. Code of installed packages is theirs.
+fn not_run(facts: &BTreeMap<Place, Vec<Fact>>, installed: &[Installed]) -> Option<String> {
+    /// Most files in one line.
+    const MOST: usize = 6;
+    let first = |facts: &Vec<Fact>| {
+        let computed = facts.iter().filter(|fact| matches!(fact.what, What::ComputedInstall(_)));
+        computed.map(|fact| fact.evidence.span.clone()).min()
+    };
+    let mut found: Vec<(&Place, Option<Span>)> =
+        facts.iter().filter_map(|(place, facts)| Some((place, first(facts)?))).collect();
+    if found.is_empty() {
+        return None;
+    }
+    let recorded = installed.iter().flat_map(|it| it.record.iter().flatten());
+    let recorded: BTreeSet<&str> = recorded.filter_map(|file| file.path.as_deref()).collect();
+    found.retain(|(place, _)| {
+        // What conda has installed may have the folder of a project.
+        let is_below = |it: &Installed| {
+            let is_root = !it.root.is_empty() && !it.metadata.contains("conda-meta/");
+            is_root && place.path.strip_prefix(&*it.root).is_some_and(|rest| rest.starts_with('/'))
+        };
+        !recorded.contains(&*place.path) && !installed.iter().any(is_below)
+    });
+    let name = |(place, span): &(&Place, Option<Span>)| match span {
+        Some(Span::Line(line)) => format!("{place}:{line}"),
+        _ => place.to_string(),
+    };
+    let mut listed = found.iter().take(MOST).map(name).collect::<Vec<_>>().join(", ");
+    if found.len() > MOST {
+        listed.push_str(&format!(" and {} more", found.len().saturating_sub(MOST)));
+    }
+    let files = match found.len() {
+        0 => return None,
+        1 => "1 file of code installs what only running it would tell".to_owned(),
+        count => format!("{count} files of code install what only running them would tell"),
+    };
+    Some(format!("{files}, and that is not assessed: {listed}"))
+}
+
 /// Says where bills of materials and files do not agree.
 fn not_agreed(disagreements: &BTreeSet<String>) -> Option<String> {
     /// Most of them in one line.
@@ -301,7 +343,7 @@ mod tests {
     use weighbridge_core::graph::Paths;
     use weighbridge_core::limits::{Cancel, Limits};
     use weighbridge_core::name::PackageName;
-    use weighbridge_core::place::{EvidenceSet, Place};
+    use weighbridge_core::place::{Class, EvidenceSet};
     use weighbridge_core::purl::Purl;
     use weighbridge_core::report::{Safety, Verdict};
     use weighbridge_core::rule::Rule;
@@ -441,6 +483,45 @@ mod tests {
         assert!(line.starts_with("901 libraries"), "{line}");
         assert!(line.contains("libfar.so (p0 1, p1 1, p10 1, 497 more)"), "{line}");
         assert!(line.ends_with(" and 390 more names") && line.len() < 500, "{line}");
+    }
+
+    #[test]
+    fn computed_installations_are_told_in_one_line() {
+        let computed = |path: &str, lines: &[u32]| {
+            let place = Place::file(path);
+            let fact = |line: &u32| {
+                let span = Some(Span::Line(*line));
+                let evidence = weighbridge_core::place::Evidence {
+                    place: place.clone(),
+                    span,
+                    reader: "install-lines",
+                    class: Class::Declared,
+                };
+                Fact { what: What::ComputedInstall("{name}".into()), evidence }
+            };
+            (place.clone(), lines.iter().map(fact).collect::<Vec<Fact>>())
+        };
+        let installed = |root: &str, metadata: &str| Installed {
+            component: NodeId::Component(Purl::pypi(&PackageName::new("a").unwrap(), Some("1"))),
+            root: root.into(),
+            metadata: metadata.into(),
+            record: None,
+        };
+        let mut facts: BTreeMap<Place, Vec<Fact>> = [computed("noxfile.py", &[9, 4])].into();
+        let line = not_run(&facts, &[]);
+        let one =
+            "1 file of code installs what only running it would tell, and that is not assessed: noxfile.py:4";
+        assert_eq!(line.as_deref(), Some(one));
+        facts.extend([computed("vendor/a/cli.py", &[1])]);
+        assert_eq!(not_run(&facts, &[installed("vendor", "vendor/a-1.dist-info")]).as_deref(), Some(one));
+        // The root of an environment is that of everything in it.
+        assert!(
+            not_run(&facts, &[installed("vendor", "vendor/conda-meta/a-1.json")]).unwrap().starts_with("2 ")
+        );
+        facts.extend((0..300).map(|number| computed(&format!("x/{number}.py"), &[1])));
+        let line = not_run(&facts, &[]).unwrap();
+        assert!(line.ends_with(" and 296 more") && line.len() < 200, "{line}");
+        assert_eq!(not_run(&BTreeMap::new(), &[]), None);
     }
 
     #[test]

@@ -110,7 +110,7 @@ pub fn scan_knowing(
             let (facts, files) = (&readings.facts, &readings.files);
             let input = join::Input { name, facts, chosen: &nothing, files, context };
             let Some(client) = asking.versions else { return join::join(&input) };
-            let Chosen { facts, unread, notes } = choose(&input, client);
+            let Chosen { facts, unread, notes, .. } = choose(&input, client);
             Joined { unread, notes, ..join::join(&join::Input { chosen: &facts, ..input }) }
         },
         enrich: &|graph, readings| {

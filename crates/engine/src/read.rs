@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use weighbridge_core::context::Context;
 use weighbridge_core::coverage::{Coverage, Gap, Unread};
-use weighbridge_core::fact::{Fact, Recorded, What};
+use weighbridge_core::fact::{Fact, Included, Recorded, What};
 use weighbridge_core::opener::Opened;
 use weighbridge_core::place::Place;
 use weighbridge_core::reader::{Family, Reader};
@@ -109,9 +109,12 @@ fn is_record(item: &Item) -> bool {
     }
 }
 
+/// The reader of files that only narrow versions.
+const CONSTRAINTS: &str = "constraints";
+
 /// Whether what this reader reads belongs to the file that names it.
 fn is_taken_in(reader: &str) -> bool {
-    matches!(reader, "requirements" | "constraints")
+    matches!(reader, "requirements" | CONSTRAINTS)
 }
 
 struct Reading<'scan> {
@@ -168,7 +171,8 @@ impl Reading<'_> {
                     Found::Item(item, real) => {
                         if is_taken_in(reader) {
                             let path = real.as_ref().unwrap_or(&item).path.to_string();
-                            let fact = included(&place, follow.span, by, path);
+                            let file = Included { path, narrows: reader == CONSTRAINTS };
+                            let fact = included(&place, follow.span, by, file);
                             self.readings.facts.entry(place).or_default().push(fact);
                         }
                         let has_run =

@@ -8,7 +8,7 @@ use weighbridge_core::cache::{Cache, Glance, Glanced};
 use weighbridge_core::context::Context;
 use weighbridge_core::coverage::{LimitKind, Unread};
 use weighbridge_core::digest::{ClaimHasher, Claimed, Digest, Hasher};
-use weighbridge_core::fact::{Altered, Fact, Misnamed, What};
+use weighbridge_core::fact::{Altered, Fact, Included, Misnamed, What};
 use weighbridge_core::input::Input;
 use weighbridge_core::place::{Class, Evidence, Place, Span};
 use weighbridge_core::reader::{Claim, Family, HEAD_BYTES, Hint, Reader};
@@ -160,9 +160,9 @@ pub(crate) fn unread(place: &Place, span: Option<Span>, reader: &'static str, re
 }
 
 /// What is told of a file that a manifest takes in.
-pub(crate) fn included(place: &Place, span: Option<Span>, reader: &'static str, path: String) -> Fact {
+pub(crate) fn included(place: &Place, span: Option<Span>, reader: &'static str, file: Included) -> Fact {
     let evidence = Evidence { place: place.clone(), span, reader, class: Class::Declared };
-    Fact { what: What::Includes(path), evidence }
+    Fact { what: What::Includes(file), evidence }
 }
 
 /// Readers by what they claim of an entry.

@@ -23,6 +23,10 @@ pub(crate) fn tests() -> Vec<Trial> {
         test("traps::a_pin_among_bounds_is_a_pin", a_pin_among_bounds_is_a_pin),
         test("traps::constraints_pin_what_is_asked_for", constraints_pin_what_is_asked_for),
         test("traps::variables_in_commands_hide_nothing", variables_in_commands_hide_nothing),
+        test(
+            "traps::tools_that_install_hide_nothing_and_are_no_gap",
+            tools_that_install_hide_nothing_and_are_no_gap,
+        ),
         test("traps::scripts_without_an_ending_are_read", scripts_without_an_ending_are_read),
         test("traps::constraints_alone_install_nothing", constraints_alone_install_nothing),
         test("traps::a_bad_line_costs_only_itself", a_bad_line_costs_only_itself),
@@ -185,6 +189,28 @@ fn scripts_without_an_ending_are_read() {
         .file("notes", block)
         .file("notes.md", format!("#!/bin/sh\n{block}"));
     assert_eq!(reported(&weigh(folder.text())), reported(&of("pillow==9.0.0\n")));
+}
+
+fn tools_that_install_hide_nothing_and_are_no_gap() {
+    let nox = "import subprocess\nsubprocess.run(['pip', 'install', 'pillow==9.0.0', name, f'{name}==1'])\n";
+    let tasks = "import os\nos.system(f'pip install {name}')\nos.system(f'pip install -r {name}')\n";
+    let folder = Folder::new().file("noxfile.py", nox).file("tools/tasks.py", tasks);
+    // A package that was unpacked beside the project, with a tool of its own.
+    let folder = folder
+        .file("vendor/a-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: a\nVersion: 1\n")
+        .file("vendor/a/tool.py", tasks);
+    let report = weigh(folder.text());
+    assert_eq!(gaps(&report), Vec::<String>::new());
+    assert_eq!(reported(&report), reported(&of("pillow==9.0.0\n")));
+    let told =
+        report.notes.iter().filter(|note| note.message.contains("only running them")).collect::<Vec<_>>();
+    assert!(
+        matches!(told.as_slice(), [note] if note.message.ends_with(": noxfile.py:2, tools/tasks.py:2")),
+        "{told:?}"
+    );
+    // The same in a Dockerfile makes what is shipped.
+    let report = alone("Dockerfile", "FROM x\nRUN pip install $NAME\n");
+    assert_eq!(gaps(&report).len(), 1);
 }
 
 fn constraints_alone_install_nothing() {

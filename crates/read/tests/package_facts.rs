@@ -138,7 +138,8 @@ fn say(what: &What) -> String {
         ),
         What::Requires(requires) => say_requires(requires),
         What::Imitation(it) => format!("{} reads as {}", it.written, it.reads),
-        What::Includes(path) => format!("includes {path}"),
+        What::ComputedInstall(written) => format!("computed {written}"),
+        What::Includes(file) => format!("includes {}", file.path),
         What::Locked(locked) => {
             let kind = if locked.ecosystem == Ecosystem::Conda { "conda:" } else { "" };
             let version = locked.version.as_deref().unwrap_or("-");

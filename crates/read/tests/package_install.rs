@@ -293,16 +293,16 @@ print("subprocess.run(['pip', 'install', 'no'])")
         &[
             "4: a==1",
             "4: b>2",
-            "5: unread: cannot be resolved: what `{name}` means only running it would tell",
-            "5: unread: cannot be resolved: what `c=={version}` means only running it would tell",
+            "5: computed {name}",
+            "5: computed c=={version}",
             "5: (inferred) c",
             "7: d",
-            "7: unread: cannot be resolved: what `{more}` means only running it would tell",
+            "7: computed {more}",
             "8: e==1",
-            "9: unread: cannot be resolved: what `{name}` means only running it would tell",
+            "9: computed {name}",
             "10: f",
-            "10: unread: cannot be resolved: what `{extra}` means only running it would tell",
-            "11: unread: cannot be resolved: what `{name}` means only running it would tell",
+            "10: computed {extra}",
+            "11: computed {name}",
             "12: g",
             "13: h",
             "14: i",
@@ -313,6 +313,26 @@ print("subprocess.run(['pip', 'install', 'no'])")
                 \"import os\\n\",\n\"os.system('pip install b')\\n\",\n\"get_ipython().system(\\n\",\n\
                 \" 'pip install c')\"]}]}";
     check(ID, "a.ipynb", cell, &["2: a", "4: b", "6: c"]);
+    // What a notebook ran is a gap, also where it was exported; so is a file that is not there.
+    let cell = "{\"cells\": [{\"cell_type\": \"code\", \"source\": [\n\"os.system(f'pip install {a}')\"]}]}";
+    check(
+        ID,
+        "a.ipynb",
+        cell,
+        &["2: unread: cannot be resolved: what `{a}` means only running it would tell"],
+    );
+    check(
+        ID,
+        "noxfile.py",
+        "get_ipython().system(f'pip install {a}')\nos.system(f'cat {b} | xargs pip install')\n\
+         os.system(f'pip install -r {c} -r /etc/d.txt')\n",
+        &[
+            "1: unread: cannot be resolved: what `{a}` means only running it would tell",
+            "2: computed xargs",
+            "3: computed {c}",
+            "3: unread: names `/etc/d.txt`, which is not in the target",
+        ],
+    );
     for piece in ["subprocess.run([", "os.system(", "os.system('pip install ' + ", "os.system('' % (", "f'{"]
     {
         let read = read("a.py", format!("os.system('pip install a')\n{}", piece.repeat(100_000)));

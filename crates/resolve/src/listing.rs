@@ -37,6 +37,8 @@ pub struct Release {
     pub yanked: bool,
     /// The file that would be installed, by its number among those listed.
     pub file: usize,
+    /// That is a source distribution, which would have to be built.
+    pub is_source: bool,
 }
 
 /// Why a release cannot be used.
@@ -102,7 +104,8 @@ impl Listing {
         for (version, state) in found {
             match state {
                 Ok((rank, file)) => {
-                    listing.releases.push(Release { version, yanked: rank.yanked, file });
+                    let Rank { yanked, is_source, .. } = rank;
+                    listing.releases.push(Release { version, yanked, file, is_source });
                 }
                 Err(why) => listing.unusable.push((version, why)),
             }

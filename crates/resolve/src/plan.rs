@@ -8,7 +8,8 @@
 //! 3. As few packages as possible change or are added. Everything is kept as it is but for what has a flaw; if that cannot
 //!    be solved, the proof names what was kept in the way. One of *those* has to give way, so the search branches over
 //!    them and nothing else, the smallest sets first. What it finds first is smallest.
-//! 4. The jumps are as small as possible: upwards to the nearest release before downwards, one package after the other.
+//! 4. The jumps are as small as possible: upwards to the nearest release before downwards, one package after the other; past
+//!    a release that would have to be built from source to one that has a wheel.
 //!
 //! Nothing moves to an older version than it has, but what was yanked or [may fall](Wish::falls): what is older lacks what
 //! the project is written for, and what is wrong with it has had less time to be found.

@@ -243,10 +243,16 @@ impl<'s, 'p> Provider<'s, 'p> {
     }
 }
 
-/// The nearest to a version first: upwards before downwards.
+/// The nearest to a version first: upwards before downwards, and on the way what need not be built before what must, of
+/// which nobody knows what it needs.
 pub(crate) fn by_distance<'l>(all: &[(usize, &'l Release)], version: &Version) -> Vec<(usize, &'l Release)> {
-    let (below, above): (Vec<_>, Vec<_>) = all.iter().copied().partition(|(_, it)| it.version < *version);
-    above.into_iter().chain(below.into_iter().rev()).collect()
+    let (mut below, mut above): (Vec<_>, Vec<_>) =
+        all.iter().copied().partition(|(_, it)| it.version < *version);
+    below.reverse();
+    for side in [&mut above, &mut below] {
+        side.sort_by_key(|(_, it)| it.is_source && it.version != *version);
+    }
+    above.into_iter().chain(below).collect()
 }
 
 /// The places that a demand allows. Neighbours become one span, and a span that reaches the first or last release has

@@ -417,6 +417,7 @@ fn what_open_vex_excuses_does_not_count() {
     let excused = Some("not affected: vulnerable code not in execute path (VEX by maker in vex.json)");
     for (vulnerability, products, rest, expected) in [
         ("CVE-2023-4863", r#"{"@id": "pkg:pypi/pillow@9.0.0"}"#, unreachable, excused),
+        ("CVE-2023-4863", r#"{"@id": "pkg:pypi/pillow@9"}"#, unreachable, excused),
         ("cve-2023-4863", r#"{"@id": "pkg:pypi/Pillow"}"#, unreachable, excused),
         (
             "GHSA-j7hp-h8jx-5ppr",

@@ -10,6 +10,8 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use weighbridge_advisory::pep440::is_same;
+use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::finding::{Finding, Subject};
 use weighbridge_core::graph::NodeId;
 use weighbridge_core::purl::Purl;
@@ -42,8 +44,8 @@ struct Product {
 /// What names a component.
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Id {
-    /// A canonical package URL.
-    Purl(String),
+    /// A package URL.
+    Purl(Purl),
     /// A SHA-256 digest in hexadecimal.
     Digest(String),
     /// Something that the graph does not know, such as a CPE.
@@ -200,18 +202,26 @@ impl Id {
     }
 
     fn of_purl(purl: &str) -> Self {
-        Purl::parse(purl).map_or(Self::Other, |(_, _, purl)| Self::Purl(purl.as_str().to_owned()))
+        Purl::parse(purl).map_or(Self::Other, |(_, _, purl)| Self::Purl(purl))
     }
 
     fn names(&self, id: &NodeId) -> bool {
         match (self, id) {
             (Self::Purl(purl), NodeId::Component(found)) => {
-                purl == found.as_str() || purl == found.without_version()
+                purl == found || purl.as_str() == found.without_version() || is_same_version(purl, found)
             }
             (Self::Digest(digest), NodeId::Artifact(found)) => *digest == found.to_string(),
             _ => false,
         }
     }
+}
+
+/// Whether two package URLs of Python spell one version differently.
+fn is_same_version(one: &Purl, other: &Purl) -> bool {
+    let versions = || one.version().zip(other.version());
+    one.ecosystem() == Some(Ecosystem::PyPi)
+        && one.without_version() == other.without_version()
+        && versions().is_some_and(|(one, other)| is_same(&one, &other))
 }
 
 impl Statement {

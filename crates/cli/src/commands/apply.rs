@@ -41,7 +41,9 @@ type Versions<'p> = BTreeMap<&'p PackageName, &'p Version>;
 
 /// What to write, where, and with what.
 pub(super) struct Order<'a> {
-    /// The projects with their plans.
+    /// All projects that have something to be mended.
+    pub(super) changes: &'a [Change],
+    /// Those that move something, with their plans.
     pub(super) plans: &'a [(&'a Change, &'a Plan)],
     /// The folder that was named.
     pub(super) target: &'a Path,
@@ -65,6 +67,7 @@ pub(super) fn run(order: &Order<'_>, setup: &Setup, printer: &Printer) -> Result
         ))
         .hint(format!("pip install {}", pins(&versions(plan)).join(" "))));
     }
+    shared(order)?;
     let mut before = Before::default();
     let (mut text, mut exit) = (String::new(), Exit::Pass);
     for (change, plan) in order.plans {
@@ -79,6 +82,44 @@ pub(super) fn run(order: &Order<'_>, setup: &Setup, printer: &Printer) -> Result
     }
     printer.out(|out| out.write_all(printable(&text).as_bytes()))?;
     Ok(exit)
+}
+
+/// Looks whether projects that share a line of a file have the same plan for it.
+///
+/// # Errors
+/// They have not: what mends one would change the other.
+fn shared(order: &Order<'_>) -> Result<(), Failure> {
+    let mut known: BTreeMap<Shared<'_>, &Change> = BTreeMap::new();
+    for change in order.changes {
+        for line in change.lines.iter().filter(|line| line.is_exact) {
+            let other = *known.entry((&line.place, line.span.as_ref(), &line.name)).or_insert(change);
+            let (theirs, ours) = (goes_to(other, &line.name), goes_to(change, &line.name));
+            if theirs != ours {
+                let told = |to: Option<&Version>| to.map_or("stays".to_owned(), |to| format!("goes to {to}"));
+                let message = format!(
+                    "`{}` is shared by {} and {}, and of its {} the plans differ: it {} for the one and {} for the other",
+                    line.place.path,
+                    other.name,
+                    change.name,
+                    line.name,
+                    told(theirs),
+                    told(ours)
+                );
+                let hint = "let each of them name its own version, or lift what holds it back in one of them";
+                return Err(Failure::new(Exit::Fail, message).hint(hint));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Where a line of a file names a package.
+type Shared<'a> = (&'a Place, Option<&'a Span>, &'a PackageName);
+
+/// The version to which a package is planned to move.
+fn goes_to<'c>(change: &'c Change, name: &PackageName) -> Option<&'c Version> {
+    let plan = change.plan.as_ref().ok()?;
+    plan.moves.iter().find(|moved| moved.name == *name)?.to.as_ref()
 }
 
 fn versions(plan: &Plan) -> Versions<'_> {
@@ -116,11 +157,14 @@ impl Job<'_> {
     fn project(&mut self, change: &Change, plan: &Plan) -> Result<(), Failure> {
         let Order { target, context, .. } = *self.order;
         let versions = versions(plan);
-        let folder = target.join(&change.folder);
+        let (folder, constraints) = home(target, &change.folder);
         let compiled = compiled_files(change, target)?;
-        for (path, edited) in edit(change, &versions, target, &compiled)? {
-            self.write(&path, &edited.text)?;
-            self.done.line(&format!("wrote {}: {}", path.display(), edited.lines.join(", ")));
+        let edited = edit(change, &versions, target, &compiled, &|path| self.before.has(path))?;
+        for (path, edited) in edited {
+            if !edited.lines.is_empty() {
+                self.write(&path, &edited.text)?;
+                self.done.line(&format!("wrote {}: {}", path.display(), edited.lines.join(", ")));
+            }
             self.done.held.extend(edited.held.into_iter().cloned());
         }
         for (path, compiled) in in_order(compiled) {
@@ -155,11 +199,11 @@ impl Job<'_> {
         let left = versions.iter().filter(|(name, _)| !self.done.held.contains(**name));
         let left: Versions<'_> = left.map(|(name, version)| (*name, *version)).collect();
         if !left.is_empty() {
-            let path = folder.join(CONSTRAINTS);
+            let path = folder.join(&constraints);
             let head = "# Versions that weighbridge fix has planned; use with `pip install -c`.\n";
             let lines = pins(&left).into_iter().map(|pin| format!("{pin}\n"));
             self.write(&path, &lines.fold(head.to_owned(), |text, line| text + &line))?;
-            self.done.line(&format!("wrote {}: install with `-c {CONSTRAINTS}`", path.display()));
+            self.done.line(&format!("wrote {}: install with `-c {constraints}`", path.display()));
         }
         Ok(())
     }
@@ -223,9 +267,14 @@ impl Job<'_> {
 struct Before(Vec<(PathBuf, Option<Vec<u8>>)>);
 
 impl Before {
+    /// Whether a file is kept, because something was written to it.
+    fn has(&self, path: &Path) -> bool {
+        self.0.iter().any(|(known, _)| known == path)
+    }
+
     /// Keeps a file as it is now, if it is not kept already.
     fn keep(&mut self, path: &Path) -> Result<(), Failure> {
-        if self.0.iter().any(|(known, _)| known == path) {
+        if self.has(path) {
             return Ok(());
         }
         let bytes = match fs::read(path) {
@@ -256,6 +305,19 @@ impl Before {
             return failure.hint("nothing was changed");
         }
         changed.into_iter().fold(failure, Failure::hint)
+    }
+}
+
+/// The folder of a project, and what its file of constraints is called. A script or a Dockerfile is a project by itself and
+/// shares its folder with others.
+fn home(target: &Path, folder: &str) -> (PathBuf, String) {
+    let path = target.join(folder);
+    match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) if path.is_file() => {
+            let (stem, ending) = CONSTRAINTS.rsplit_once('.').unwrap_or((CONSTRAINTS, ""));
+            (parent.to_owned(), format!("{stem}-{}.{ending}", name.to_string_lossy()))
+        }
+        _ => (path, CONSTRAINTS.to_owned()),
     }
 }
 
@@ -352,6 +414,7 @@ fn edit<'p>(
     versions: &Versions<'p>,
     target: &Path,
     compiled: &CompiledFiles,
+    is_written: &dyn Fn(&Path) -> bool,
 ) -> Result<BTreeMap<PathBuf, Edited<'p>>, Failure> {
     let mut by_file: BTreeMap<PathBuf, Vec<&Line>> = BTreeMap::new();
     for line in change.lines.iter().filter(|line| line.is_exact && line.place.inner.is_empty()) {
@@ -372,9 +435,13 @@ fn edit<'p>(
             let has_digest = rows.iter().skip(at).take(2).any(|row| row.contains("--hash"));
             let Some(row) = rows.get_mut(at).filter(|_| !has_digest) else { continue };
             let old = line.specifier.trim_start_matches('=').trim();
-            if let Some(new) = replaced(row, old, &version.to_string()) {
+            let version = version.to_string();
+            if let Some(new) = replaced(row, old, &version) {
                 *row = new;
                 file.lines.push(format!("{name} {old} → {version}"));
+                file.held.push(*name);
+            } else if is_written(&path) && replaced(row, &version, &version).is_some() {
+                // Another project that has the file wanted the same.
                 file.held.push(*name);
             }
         }

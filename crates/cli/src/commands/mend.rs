@@ -114,6 +114,7 @@ fn act(
         return Ok(Exit::Pass);
     }
     let order = apply::Order {
+        changes,
         plans: &moving,
         target: &folder(&fix.target),
         indexes: &fix.indexes,

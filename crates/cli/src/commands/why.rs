@@ -4,12 +4,13 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use weighbridge_advisory::pep440::Version;
+use weighbridge_advisory::pep440::is_same;
 use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::finding::Subject;
 use weighbridge_core::graph::{Condition, Edge, Graph, Node, NodeId, NodeKind, Relation, Routes};
 use weighbridge_core::name::PackageName;
 use weighbridge_core::place::Place;
+use weighbridge_core::purl::Purl;
 use weighbridge_core::renderer::Show;
 use weighbridge_core::report::Report;
 
@@ -75,9 +76,16 @@ fn is_called(asked: &str, id: &NodeId, node: &Node) -> bool {
     match (id, &node.kind) {
         (NodeId::Component(purl), NodeKind::Component(component)) => {
             if asked.starts_with("pkg:") {
-                return asked == purl.as_str() || asked == purl.without_version();
+                return asked == purl.as_str()
+                    || asked == purl.without_version()
+                    || Purl::parse(asked).is_some_and(|(.., asked)| {
+                        let versions = asked.version().zip(purl.version());
+                        asked.without_version() == purl.without_version()
+                            && versions.is_some_and(|(one, two)| is_version(&one, &two, component.ecosystem))
+                    });
             }
-            let (name, version) = asked.split_once('@').map_or((asked, None), |(name, it)| (name, Some(it)));
+            let parts = asked.split_once("==").or_else(|| asked.split_once('@'));
+            let (name, version) = parts.map_or((asked, None), |(name, it)| (name, Some(it)));
             PackageName::of(component.ecosystem, name).is_ok_and(|name| name == component.name)
                 && version.is_none_or(|asked| {
                     component
@@ -101,9 +109,7 @@ fn is_called(asked: &str, id: &NodeId, node: &Node) -> bool {
 
 /// Whether people may write a version so: `2022.12.07` is `2022.12.7`.
 fn is_version(asked: &str, known: &str, ecosystem: Ecosystem) -> bool {
-    let version = |text: &str| Version::parse(text).ok();
-    asked == known
-        || ecosystem == Ecosystem::PyPi && version(asked).is_some_and(|asked| version(known) == Some(asked))
+    asked == known || ecosystem == Ecosystem::PyPi && is_same(asked, known)
 }
 
 /// Whether whole parts of the path end so; `./` before it says nothing.

@@ -28,6 +28,8 @@ pub(crate) struct Chosen {
     pub(crate) facts: BTreeMap<Place, Vec<Fact>>,
     /// What could not be chosen, or is not known of what was.
     pub(crate) unread: Vec<Gap>,
+    /// Those of them that are about what a package needs, and which one.
+    pub(crate) needs: BTreeMap<Gap, PackageName>,
     /// For whom it was chosen; for the reader of the report.
     pub(crate) notes: Vec<String>,
 }
@@ -79,7 +81,10 @@ impl Chooser<'_> {
             self.project.manifests.keys().flat_map(|place| self.asked(place)).collect();
         let Some(first) = asked.first() else { return };
         match self.resolve(&asked) {
-            Ok(resolution) => self.tell(first.place, &asked, &resolution, chosen),
+            Ok(resolution) => {
+                let at = self.project.first.unwrap_or(first.place);
+                self.tell(at, &asked, &resolution, chosen);
+            }
             Err(Failure::Conflict(_) | Failure::Steps(_)) => {
                 for place in self.project.manifests.keys() {
                     self.choose_alone(place, chosen);
@@ -157,7 +162,11 @@ impl Chooser<'_> {
         for unknown in &resolution.gaps {
             let (resolve::Gap::Needs { name, .. } | resolve::Gap::Address { name, .. }) = unknown;
             let line = asked.iter().find(|it| it.requirement.name == *name).or(first);
-            chosen.unread.extend(line.map(|line| gap(line, unknown.to_string())));
+            let Some(gap) = line.map(|line| gap(line, unknown.to_string())) else { continue };
+            if matches!(unknown, resolve::Gap::Needs { .. }) {
+                chosen.needs.insert(gap.clone(), name.clone());
+            }
+            chosen.unread.push(gap);
         }
         let count = match resolution.picks.len() {
             1 => "1 version".to_owned(),

@@ -23,7 +23,7 @@ use super::collect::Collected;
 use super::draw::{Drawing, at_best, concluded};
 use super::installed::Distribution;
 use super::layout::Layout;
-use super::pins;
+use super::spelling::Spellings;
 
 /// What a bill claims of a native library.
 pub(super) struct Claim {
@@ -55,7 +55,7 @@ pub(super) fn claims(
         };
         for (bom, _) in said {
             for claimed in bom.components.iter().filter(|it| !it.subject && may_be_library(it)) {
-                let Some(found) = identify(claimed) else { continue };
+                let Some(found) = identify(claimed, &collected.spellings) else { continue };
                 let Some(library) = library_of(found.ecosystem, &found.name) else { continue };
                 let Identity { ecosystem, name, version, purl } = found;
                 let claim = Claim { ecosystem, name, version, purl };
@@ -131,9 +131,9 @@ pub(super) fn draw(
                     },
                 },
             };
-            let own = subject(bom);
+            let own = subject(bom, &collected.spellings);
             for claimed in bom.components.iter().filter(|it| !it.subject) {
-                let Some(found) = identify(claimed) else { continue };
+                let Some(found) = identify(claimed, &collected.spellings) else { continue };
                 let found = match claimed.purl {
                     Some(_) => found,
                     None => settle(found, shows.get(&holder)),
@@ -191,14 +191,14 @@ fn is_identified(claimed: &BomComponent) -> bool {
     }
 }
 
-fn identify(claimed: &BomComponent) -> Option<Identity> {
+fn identify(claimed: &BomComponent, spellings: &Spellings) -> Option<Identity> {
     let (ecosystem, name, stated) = match &claimed.purl {
         Some(text) => Purl::parse(text).map(|(ecosystem, name, purl)| (ecosystem, name, Some(purl)))?,
         None => (Ecosystem::Native, library(&claimed.name)?, None),
     };
     let written = stated.as_ref().and_then(Purl::version);
     let version = written.clone().or_else(|| claimed.version.clone()).map(|version| match ecosystem {
-        Ecosystem::PyPi => pins::canonical(&version),
+        Ecosystem::PyPi => spellings.of(ecosystem, &name, &version),
         // vcpkg counts its own changes of one version behind it.
         Ecosystem::Native => match version.split_once('#') {
             Some((plain, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => plain.to_owned(),
@@ -268,7 +268,7 @@ fn file(place: &Place, files: &BTreeMap<Arc<str>, File>) -> Option<(NodeId, u64)
 }
 
 /// What the bill is about.
-fn subject(bom: &Bom) -> BTreeSet<Purl> {
+fn subject(bom: &Bom, spellings: &Spellings) -> BTreeSet<Purl> {
     let subjects = bom.components.iter().filter(|it| it.subject);
-    subjects.filter_map(identify).map(|found| found.purl).collect()
+    subjects.filter_map(|it| identify(it, spellings)).map(|found| found.purl).collect()
 }

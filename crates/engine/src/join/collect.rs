@@ -1,15 +1,17 @@
 //! Facts sorted by what they are about. Every list is sorted, so that the order of facts does not matter.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::{
-    Bom, Distribution, Environment, Fact, Locked, OperatingSystem, Origin, Project, Recorded, Requires,
-    SystemOwned, SystemPackage, What,
+    Bom, Distribution, Environment, Fact, Included, Locked, OperatingSystem, Origin, Project, Recorded,
+    Requires, SystemOwned, SystemPackage, What,
 };
 use weighbridge_core::place::{Evidence, Place};
 
 use super::native::Shown;
+use super::spelling::Spellings;
 use super::wheels;
 
 /// Something that a fact says, and the evidence for it.
@@ -22,8 +24,8 @@ pub(super) struct Collected<'a> {
     pub(super) projects: BTreeMap<&'a Place, Vec<Said<'a, Project>>>,
     /// By place of the manifest.
     pub(super) requires: BTreeMap<&'a Place, Vec<Said<'a, Requires>>>,
-    /// The files that each manifest takes in, by their paths.
-    pub(super) includes: BTreeMap<&'a Place, BTreeSet<&'a str>>,
+    /// The files that each manifest takes in.
+    pub(super) includes: BTreeMap<&'a Place, Vec<Said<'a, Included>>>,
     /// By place of the lock file.
     pub(super) locks: BTreeMap<&'a Place, Vec<Said<'a, Locked>>>,
     /// By folder of `pyvenv.cfg` or of `conda-meta`.
@@ -50,6 +52,8 @@ pub(super) struct Collected<'a> {
     pub(super) releases: BTreeMap<&'a Place, Said<'a, OperatingSystem>>,
     /// Databases of RPM of which something was not read.
     pub(super) unread_databases: BTreeSet<&'a Place>,
+    /// How versions are spelled.
+    pub(super) spellings: Rc<Spellings>,
 }
 
 /// What the files of one `*.dist-info` or `*.egg-info` say.
@@ -121,6 +125,7 @@ pub(super) fn collect<'a>(
     collected.conda_environments();
     collected.projects.values_mut().for_each(|said| said.sort());
     collected.requires.values_mut().for_each(|said| said.sort());
+    collected.includes.values_mut().for_each(|said| said.sort());
     collected.locks.values_mut().for_each(|said| said.sort());
     collected.metadata.values_mut().for_each(|metadata| metadata.requires.sort());
     collected.source_requires.values_mut().for_each(|said| said.sort());
@@ -129,6 +134,7 @@ pub(super) fn collect<'a>(
     collected.system_owned.values_mut().for_each(|said| said.sort());
     collected.models.values_mut().for_each(|model| model.evidence.sort());
     collected.binaries.values_mut().for_each(|shown| shown.libraries.sort());
+    collected.spellings = Rc::new(Spellings::new(&collected));
     collected
 }
 
@@ -142,9 +148,7 @@ impl<'a> Collected<'a> {
                 self.described(place, evidence, |metadata| metadata.requires.push((said, evidence)));
             }
             What::Requires(requires) => self.requires.entry(place).or_default().push((requires, evidence)),
-            What::Includes(path) => {
-                self.includes.entry(place).or_default().insert(path);
-            }
+            What::Includes(said) => self.includes.entry(place).or_default().push((said, evidence)),
             What::Locked(locked) => self.locks.entry(place).or_default().push((locked, evidence)),
             What::Environment(environment) => {
                 let folder = prefix(&place.path).unwrap_or(place.folder());
@@ -185,6 +189,7 @@ impl<'a> Collected<'a> {
             | What::Malformed(_)
             | What::Misnamed(_)
             | What::Imitation(_)
+            | What::ComputedInstall(_)
             | What::Unread(_)
             | What::Effect(_)
             | What::Tensors(_)

@@ -11,7 +11,7 @@ use weighbridge_core::place::Place;
 
 use super::collect::{Said, collect};
 use super::installed::{ancestors, distributions, recognise_projects};
-use super::layout::{Layout, Project, lay_out};
+use super::layout::{Counts, Layout, Project, lay_out};
 use super::manifest::project_meant;
 use super::{Input, reads_models, scope};
 
@@ -27,6 +27,8 @@ pub(crate) struct Ground<'a> {
     pub(crate) python_by: String,
     /// What each of its manifests asks of indexes and addresses, in the order of the lines.
     pub(crate) manifests: BTreeMap<&'a Place, Vec<Said<'a, Requires>>>,
+    /// The manifest at which is told what was chosen for all of them together.
+    pub(crate) first: Option<&'a Place>,
     /// Versions that its packages must have if something asks for them.
     pub(crate) constraints: Vec<Said<'a, Requires>>,
     /// Lock files in its folder.
@@ -73,11 +75,12 @@ pub(crate) fn grounds<'a>(input: &Input<'a>) -> Vec<Ground<'a>> {
             environment: project.markers.environment().clone(),
             python_by: project.python_by.clone(),
             manifests,
+            first: project.first,
             constraints,
             locks: project.locks.clone(),
             environments: layout.environments_of(folder).into_iter().map(|it| it.id.clone()).collect(),
             is_open: scopes.locks_for(folder, project).is_empty()
-                && scopes.environment_for(folder, &layout).is_none(),
+                && (project.counts != Counts::All || scopes.environment_for(folder, &layout).is_none()),
         });
     }
     for (folder, environment) in layout.environments.iter().filter(|(_, it)| it.owner.is_none()) {
@@ -87,6 +90,7 @@ pub(crate) fn grounds<'a>(input: &Input<'a>) -> Vec<Ground<'a>> {
             environment: environment.markers.environment().clone(),
             python_by: environment.python_by(&input.context.python),
             manifests: BTreeMap::new(),
+            first: None,
             constraints: Vec::new(),
             locks: Vec::new(),
             environments: vec![environment.id.clone()],

@@ -17,7 +17,7 @@ use weighbridge_core::world::{Installed, RecordedFile};
 
 use super::collect::{Collected, Metadata, prefix};
 use super::layout::Layout;
-use super::pins;
+use super::spelling::Spellings;
 
 /// A distribution that lies installed.
 pub(super) struct Distribution<'a> {
@@ -57,7 +57,7 @@ pub(super) fn distributions<'a>(collected: &Collected<'a>) -> Vec<Distribution<'
         .filter(|(path, _)| !path.rsplit('/').next().unwrap_or_default().starts_with('~'))
         .filter_map(|(path, metadata)| {
             let site = sites.get(root_of(path))?;
-            distribution(path, metadata, site)
+            distribution(path, metadata, site, &collected.spellings)
         })
         .collect();
     bring(&mut distributions);
@@ -132,7 +132,12 @@ fn sites<'a>(collected: &Collected<'a>) -> BTreeMap<&'a str, Site<'a>> {
     sites
 }
 
-fn distribution<'a>(path: &'a str, metadata: &Metadata<'a>, site: &Site<'a>) -> Option<Distribution<'a>> {
+fn distribution<'a>(
+    path: &'a str,
+    metadata: &Metadata<'a>,
+    site: &Site<'a>,
+    spellings: &Spellings,
+) -> Option<Distribution<'a>> {
     let conda = prefix(path).is_some();
     let ecosystem = if conda { Ecosystem::Conda } else { Ecosystem::PyPi };
     // Where the metadata cannot be read, the name of its folder still says what it belongs to.
@@ -144,7 +149,7 @@ fn distribution<'a>(path: &'a str, metadata: &Metadata<'a>, site: &Site<'a>) -> 
             (name, version, Evidence { class: Class::Inferred, ..metadata.first?.clone() })
         }
     };
-    let version = pins::canonical_in(ecosystem, version);
+    let version = spellings.of(ecosystem, &name, version);
     let said = metadata.distribution.map(|(said, _)| said);
     Some(Distribution {
         ecosystem,

@@ -5,13 +5,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use weighbridge_core::context::Python;
-use weighbridge_core::fact::Origin;
+use weighbridge_core::fact::{Origin, Requires, Role};
 use weighbridge_core::graph::{NodeId, NodeKind};
 use weighbridge_core::name::PackageName;
 use weighbridge_core::place::{Class, Evidence, EvidenceSet, Place};
 
 use super::collect::Collected;
 use super::draw::{Drawing, concluded};
+use super::inclusion::Inclusion;
 use super::installed::{Distribution, ancestors, folder_of, join_path};
 use super::markers::{Markers, Pythons};
 use super::{CHOSEN, Input};
@@ -23,7 +24,7 @@ pub(super) struct Layout<'a> {
 }
 
 /// The reader of commands that install packages.
-const COMMANDS: &str = "install-lines";
+pub(super) const COMMANDS: &str = "install-lines";
 
 /// The reader of source code, which reads what single scripts need.
 const CODE: &str = "python";
@@ -33,10 +34,12 @@ pub(super) struct Project<'a> {
     pub(super) id: NodeId,
     /// Its name as a package, where it states one.
     pub(super) package: Option<&'a PackageName>,
-    /// Manifests with requirements.
+    /// Manifests with requirements: its own, and what these take in.
     pub(super) manifests: Vec<&'a Place>,
-    /// Files of other folders that name these, and what all of them take in.
-    included: Vec<&'a Place>,
+    /// What else narrows versions: files that its manifests take in for that, and what those do that take in its own.
+    narrowing: Vec<&'a Place>,
+    /// The file that stands for the project where it is asked what it asks for.
+    pub(super) first: Option<&'a Place>,
     pub(super) locks: Vec<&'a Place>,
     pub(super) markers: Rc<Markers>,
     pub(super) counts: Counts,
@@ -55,7 +58,7 @@ pub(super) enum Counts {
     All,
     /// Its own lock file and its own constraints: it is a script that runs in an environment made for it.
     Own,
-    /// Constraints alone: it is a file of commands that run elsewhere, in an image or on a server.
+    /// Constraints alone, and what was chosen for it: it is a file of commands that run elsewhere, in an image or on a server.
     Constraints,
 }
 
@@ -79,9 +82,11 @@ pub(super) fn lay_out<'a>(
 ) -> Layout<'a> {
     let mut pythons = Pythons::new(&input.context.python);
     let mut layout = Layout { projects: BTreeMap::new(), environments: BTreeMap::new() };
-    layout.find_projects(collected, distributions, &mut pythons);
-    layout.find_included(collected);
+    let inside = Inside::new(collected, distributions);
+    let inclusion = Inclusion::new(collected, |place| inside.holds(place));
+    layout.find_projects(collected, &inside, &inclusion, &mut pythons);
     layout.find_environments(collected, distributions, &mut pythons);
+    layout.add_parts(collected, &inside, &inclusion, |requires| requires.role != Role::Constraint);
     // A target that is an environment and nothing else is no project besides.
     if !layout.environments.contains_key("") || layout.projects.contains_key("") {
         let evidence = concluded(Place::file(""), Class::Observed);
@@ -91,6 +96,9 @@ pub(super) fn lay_out<'a>(
             input.name.clone_into(&mut project.name);
         }
     }
+    // Constraints count for everything below them.
+    layout.add_parts(collected, &inside, &inclusion, |requires| requires.role == Role::Constraint);
+    layout.find_narrowing(collected, &inclusion);
     layout.own_environments();
     layout.choose_pythons(&mut pythons);
     layout
@@ -100,23 +108,12 @@ impl<'a> Layout<'a> {
     fn find_projects(
         &mut self,
         collected: &Collected<'a>,
-        distributions: &[Distribution<'a>],
+        inside: &Inside<'a>,
+        inclusion: &Inclusion<'a>,
         pythons: &mut Pythons<'_>,
     ) {
-        let inside = Inside::new(collected, distributions);
-        // What was chosen lies at the places of manifests and is no lock file.
-        let locks = collected.locks.iter().filter(|(_, said)| said.iter().any(|(_, it)| it.reader != CHOSEN));
-        let stated = collected.projects.keys().chain(locks.map(|(place, _)| place));
-        let stated: BTreeSet<&str> = stated.map(|place| place.folder()).collect();
-        let folder_for = |place: &'a Place, evidence: &Evidence| {
-            if let Some(file) = by_itself(place, evidence.reader) {
-                return file;
-            }
-            let folder = place.folder();
-            // `requirements/*.txt` are the requirements of the project that has the folder.
-            let split = folder.rsplit('/').next() == Some("requirements") && !stated.contains(folder);
-            if split { folder_of(folder) } else { folder }
-        };
+        let stated = stated(collected);
+        let folder_for = |place: &'a Place, evidence: &Evidence| folder_for(place, evidence.reader, &stated);
         let inside = |place: &Place| inside.holds(place);
         for (place, said) in collected.projects.iter().filter(|(place, _)| !inside(place)) {
             for (stated, evidence) in said {
@@ -129,23 +126,37 @@ impl<'a> Layout<'a> {
                 project.requires_python = project.requires_python.or(stated.requires_python.as_deref());
             }
         }
-        for (place, said) in collected.requires.iter().filter(|(place, _)| !inside(place)) {
+        let standing =
+            collected.requires.iter().filter(|(place, _)| !inside(place) && inclusion.stands(place));
+        // The projects of each manifest.
+        let mut folders: BTreeMap<&Place, Vec<&'a str>> = BTreeMap::new();
+        for (place, said) in standing {
             if let Some((_, evidence)) = said.first() {
-                let commands = evidence.reader == COMMANDS;
-                let folder = if commands { &*place.path } else { folder_for(place, evidence) };
-                let project = self.project_of_file(folder, evidence, pythons);
-                project.manifests.push(place);
-                // What a notebook or a script installs lies in the environment in which the project's code runs.
-                let is_code = [".ipynb", ".py"].iter().any(|ending| place.path.ends_with(ending));
-                if commands && !is_code {
-                    project.counts = Counts::Constraints;
-                }
+                let folder = folder_for(place, evidence);
+                self.manifest_of(place, evidence, folder, pythons).manifests.push(place);
+                folders.insert(place, vec![folder]);
+            }
+        }
+        for (host, taken) in inclusion.hosts() {
+            let includes = collected.includes.get(host).and_then(|said| said.first());
+            let Some((_, evidence)) = includes else { continue };
+            let folder = folder_for(host, evidence);
+            let project = self.manifest_of(host, evidence, folder, pythons);
+            project.manifests.extend(taken.iter().filter(|place| collected.requires.contains_key(*place)));
+            folders.entry(host).or_insert_with(|| vec![folder]);
+            for part in taken.iter().filter(|place| !inclusion.stands(place)) {
+                folders.entry(part).or_default().push(folder);
             }
         }
         let mut members = Vec::new();
         for (place, said) in collected.locks.iter().filter(|(place, _)| !inside(place)) {
             if let Some((_, evidence)) = said.first() {
-                self.project_of_file(folder_for(place, evidence), evidence, pythons).locks.push(place);
+                let own = [folder_for(place, evidence)];
+                // What was chosen for a manifest was chosen for the projects that have it.
+                let chosen = folders.get(place).filter(|_| evidence.reader == CHOSEN);
+                for folder in chosen.map_or(own.as_slice(), Vec::as_slice) {
+                    self.project_of_file(folder, evidence, pythons).locks.push(place);
+                }
                 members.extend(said.iter().filter(|(locked, _)| locked.root).map(|said| (*place, *said)));
             }
         }
@@ -163,33 +174,77 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// Follows what manifests take in: upward to the files that name them, and from all of these downward.
-    fn find_included(&mut self, collected: &Collected<'a>) {
+    /// The project of which a file is the manifest.
+    fn manifest_of(
+        &mut self,
+        place: &'a Place,
+        evidence: &Evidence,
+        folder: &str,
+        pythons: &mut Pythons<'_>,
+    ) -> &mut Project<'a> {
+        let commands = evidence.reader == COMMANDS;
+        let project = self.project_of_file(folder, evidence, pythons);
+        // What a notebook or a script installs lies in the environment in which the project's code runs.
+        let is_code = [".ipynb", ".py"].iter().any(|ending| place.path.ends_with(ending));
+        if commands && !is_code {
+            project.counts = Counts::Constraints;
+        }
+        project.first = Some(project.first.map_or(place, |first| first.min(place)));
+        project
+    }
+
+    /// Parts of other projects that lie in the folder of one are its manifests, too.
+    fn add_parts(
+        &mut self,
+        collected: &Collected<'a>,
+        inside: &Inside<'a>,
+        inclusion: &Inclusion<'a>,
+        is_meant: impl Fn(&Requires) -> bool,
+    ) {
+        let stated = stated(collected);
+        let parts = collected.requires.iter().filter(|(place, _)| !inclusion.stands(place));
+        let parts = parts.filter(|(_, said)| said.iter().any(|(requires, _)| is_meant(requires)));
+        for (place, said) in parts.filter(|(place, _)| !inside.holds(place)) {
+            let folder = said.first().map(|(_, evidence)| folder_for(place, evidence.reader, &stated));
+            if let Some(project) = folder.and_then(|folder| self.projects.get_mut(folder)) {
+                project.manifests.push(place);
+            }
+        }
+        for project in self.projects.values_mut() {
+            project.manifests.sort_unstable();
+            project.manifests.dedup();
+        }
+    }
+
+    /// Follows what manifests take in: upward to the files that name them, and from all of these downward. Who takes in a
+    /// part has a project of his own.
+    fn find_narrowing(&mut self, collected: &Collected<'a>, inclusion: &Inclusion<'a>) {
         let mut places: BTreeMap<&str, &'a Place> = BTreeMap::new();
         let mut by: BTreeMap<&str, Vec<&'a Place>> = BTreeMap::new();
         for place in collected.requires.keys().chain(collected.includes.keys()) {
             places.insert(&place.path, place);
         }
-        for (place, paths) in &collected.includes {
-            for path in paths {
-                by.entry(path).or_default().push(place);
+        for (place, said) in &collected.includes {
+            for (included, _) in said {
+                by.entry(&included.path).or_default().push(place);
             }
         }
         for project in self.projects.values_mut() {
-            let mut named: BTreeSet<&Place> = project.manifests.iter().copied().collect();
+            let own: BTreeSet<&Place> = project.manifests.iter().copied().collect();
+            let mut named: BTreeSet<&Place> = own.iter().copied().chain(project.first).collect();
             let mut open: Vec<&Place> = project.manifests.clone();
             while let Some(place) = open.pop() {
                 let above = by.get(&*place.path).into_iter().flatten().copied();
+                let above = above.filter(|_| inclusion.stands(place));
                 open.extend(above.filter(|place| named.insert(place)));
             }
             open.extend(&named);
             while let Some(place) = open.pop() {
                 let below = collected.includes.get(place).into_iter().flatten();
-                let below = below.filter_map(|path| places.get(path).copied());
+                let below = below.filter_map(|(included, _)| places.get(included.path.as_str()).copied());
                 open.extend(below.filter(|place| named.insert(place)));
             }
-            let own: BTreeSet<&Place> = project.manifests.iter().copied().collect();
-            project.included = named.difference(&own).copied().collect();
+            project.narrowing = named.difference(&own).copied().collect();
         }
     }
 
@@ -355,7 +410,7 @@ impl Environment {
 impl<'a> Project<'a> {
     /// Every file whose constraints narrow what the project asks for.
     pub(super) fn narrowing(&self) -> impl Iterator<Item = &'a Place> {
-        self.manifests.iter().chain(&self.included).copied()
+        self.manifests.iter().chain(&self.narrowing).copied()
     }
 
     /// What it is called.
@@ -368,7 +423,8 @@ impl<'a> Project<'a> {
             id: NodeId::Project(Arc::from(folder)),
             package: None,
             manifests: Vec::new(),
-            included: Vec::new(),
+            narrowing: Vec::new(),
+            first: None,
             locks: Vec::new(),
             markers: pythons.of(None, None),
             counts: Counts::All,
@@ -379,6 +435,28 @@ impl<'a> Project<'a> {
             evidence: EvidenceSet::new(),
         }
     }
+}
+
+/// The folders that say themselves that they are projects.
+fn stated<'a>(collected: &Collected<'a>) -> BTreeSet<&'a str> {
+    // What was chosen lies at the places of manifests and is no lock file.
+    let locks = collected.locks.iter().filter(|(_, said)| said.iter().any(|(_, it)| it.reader != CHOSEN));
+    collected.projects.keys().chain(locks.map(|(place, _)| place)).map(|place| place.folder()).collect()
+}
+
+/// The folder of the project to which a file belongs that this reader has read, or the path of the file where it is one of
+/// its own.
+fn folder_for<'a>(place: &'a Place, reader: &str, stated: &BTreeSet<&str>) -> &'a str {
+    if reader == COMMANDS {
+        return &place.path;
+    }
+    if let Some(file) = by_itself(place, reader) {
+        return file;
+    }
+    let folder = place.folder();
+    // `requirements/*.txt` are the requirements of the project that has the folder.
+    let split = folder.rsplit('/').next() == Some("requirements") && !stated.contains(folder);
+    if split { folder_of(folder) } else { folder }
 }
 
 /// The path under which a file is a project of its own: a script that says what it needs (PEP 723), also for the lock

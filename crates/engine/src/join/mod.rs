@@ -12,6 +12,7 @@
 //! - A project is a folder with a manifest or a lock file. A file with commands that install packages (a notebook, a
 //!   Dockerfile) is one of its own below that of its folder: what one of them installs another does not have. Manifests that lie inside an installed environment belong
 //!   to the packages there and ask for nothing.
+//! - A file that others take in is a part of their projects and makes no project of its own folder; see [`inclusion`].
 //! - `DependsOn` leads from who asks to what is asked for. Every extra and every group of a project counts as asked
 //!   for, because somebody develops and ships it; extras of packages only where an edge asks for them.
 //! - A locked package that no requirement reaches under the markers of this environment (a package for another
@@ -36,6 +37,7 @@ mod disagree;
 mod draw;
 mod environment;
 mod ground;
+mod inclusion;
 mod installed;
 mod layout;
 mod lock;
@@ -47,6 +49,7 @@ mod packed;
 mod pins;
 mod resolve;
 mod scope;
+mod spelling;
 mod spread;
 mod system;
 #[cfg(test)]

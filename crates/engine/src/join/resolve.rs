@@ -5,6 +5,7 @@
 //! none of them answers stays without a version, and nothing is concluded about it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::{Requirement, Requires, Role};
@@ -17,6 +18,7 @@ use super::installed::ancestors;
 use super::layout::{Counts, Layout, Project};
 use super::pins;
 use super::scope::{Scope, Scopes};
+use super::spelling::Spellings;
 
 /// What a requirement means.
 pub(super) enum Answer {
@@ -35,6 +37,7 @@ pub(super) struct Resolver<'a> {
     in_file: BTreeMap<(&'a Place, Ecosystem, &'a PackageName), BTreeSet<String>>,
     constrained: BTreeMap<(Ecosystem, &'a PackageName), BTreeSet<String>>,
     anywhere: BTreeMap<(Ecosystem, &'a PackageName), BTreeSet<String>>,
+    spellings: Rc<Spellings>,
 }
 
 impl<'a> Resolver<'a> {
@@ -46,18 +49,16 @@ impl<'a> Resolver<'a> {
         scopes: &Scopes<'_>,
     ) -> Self {
         let mut resolver = Self {
-            locks: match project.counts {
-                Counts::Constraints => Vec::new(),
-                Counts::All | Counts::Own => scopes.locks_for(folder, project),
-            },
+            locks: scopes.locks_for(folder, project),
             environment: scopes.environment_for(folder, layout).filter(|_| project.counts == Counts::All),
             in_file: BTreeMap::new(),
             constrained: BTreeMap::new(),
             anywhere: BTreeMap::new(),
+            spellings: Rc::clone(&collected.spellings),
         };
         for (place, requires) in pinning(project, project.manifests.iter().copied(), collected) {
             let (ecosystem, name) = (requires.requirement.ecosystem, &requires.requirement.name);
-            let version = pins::pinned(&requires.requirement);
+            let version = collected.spellings.pinned(&requires.requirement);
             if let Some(version) = version.filter(|_| requires.role != Role::Constraint) {
                 resolver.in_file.entry((place, ecosystem, name)).or_default().insert(version.clone());
                 resolver.anywhere.entry((ecosystem, name)).or_default().insert(version);
@@ -70,7 +71,7 @@ impl<'a> Resolver<'a> {
             let mut here: BTreeMap<(Ecosystem, &PackageName), BTreeSet<String>> = BTreeMap::new();
             let said = pinning(project, project.narrowing(), collected);
             for (_, requires) in said.filter(|(_, it)| it.role == Role::Constraint) {
-                let versions = pins::pinned(&requires.requirement);
+                let versions = collected.spellings.pinned(&requires.requirement);
                 let key = (requires.requirement.ecosystem, &requires.requirement.name);
                 here.entry(key).or_default().extend(versions);
             }
@@ -100,10 +101,11 @@ impl<'a> Resolver<'a> {
             fitting.next().filter(|_| fitting.next().is_none()).cloned()
         };
         if requires.role == Role::Build {
-            let version = pins::pinned(requirement);
+            let version = self.spellings.pinned(requirement);
             return version.map(|version| Answer::Version(version, Class::Declared)).into_iter().collect();
         }
-        let pinned = pins::pinned(requirement)
+        let pinned = (self.spellings)
+            .pinned(requirement)
             .or_else(|| only(self.in_file.get(&(place, key.0, key.1))))
             .or_else(|| only(self.constrained.get(&key)));
         // Extras asked for here count in the environment too, whichever version lies there.

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 use weighbridge_advisory::conda::python_names;
+use weighbridge_advisory::pep440::is_same;
 use weighbridge_core::digest::Digest;
 use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::{Locked, Origin, Requirement, Role};
@@ -18,6 +19,7 @@ use super::installed::{Distribution, ancestors, carriers};
 use super::layout::{Counts, Layout, Project, member_folder};
 use super::markers::Markers;
 use super::pins;
+use super::spelling::Spellings;
 
 /// All scopes of a target.
 pub(super) struct Scopes<'a> {
@@ -148,7 +150,7 @@ impl<'a> Scope<'a> {
             return named;
         }
         // A lock file that names `2.0` beside `2.0+cpu` means the one and not the other.
-        let exact = pins::exact(requirement).map(|exact| self.with_version(&named, |it| it == exact));
+        let exact = pins::exact(requirement).map(|exact| self.with_version(&named, |it| is_same(&exact, it)));
         if let Some(exact) = exact.filter(|exact| !exact.is_empty()) {
             return exact;
         }
@@ -222,7 +224,8 @@ fn locks<'a>(collected: &Collected<'a>, layout: &Layout<'a>) -> Vec<Lock<'a>> {
                 .map(|(locked, evidence)| {
                     let root = locked.root.then(|| member_folder(place, &locked.origin)).flatten();
                     let root = root.and_then(|folder| layout.project_at(&folder));
-                    locked_package(locked, evidence, root.map(|project| &project.id), &project.markers)
+                    let root = root.map(|project| &project.id);
+                    locked_package(locked, evidence, root, &project.markers, &collected.spellings)
                 })
                 .collect();
             // A lock file for other platforms alone is taken as it is; that nothing of it is for this one would be silence.
@@ -252,9 +255,10 @@ fn locked_package<'a>(
     evidence: &'a Evidence,
     project: Option<&NodeId>,
     markers: &Markers,
+    spellings: &Spellings,
 ) -> Package<'a> {
     let ecosystem = locked.ecosystem;
-    let version = locked.version.as_deref().map(|version| pins::canonical_in(ecosystem, version));
+    let version = locked.version.as_deref().map(|version| spellings.of(ecosystem, &locked.name, version));
     let component = || NodeId::Component(Purl::new(ecosystem, "", &locked.name, version.as_deref()));
     let requests = locked.requires.iter();
     let extras = locked.requires.iter().filter_map(|requires| match &requires.role {
@@ -326,7 +330,7 @@ impl<'a> Scopes<'a> {
     /// The lock files that say which versions a project means: those in its folder, else those in the nearest folder
     /// above that lock it too or do not say whom they lock.
     pub(super) fn locks_for(&self, folder: &str, project: &Project<'_>) -> Vec<usize> {
-        let (alone, project) = (project.counts == Counts::Own, &project.id);
+        let (alone, project) = (project.counts != Counts::All, &project.id);
         for above in ancestors(folder).take(if alone { 1 } else { usize::MAX }) {
             let locks = self.locks.iter().enumerate().filter(|(_, lock)| {
                 let locks_it = || lock.scope.packages.iter().any(|package| package.id == *project);

@@ -21,6 +21,7 @@ use super::draw::{Drawing, at_best};
 use super::installed::folder_of;
 use super::layout::Layout;
 use super::pins;
+use super::spelling::Spellings;
 
 /// Endings of source distributions.
 const SOURCES: [&str; 5] = [".tar.gz", ".tgz", ".zip", ".tar.bz2", ".tar.xz"];
@@ -79,7 +80,7 @@ pub(super) fn draw(
         .iter()
         .filter(|(path, (said, _))| !own(path, said))
         .map(|(path, said)| {
-            let version = pins::canonical(&said.0.version);
+            let version = collected.spellings.of(Ecosystem::PyPi, &said.0.name, &said.0.version);
             Wheel {
                 path,
                 id: NodeId::Component(Purl::pypi(&said.0.name, Some(&version))),
@@ -114,7 +115,7 @@ pub(super) fn draw(
         let asked = said.requires.iter().chain(older.map(|(it, _)| &it.requirement));
         let asked = asked.filter(|it| project.markers.holds(it.marker.as_deref(), None));
         for requirement in asked.filter(|it| it.name != said.name) {
-            for (id, class) in answers(requirement, wheel, &wheels, &known) {
+            for (id, class) in answers(requirement, wheel, &wheels, &known, &collected.spellings) {
                 if class != Class::Verified {
                     let component = wanted(requirement, &id);
                     drawing.component(id.clone(), component, at_best(evidence, class));
@@ -138,6 +139,7 @@ fn answers(
     wheel: &Wheel<'_>,
     wheels: &[Wheel<'_>],
     known: &BTreeMap<String, Vec<(NodeId, String)>>,
+    spellings: &Spellings,
 ) -> Vec<(NodeId, Class)> {
     let beside = wheels.iter().filter(|other| {
         folder_of(other.path) == folder_of(wheel.path)
@@ -148,7 +150,7 @@ fn answers(
     if !beside.is_empty() {
         return beside.into_iter().map(|id| (id, Class::Verified)).collect();
     }
-    if let Some(version) = pins::pinned(requirement) {
+    if let Some(version) = spellings.pinned(requirement) {
         let id = NodeId::Component(Purl::pypi(&requirement.name, Some(&version)));
         return vec![(id, Class::Declared)];
     }

@@ -124,7 +124,7 @@ pub fn mend(order: &Order<'_>, context: &Context, progress: &dyn Progress) -> Re
     let nothing = BTreeMap::new();
     let facts = &readings.facts;
     let input = join::Input { name: &name, facts, chosen: &nothing, files: &readings.files, context };
-    let Chosen { facts: chosen, unread, .. } = choose(&input, order.client);
+    let Chosen { facts: chosen, unread, needs, .. } = choose(&input, order.client);
     let input = join::Input { chosen: &chosen, ..input };
     let joined = join::join(&input);
     let grounds = join::grounds(&input);
@@ -147,7 +147,17 @@ pub fn mend(order: &Order<'_>, context: &Context, progress: &dyn Progress) -> Re
             changes.push(change);
         }
     }
-    let unread = readings.coverage.unread.iter().chain(&unread).cloned().collect();
+    // What a package needs now does not matter where it goes to a version of which that is known.
+    let moves = |gap: &Gap| {
+        let change = |change: &Change| {
+            let moved = change.plan.iter().flat_map(|plan| &plan.moves);
+            needs.get(gap).is_some_and(|name| moved.clone().any(|moved| moved.name == *name))
+                && change.lines.iter().any(|line| line.place == gap.place)
+        };
+        changes.iter().any(change)
+    };
+    let unread = unread.iter().filter(|gap| !moves(gap));
+    let unread = readings.coverage.unread.iter().chain(unread).cloned().collect();
     Ok(Mended { changes, unread })
 }
 

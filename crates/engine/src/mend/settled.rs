@@ -68,7 +68,8 @@ impl Packages for Settled<'_> {
         listing.unusable.retain(|(unusable, _)| unusable != version);
         let place = listing.releases.partition_point(|release| release.version < *version);
         // No file of the index has this number: there is none to be fetched.
-        listing.releases.insert(place, Release { version: version.clone(), yanked: false, file: usize::MAX });
+        let release = Release { version: version.clone(), yanked: false, file: usize::MAX, is_source: false };
+        listing.releases.insert(place, release);
         Ok(Arc::new(listing))
     }
 

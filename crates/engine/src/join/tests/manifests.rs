@@ -1,9 +1,14 @@
 //! Manifests: which version a requirement means.
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
 use weighbridge_core::graph::NodeId;
 use weighbridge_core::place::Class;
 
-use super::text::{check, joined, label};
+use super::super::collect::collect;
+use super::super::inclusion::Inclusion;
+use super::text::{check, facts, joined, label};
 
 #[test]
 fn an_exact_version_is_a_version() {
@@ -16,6 +21,49 @@ fn an_exact_version_is_a_version() {
         target -> b 2.0-NA (===2.0-NA)
         target -> c ? (==3.*) unresolved
         target -> d ? (>=1) unresolved
+        ",
+    );
+}
+
+#[test]
+fn equal_versions_are_one_package() {
+    let facts = "
+        requirements.txt: needs a==1.0, b==2.0
+        dev/requirements.txt: needs a==1.0.0, b==2.0.0+cpu, c==1.0rc1
+        ops/requirements.txt: needs a>=0.5, c
+        ops/constraints.txt: constraint a==v1, c==1.0.rc1
+        one/uv.lock: root one .: d
+        one/uv.lock: lock d 3.0
+        two/requirements.txt: needs d==3.0.0
+        venv/pyvenv.cfg: environment 3.12
+        venv/lib/python3.12/site-packages: dist e 4: f==5.0.0
+        venv/lib/python3.12/site-packages: dist f 5
+        env.txt/requirements.txt: needs e==4.0
+        bom.json: bom x: pkg:pypi/a@1, pkg:pypi/e@4.0.0
+    ";
+    check(
+        facts,
+        "
+        target -> a 1.0.0 (==1.0)
+        target -> b 2.0 (==2.0)
+        target >> dev
+        dev -> a 1.0.0 (==1.0.0)
+        dev -> b 2.0.0+cpu (==2.0.0+cpu)
+        dev -> c 1.0rc1 (==1.0rc1)
+        target >> ops
+        ops -> a 1.0.0 (>=0.5)
+        ops -> c 1.0rc1
+        target >> one
+        one -> d 3.0
+        target >> two
+        two -> d 3.0 (==3.0.0)
+        target >> env:venv
+        e 4 -> f 5 (==5.0.0)
+        target >> env.txt
+        env.txt -> e 4 (==4.0)
+        target >> bom.json
+        bom.json => a 1.0.0 claimed
+        bom.json => e 4 claimed
         ",
     );
 }
@@ -82,31 +130,131 @@ fn the_nearest_constraints_count() {
 }
 
 #[test]
-fn constraints_count_for_the_files_that_name_them() {
+fn what_others_take_in_is_a_part_of_theirs() {
     check(
         "
         requirements.txt: needs a, b
         requirements.txt: includes deep/more.txt
         deep/more.txt: needs c
-        deep/more.txt: includes limits/one.txt
+        deep/more.txt: narrows limits/one.txt
         limits/one.txt: constraint a==1, c==3
-        limits/one.txt: includes deep/more.txt
+        limits/one.txt: narrows deep/more.txt
         limits/other.txt: constraint b==2
         list.txt: includes ours/asks.txt
-        list.txt: includes limits/two.txt
+        list.txt: narrows limits/two.txt
         limits/two.txt: constraint d==4
         ours/asks.txt: needs d
         ",
         "
-        target >> deep
         target >> limits
         target -> a 1
         target -> b ? unresolved
-        target >> ours
-        deep -> c 3
-        ours -> d 4
+        target -> c 3
+        target -> d 4
         ",
     );
+}
+
+#[test]
+fn several_take_in_one_file() {
+    check(
+        "
+        one/requirements.txt: includes common/base.txt
+        one/requirements.txt: narrows limits/one.txt
+        two/requirements.txt: needs b==1
+        two/requirements.txt: includes common/base.txt
+        two/requirements.txt: narrows limits/two.txt
+        common/base.txt: needs a
+        common/base.txt: includes common/more.txt
+        common/more.txt: needs c==1
+        limits/one.txt: constraint a==1
+        limits/two.txt: constraint a==2
+        ",
+        "
+        target >> one
+        target >> two
+        one -> a 1
+        one -> c 1 (==1)
+        two -> a 2
+        two -> b 1 (==1)
+        two -> c 1 (==1)
+        ",
+    );
+}
+
+#[test]
+fn a_circle_of_files_is_one_project() {
+    check(
+        "
+        sub/a.txt: needs a==1
+        sub/a.txt: includes sub/deep/b.txt
+        sub/deep/b.txt: needs b==1
+        sub/deep/b.txt: includes sub/a.txt
+        sub/deep/b.txt: includes c.txt
+        c.txt: needs c==1
+        d/d.txt: constraint c==1
+        d/d.txt: narrows e/e.txt
+        e/e.txt: constraint c==1
+        e/e.txt: narrows d/d.txt
+        ",
+        "
+        target >> sub
+        target >> d
+        target >> e
+        sub -> a 1 (==1)
+        sub -> b 1 (==1)
+        sub -> c 1 (==1)
+        ",
+    );
+}
+
+#[test]
+fn what_people_install_from_stands_for_itself() {
+    check(
+        "
+        requirements.txt: needs a==1
+        docs/requirements.txt: needs d==1
+        docs/requirements.txt: includes requirements.txt
+        ci/requirements.txt: needs e==1
+        ci/requirements.txt: narrows requirements.txt
+        Dockerfile: needs f==1
+        Dockerfile: includes docs/requirements.txt
+        Dockerfile: includes image/list.txt
+        image/list.txt: needs g==1
+        lib/pyproject.toml: project lib 1
+        lib/extra.txt: needs h==1
+        requirements.txt: includes lib/extra.txt
+        ",
+        "
+        target -> a 1 (==1)
+        target -> h 1 (==1)
+        target >> docs
+        docs -> a 1 (==1)
+        docs -> d 1 (==1)
+        docs -> h 1 (==1)
+        target >> ci
+        ci -> e 1 (==1)
+        target >> Dockerfile
+        Dockerfile -> f 1 (==1)
+        Dockerfile -> g 1 (==1)
+        target >> lib
+        lib -> h 1 (==1)
+        ",
+    );
+}
+
+#[test]
+fn files_that_multiply_each_other_are_bounded() {
+    let mut text = String::new();
+    for host in 0..700 {
+        writeln!(text, "p{host}/requirements.txt: includes all/list.txt").unwrap();
+    }
+    let names: Vec<String> = (0..400).map(|number| format!("n{number}==1")).collect();
+    writeln!(text, "all/list.txt: needs {}", names.join(", ")).unwrap();
+    let (facts, nothing) = (facts(&text), BTreeMap::new());
+    let collected = collect(&facts, &nothing, |_| false);
+    let inclusion = Inclusion::new(&collected, |_| false);
+    assert_eq!(inclusion.hosts().count(), 500);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //!
 //!     project NAME VERSION PYTHON?      needs REQUIREMENTS        extra NAME: REQUIREMENTS
 //!     group NAME: REQUIREMENTS          build REQUIREMENTS        constraint REQUIREMENTS
-//!     includes FILE
+//!     includes FILE                     narrows FILE
 //!     root NAME FOLDER: ASKS            lock NAME VERSION: ASKS   lock NAME VERSION when MARKER: ASKS
 //!     dist NAME VERSION (FLAGS)?: REQUIREMENTS                    says NAME VERSION: REQUIREMENTS (metadata alone)
 //!     environment PYTHON                model
@@ -28,8 +28,9 @@ use weighbridge_core::date::Date;
 use weighbridge_core::digest::Digest;
 use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::{
-    Binary, Bom, BomComponent, Built, Distribution, Environment, Fact, Library, Locked, OperatingSystem,
-    Origin, Project, Recorded, Requirement, Requires, Role, Sign, SystemOwned, SystemPackage, What,
+    Binary, Bom, BomComponent, Built, Distribution, Environment, Fact, Included, Library, Locked,
+    OperatingSystem, Origin, Project, Recorded, Requirement, Requires, Role, Sign, SystemOwned,
+    SystemPackage, What,
 };
 use weighbridge_core::graph::{Graph, NodeId, Relation};
 use weighbridge_core::limits::{Cancel, Limits};
@@ -142,7 +143,7 @@ pub(super) fn facts(text: &str) -> Facts {
                     What::Bom(_) => "bom",
                     What::Format(_) => "model",
                     What::Unread(_) => "rpm-database",
-                    What::Requires(_) if is_commands(&place.path) => "install-lines",
+                    What::Requires(_) | What::Includes(_) if is_commands(&place.path) => "install-lines",
                     _ => "test",
                 };
                 let class =
@@ -179,7 +180,8 @@ fn line_facts(line: &str) -> Vec<(String, What)> {
             requires_python: word(2),
         })),
         "needs" => asked(rest, Role::Runtime),
-        "includes" => at_file(What::Includes(rest.to_owned())),
+        "includes" => at_file(What::Includes(Included { path: rest.to_owned(), narrows: false })),
+        "narrows" => at_file(What::Includes(Included { path: rest.to_owned(), narrows: true })),
         "build" => asked(rest, Role::Build),
         "constraint" => asked(rest, Role::Constraint),
         "extra" => asked(tail, Role::Extra(name(head))),

@@ -17,6 +17,19 @@ const MOST_BYTES: u64 = 1 << 20;
 const QUESTION: &str = "import pip, platform; from pip._internal.models.index import PyPI; \
                         print(pip.__version__, PyPI.simple_url, platform.python_version())";
 
+/// Asks uv for the version of the Python that it would use where there is no environment. Neither a project nor an environment
+/// is looked at, which could name a program of the target, and nothing is fetched.
+const WHICH_PYTHON: [&str; 8] = [
+    "python",
+    "find",
+    "--show-version",
+    "--system",
+    "--no-project",
+    "--no-config",
+    "--no-python-downloads",
+    "--offline",
+];
+
 /// The default of the first installer that answers, and the Python it installs for, where it says so.
 ///
 /// # Errors
@@ -50,8 +63,20 @@ fn uv() -> Option<(Named, Option<Pythonic>)> {
     let version = run(Command::new("uv").arg("--version"))?;
     let url = default_in_help(&help)?;
     let installer = version.lines().next()?.split(" (").next()?.trim();
-    // It installs for a Python that it looks for only then.
-    Some((Named::new(url, format!("the default of {installer}")), None))
+    let named = Named::new(url, format!("the default of {installer}"));
+    let pythonic = run(Command::new("uv").args(WHICH_PYTHON)).and_then(|answer| {
+        let python = version_alone(&answer)?.to_owned();
+        Some(Pythonic { python, installer: installer.to_owned() })
+    });
+    Some((named, pythonic))
+}
+
+/// A version, where an answer is that and nothing more; older ones of uv know no `--show-version`.
+fn version_alone(answer: &str) -> Option<&str> {
+    let answer = answer.trim();
+    let numbers =
+        || answer.split('.').map(|part| part.bytes().all(|byte| byte.is_ascii_digit()) && !part.is_empty());
+    (answer.len() < 20 && numbers().count() >= 2 && numbers().all(|is| is)).then_some(answer)
 }
 
 /// The address that uv's help gives for `--default-index`: `(by default: <URL>)`.
@@ -92,6 +117,21 @@ fn run(command: &mut Command) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_is_a_version_and_nothing_more() {
+        for (answer, expected) in [
+            ("3.12.4\n", Some("3.12.4")),
+            ("3.9", Some("3.9")),
+            ("3", None),
+            ("3..9", None),
+            ("3.13.0rc1", None),
+            ("/usr/bin/python3.12", None),
+            ("", None),
+        ] {
+            assert_eq!(version_alone(answer), expected, "{answer}");
+        }
+    }
 
     #[test]
     fn the_default_stands_in_the_help() {

@@ -2,7 +2,8 @@
 //!
 //! Source: the documentation of pip (*pip install*), uv (*Commands*), conda (*conda install*, *conda env create*) and
 //! pipx. Whatever else a script does is passed over. What a command takes from a variable is told as a gap, and the
-//! rest of the command is read.
+//! rest of the command is read. In Python code it is told and no gap: `noxfile.py` and `tasks.py` are full of it, nobody says
+//! that they are run for what a project ships, and nobody could write it otherwise.
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -56,6 +57,8 @@ pub(super) struct Installs<'notes, 'sink> {
     /// How often commands of loops may still be gone through.
     rounds: usize,
     depth: usize,
+    /// They stand in code that nobody says is run: what only running it would tell is no gap.
+    pub(super) is_code: bool,
 }
 
 impl<'notes, 'sink> Installs<'notes, 'sink> {
@@ -69,6 +72,7 @@ impl<'notes, 'sink> Installs<'notes, 'sink> {
             loops: Vec::new(),
             rounds: MOST_ROUNDS,
             depth: 0,
+            is_code: false,
         }
     }
 
@@ -494,7 +498,11 @@ impl<'notes, 'sink> Installs<'notes, 'sink> {
         self.cut(&at);
         if at.from_input {
             let from = line_span(number(at.lines.0));
-            self.notes.lost("packages that `xargs` takes from its input", from);
+            if self.is_code {
+                self.notes.sink.declared(What::ComputedInstall("xargs".to_owned()), from);
+            } else {
+                self.notes.lost("packages that `xargs` takes from its input", from);
+            }
         }
         let arguments: Arguments = options::arguments(kind, words);
         let mut found = at.indexes;
@@ -604,8 +612,12 @@ impl<'notes, 'sink> Installs<'notes, 'sink> {
 
     /// A word that only running could tell. Its package may be known all the same.
     fn unknown(&mut self, text: &str, word: &Word) {
-        let reason = format!("what `{}` means only running it would tell", quoted(text));
-        self.notes.sink.unread(Unread::Unresolved(reason), span(word));
+        if self.is_code {
+            self.notes.sink.declared(What::ComputedInstall(quoted(text)), span(word));
+        } else {
+            let reason = format!("what `{}` means only running it would tell", quoted(text));
+            self.notes.sink.unread(Unread::Unresolved(reason), span(word));
+        }
         let end = text.find(['=', '<', '>', '!', '~', '[', ' ', ';', '@']).unwrap_or(0);
         let (name, _) = text.split_at_checked(end).unwrap_or(("", text));
         if let Ok(name) = weighbridge_core::name::PackageName::new(name) {
@@ -639,7 +651,11 @@ impl<'notes, 'sink> Installs<'notes, 'sink> {
             }
             None => {
                 let shown = quoted(&origin::without_credentials(path));
-                self.notes.sink.unread(Unread::NotInTarget(shown), span(word));
+                if self.is_code && !is_literal(word) {
+                    self.notes.sink.declared(What::ComputedInstall(shown), span(word));
+                } else {
+                    self.notes.sink.unread(Unread::NotInTarget(shown), span(word));
+                }
                 None
             }
         }

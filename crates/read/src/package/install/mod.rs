@@ -120,7 +120,10 @@ impl Reader for InstallLinesReader {
                     Ok(())
                 };
             }
-            Kind::Python => python::read(&decoded.text, &|line| line, &mut installs),
+            Kind::Python => {
+                installs.is_code = true;
+                python::read(&decoded.text, &|line| line, &mut installs);
+            }
             Kind::Shell => installs.script(&Script::of(&decoded.text, 1)),
         }
         Ok(())

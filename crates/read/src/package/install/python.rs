@@ -46,6 +46,8 @@ pub(super) fn read(code: &str, line: &dyn Fn(u32) -> u32, installs: &mut Install
 enum Call {
     /// A command, as a text or as a list of words.
     Command,
+    /// A command of a notebook that was exported: it was run there.
+    Shell,
     /// The name of a magic, and its line.
     Magic,
 }
@@ -90,7 +92,7 @@ impl Calls<'_> {
         let first = self.name(0)?;
         if first == "get_ipython" && self.is_sign(1, '(') && self.is_sign(2, ')') && self.is_sign(3, '.') {
             let function = self.name(4).filter(|name| SHELL.contains(name) && self.is_sign(5, '('))?;
-            let call = if function == "run_line_magic" { Call::Magic } else { Call::Command };
+            let call = if function == "run_line_magic" { Call::Magic } else { Call::Shell };
             self.pass(6);
             return Some(call);
         }
@@ -111,6 +113,13 @@ impl Calls<'_> {
 
     /// Reads the arguments of a call, and stops at or before their end.
     fn read(&mut self, call: Call, installs: &mut Installs<'_, '_>) {
+        let around = installs.is_code;
+        installs.is_code &= call == Call::Command;
+        self.arguments(call, installs);
+        installs.is_code = around;
+    }
+
+    fn arguments(&mut self, call: Call, installs: &mut Installs<'_, '_>) {
         if self.name(0) == Some("args") && self.is_sign(1, '=') {
             self.pass(2);
         }
