@@ -1,5 +1,6 @@
 //! Hashes files of a listing in pieces, on all threads and in constant memory.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -214,22 +215,25 @@ fn bounds(size: u64, method: Method) -> Result<Vec<(u64, u64)>, Unread> {
     Ok((0..count).map(cut).collect())
 }
 
-/// Runs `work` over `items` on all threads and keeps their order; what comes after a halt is not begun.
+/// Runs `work` over `items` on all threads, the largest first, so that none is left alone with one at the end, and keeps their order;
+/// what comes after a halt is not begun.
 pub(crate) fn each<T: Sync, R: Send>(
     items: &[T],
+    size: impl Fn(&T) -> u64,
     halt: Halt<'_>,
     work: impl Fn(&T) -> R + Sync,
 ) -> Vec<Option<R>> {
     let halted = AtomicBool::new(false);
-    items
-        .par_iter()
-        .with_max_len(1)
-        .map(|item| {
-            if halted.load(Ordering::Relaxed) || halt() {
-                halted.store(true, Ordering::Relaxed);
-                return None;
-            }
-            Some(work(item))
-        })
-        .collect()
+    let mut order: Vec<(usize, &T)> = items.iter().enumerate().collect();
+    order.sort_by_key(|(_, item)| Reverse(size(item)));
+    let one = |(at, item): &(usize, &T)| {
+        if halted.load(Ordering::Relaxed) || halt() {
+            halted.store(true, Ordering::Relaxed);
+            return (*at, None);
+        }
+        (*at, Some(work(item)))
+    };
+    let mut done: Vec<(usize, Option<R>)> = order.par_iter().with_max_len(1).map(one).collect();
+    done.sort_unstable_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, done)| done).collect()
 }

@@ -24,7 +24,8 @@ pub struct Part {
 /// calls asks the sources afterwards whether they changed meanwhile.
 pub fn hash(parts: &[Part], hashing: &Hashing<'_>) -> Vec<Result<Digest, Unread>> {
     let files: Vec<&[Part]> = parts.chunk_by(|one, other| Arc::ptr_eq(&one.source, &other.source)).collect();
-    let done = each(&files, hashing.halt, |parts| of_file(parts, hashing));
+    let size = |parts: &&[Part]| parts.iter().fold(0, |sum: u64, part| sum.saturating_add(part.size));
+    let done = each(&files, size, hashing.halt, |parts| of_file(parts, hashing));
     let spread = |(parts, done): (&&[Part], Option<Result<Vec<Digest>, Unread>>)| match done {
         Some(Ok(digests)) => digests.into_iter().map(Ok).collect(),
         Some(Err(why)) => vec![Err(why); parts.len()],
