@@ -29,7 +29,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_folder_that_is_none_takes_no_signature", a_folder_that_is_none_takes_no_signature),
 ];
 
-/// Those that need the right to mount; their names say so where there is none.
+/// Those that need the right to mount, where there is none their names say so; and one that takes long.
 pub(crate) fn trials() -> Vec<Trial> {
     let may_mount = Command::new("unshare").args(["-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]).output();
     let missing = !may_mount.is_ok_and(|output| output.status.success());
@@ -45,7 +45,28 @@ pub(crate) fn trials() -> Vec<Trial> {
         });
         trial.with_ignored_flag(missing)
     };
-    tests.into_iter().map(trial).collect()
+    let mut trials: Vec<Trial> = tests.into_iter().map(trial).collect();
+    let slow = Trial::test("a_model_of_a_million_files (takes minutes)", || {
+        a_model_of_a_million_files();
+        Ok(())
+    });
+    trials.push(slow.with_ignored_flag(true));
+    trials
+}
+
+fn a_model_of_a_million_files() {
+    let world = world();
+    for folder in 0..1000 {
+        let folder = world.path(&format!("model/data/{folder:03}"));
+        fs::create_dir_all(&folder).unwrap();
+        for file in 0..1000 {
+            fs::write(folder.join(format!("{file:03}.json")), "{}").unwrap();
+        }
+    }
+    world.run("sign model --key k").ends(0).says(&["signed 1000002 files"]);
+    world.run("verify model --public-key k.pub").ends(0).shows(&["1000002 files as signed"]);
+    fs::write(world.path("model/data/999/999.json"), "[]").unwrap();
+    world.run("verify model --public-key k.pub").ends(1).shows(&["changed   data/999/999.json"]);
 }
 
 #[cfg(unix)]

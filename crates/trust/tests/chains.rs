@@ -10,6 +10,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("chains::a chain to a trusted root is believed", a_chain_to_a_trusted_root_is_believed),
     ("chains::any certificate of a chain can be trusted", any_certificate_of_a_chain_can_be_trusted),
     ("chains::what is wrong with any certificate is told", what_is_wrong_with_any_certificate_is_told),
+    ("chains::a clock that is wrong is told", a_clock_that_is_wrong_is_told),
     ("chains::an authority signs only what it may", an_authority_signs_only_what_it_may),
     ("chains::names alone prove nothing", names_alone_prove_nothing),
     ("chains::a flood of equal names ends", a_flood_of_equal_names_ends),
