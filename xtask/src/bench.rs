@@ -2,8 +2,8 @@
 //!
 //! Ratios are what counts: both sides run on the same machine, on the same input, minutes apart. The peers live in a
 //! virtual environment of their own under `target/bench/`, with the versions in [`PEERS`]. `cargo xtask bench PART`
-//! measures and replaces one section alone: `pairs`, `bill`, `environment`, `signing`, or `resolution`, which needs the network while it measures
-//! and is left as it is by everything else.
+//! measures and replaces one section alone: `pairs`, `bill`, `environment`, `signing` (of as many GiB as `cargo xtask bench signing GIB`
+//! says), or `resolution`, which needs the network while it measures and is left as it is by everything else.
 
 mod input;
 mod pairs;
@@ -125,7 +125,7 @@ struct Bench {
 ///
 /// # Errors
 /// When an input cannot be built or a peer cannot be installed.
-pub(crate) fn run(root: &Path, only: Option<&str>) -> anyhow::Result<()> {
+pub(crate) fn run(root: &Path, only: Option<&str>, size: Option<&str>) -> anyhow::Result<()> {
     let folder = root.join("target/bench");
     std::fs::create_dir_all(&folder)?;
     let folder = folder.canonicalize()?;
@@ -137,7 +137,11 @@ pub(crate) fn run(root: &Path, only: Option<&str>) -> anyhow::Result<()> {
         bail!("the release build failed");
     }
     let bench = Bench {
-        python: environment(&folder, "peers", PEERS)?,
+        // A section alone needs nobody but its own peers.
+        python: match only {
+            Some("signing") => environment(&folder, "model-signing", signing::REFERENCE)?,
+            _ => environment(&folder, "peers", PEERS)?,
+        },
         // Made where verdicts are compared, and not for one section alone.
         writers: if only.is_none() { environment(&folder, "writers", WRITERS)? } else { PathBuf::new() },
         tests: root.join("crates/engine/tests").canonicalize()?,
@@ -154,7 +158,7 @@ pub(crate) fn run(root: &Path, only: Option<&str>) -> anyhow::Result<()> {
         }
         Some("bill") => (BILL, bench.components()?.section()?),
         Some("environment") => (ENVIRONMENT, bench.environment(root)?.section()?),
-        Some("signing") => (signing::TITLE, signing::section(&bench)?),
+        Some("signing") => (signing::TITLE, signing::section(&bench, size)?),
         Some("resolution") => (resolution::TITLE, resolution::section(&bench, root)?),
         Some(other) => bail!("no part of the benchmarks is called `{other}`"),
     };
@@ -180,7 +184,7 @@ impl Bench {
         let verdicts = self.verdicts()?;
         let page = page(&tables, &verdicts, self)?;
         let page = pairs.map_or(page.clone(), |pairs| with_section(&page, pairs::TITLE, &pairs));
-        let page = with_section(&page, signing::TITLE, &signing::section(self)?);
+        let page = with_section(&page, signing::TITLE, &signing::section(self, None)?);
         Ok(match section_of(before, resolution::TITLE) {
             Some(range) => {
                 let kept = before.get(range).unwrap_or_default();

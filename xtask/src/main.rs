@@ -20,14 +20,16 @@ fn main() -> anyhow::Result<()> {
         Some("docs") => docs::write(&root),
         Some("example") => example::write(&root.join("examples/fraud-vision")),
         Some("advisories") => advisories::run(&root),
-        Some("bench") => bench::run(&root, std::env::args().nth(2).as_deref()),
+        Some("bench") => {
+            bench::run(&root, std::env::args().nth(2).as_deref(), std::env::args().nth(3).as_deref())
+        }
         Some("names") => names::run(&root),
         Some("fuzz") => fuzz::run(&root, std::env::args().nth(2).as_deref()),
         Some("resolver") => resolver::run(&root, std::env::args().nth(2).as_deref()),
         Some("score") if std::env::args().nth(2).as_deref() == Some("--peers") => score::peers(&root),
         Some("score") => score::write(&root),
         other => bail!(
-            "unknown task {other:?}: `cargo xtask advisories|bench [bill|environment|pairs|resolution]|docs [--check]|example|fuzz [MINUTES]|names|resolver PIP|score [--peers]`"
+            "unknown task {other:?}: `cargo xtask advisories|bench [bill|environment|pairs|resolution|signing [GIB]]|docs [--check]|example|fuzz [MINUTES]|names|resolver PIP|score [--peers]`"
         ),
     }
 }

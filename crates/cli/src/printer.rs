@@ -141,6 +141,11 @@ pub(crate) fn printable(text: &str) -> String {
     safe
 }
 
+/// The same on one line: where a name stands in a line of ours, a line break in it would begin a line that we did not write.
+pub(crate) fn one_line(text: &str) -> String {
+    printable(text).replace('\n', "\\u{a}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,6 +191,7 @@ mod tests {
 
     #[test]
     fn text_cannot_steer_the_terminal() {
+        assert_eq!(one_line("a\n\x1bb"), "a\\u{a}\\u{1b}b");
         assert_eq!(printable("a\x1b[2Jb\r\u{202e}c\td\ne"), "a\\u{1b}[2Jb\\u{d}\\u{202e}c\\u{9}d\ne");
     }
 }

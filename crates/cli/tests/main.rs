@@ -6,6 +6,7 @@ mod arguments;
 #[allow(dead_code, reason = "the tests of the readers need more of it")]
 #[path = "../../read/tests/binary_builder.rs"]
 mod binary_builder;
+mod broken;
 mod carried;
 mod database;
 mod embedded;
@@ -38,6 +39,7 @@ fn main() {
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = [
         arguments::TESTS,
+        broken::TESTS,
         carried::TESTS,
         database::TESTS,
         embedded::TESTS,
@@ -62,6 +64,7 @@ fn main() {
         })
     })
     .collect();
+    trials.extend(broken::trials());
     trials.extend(embedded::trials());
     trials.extend(reports::trials());
     trials.extend(signing::trials());

@@ -59,6 +59,14 @@ pub trait Cache: Send + Sync + fmt::Debug {
     /// Keeps a digest for the next scan.
     fn learn(&self, stamp: &Stamp, digest: Digest);
 
+    /// Digests of parts of the file with this stamp, one behind the other; the name says of which parts and by which function.
+    fn parts(&self, _stamp: &Stamp, _name: &Digest) -> Option<Arc<[u8]>> {
+        None
+    }
+
+    /// Keeps digests of parts of a file for the next scan.
+    fn learn_parts(&self, _stamp: &Stamp, _name: &Digest, _digests: Vec<u8>) {}
+
     /// What was seen of the file with this stamp under this name; it is kept on.
     fn glance(&self, _stamp: &Stamp, _name: &Digest) -> Option<Glance> {
         None

@@ -24,6 +24,16 @@ pub struct Item {
     pub is: Is,
 }
 
+impl Item {
+    /// Size in bytes, as the listing says; of what is no file, 0.
+    pub fn size(&self) -> u64 {
+        match &self.is {
+            Is::File(file) | Is::Link(file) => file.size,
+            Is::Odd(_) => 0,
+        }
+    }
+}
+
 /// What an item is.
 pub enum Is {
     /// A regular file.

@@ -17,7 +17,7 @@ use weighbridge_core::source::Source as _;
 
 use crate::feed::atomic::replace_file;
 use crate::open::file::FileSource;
-use crate::recall::{DAYS, Glances, Sayings};
+use crate::recall::{Glances, Sayings, is_fresh};
 
 const MAGIC: &[u8; 8] = b"WBDIG\0\0\x01";
 const RECORD: usize = 5 * 8 + 4 + 32;
@@ -27,6 +27,7 @@ const MOST: usize = 1_000_000;
 /// Files beside it that keep what else scans found out; see [`recall`](crate::recall).
 const GLANCES: &str = "glances";
 const SAYINGS: &str = "sayings";
+const PARTS: &str = "parts";
 /// A smaller file is hashed sooner than looked up, in bytes.
 const SMALLEST: u64 = 32 << 10;
 /// A file that changed less long ago may change again without a new time: its digest is not kept, in nanoseconds.
@@ -41,6 +42,8 @@ pub struct Digests {
     known: OnceLock<BTreeMap<Stamp, (Digest, i32)>>,
     glances: OnceLock<Glances>,
     sayings: OnceLock<Sayings>,
+    /// Digests of parts of files.
+    parts: OnceLock<Sayings>,
     /// Found out or used by this scan.
     used: Mutex<BTreeMap<Stamp, Digest>>,
     /// The digest of the program that runs.
@@ -58,6 +61,7 @@ impl Digests {
             known: OnceLock::new(),
             glances: OnceLock::new(),
             sayings: OnceLock::new(),
+            parts: OnceLock::new(),
             used: Mutex::default(),
             program: OnceLock::new(),
             today: today.days(),
@@ -78,13 +82,30 @@ impl Digests {
         self.sayings.get_or_init(|| Sayings::open(&self.path.with_file_name(SAYINGS), self.today))
     }
 
+    fn known_parts(&self) -> &Sayings {
+        self.parts.get_or_init(|| Sayings::open(&self.path.with_file_name(PARTS), self.today))
+    }
+
+    /// Whether a file with this stamp can no longer change without another one: within one tick of its file system's clock it
+    /// could. A stamp that is yet to come tells of a clock that was wrong, then or now, and settles nothing.
+    fn is_settled(&self, stamp: &Stamp) -> bool {
+        self.now.saturating_sub(stamp.changed) >= SETTLED
+    }
+
     /// Writes the memory back, if this scan has learnt anything.
     ///
     /// # Errors
     /// Those of the system.
     pub fn save(&self, path: &Path) -> io::Result<()> {
-        self.glances().save(&path.with_file_name(GLANCES))?;
-        self.sayings().save(&path.with_file_name(SAYINGS))?;
+        // What nobody asked for has learnt nothing.
+        if let Some(glances) = self.glances.get() {
+            glances.save(&path.with_file_name(GLANCES))?;
+        }
+        for (memory, name) in [(&self.sayings, SAYINGS), (&self.parts, PARTS)] {
+            if let Some(memory) = memory.get() {
+                memory.save(&path.with_file_name(name))?;
+            }
+        }
         let today = self.today;
         let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         let is_news = |(stamp, digest): (&Stamp, &Digest)| self.known().get(stamp) != Some(&(*digest, today));
@@ -93,7 +114,7 @@ impl Digests {
         }
         let mut known = self.known().clone();
         known.extend(used.iter().map(|(stamp, digest)| (*stamp, (*digest, today))));
-        known.retain(|_, (_, day)| today.saturating_sub(*day) <= DAYS);
+        known.retain(|_, (_, day)| is_fresh(*day, today));
         if known.len() > MOST {
             let mut days: Vec<i32> = known.values().map(|(_, day)| *day).collect();
             days.sort_unstable();
@@ -145,8 +166,18 @@ impl Cache for Digests {
     }
 
     fn learn(&self, stamp: &Stamp, digest: Digest) {
-        if stamp.size >= SMALLEST && self.now.saturating_sub(stamp.changed) >= SETTLED {
+        if stamp.size >= SMALLEST && self.is_settled(stamp) {
             self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(*stamp, digest);
+        }
+    }
+
+    fn parts(&self, stamp: &Stamp, name: &Digest) -> Option<Arc<[u8]>> {
+        self.known_parts().get(&part_of(stamp, name))
+    }
+
+    fn learn_parts(&self, stamp: &Stamp, name: &Digest, digests: Vec<u8>) {
+        if stamp.size >= SMALLEST && self.is_settled(stamp) {
+            self.known_parts().learn(&part_of(stamp, name), digests.into());
         }
     }
 
@@ -155,7 +186,7 @@ impl Cache for Digests {
     }
 
     fn learn_glance(&self, stamp: &Stamp, name: &Digest, glance: Glance) {
-        if self.now.saturating_sub(stamp.changed) >= SETTLED {
+        if self.is_settled(stamp) {
             self.glances().learn(stamp, name, glance);
         }
     }
@@ -167,6 +198,16 @@ impl Cache for Digests {
     fn keep(&self, name: &Digest, said: Vec<u8>) {
         self.sayings().learn(name, said.into());
     }
+}
+
+/// The name of what is kept of parts of a file with this stamp.
+fn part_of(stamp: &Stamp, name: &Digest) -> Digest {
+    let Stamp { device, inode, size, modified, changed } = stamp;
+    let mut hasher = Hasher::default();
+    [device, inode, size].iter().for_each(|number| hasher.update(&number.to_le_bytes()));
+    [modified, changed].iter().for_each(|number| hasher.update(&number.to_le_bytes()));
+    hasher.update(name.as_bytes());
+    hasher.finish()
 }
 
 fn written(known: &BTreeMap<Stamp, (Digest, i32)>) -> Vec<u8> {
@@ -213,6 +254,7 @@ fn record(bytes: &[u8]) -> Option<(Stamp, (Digest, i32))> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recall::DAYS;
 
     fn day() -> Date {
         Date::from_days(20_000)
@@ -241,6 +283,74 @@ mod tests {
         for other in [stamp(9, SMALLEST, 0), stamp(1, SMALLEST + 1, 0), stamp(1, SMALLEST, 1)] {
             assert_eq!(memory.digest(&other), None);
         }
+    }
+
+    #[test]
+    fn parts_are_known_by_stamp_and_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new/digests");
+        let now = 10 * SETTLED;
+        let (name, other) = (Digest::of(b"shards"), Digest::of(b"tensors"));
+        let (large, small, young) =
+            (stamp(1, SMALLEST, 0), stamp(2, SMALLEST - 1, 0), stamp(3, SMALLEST, now - 1));
+        let memory = Digests::open(&path, day(), now);
+        for known in [large, small, young] {
+            memory.learn_parts(&known, &name, vec![7; 64]);
+        }
+        memory.save(&path).unwrap();
+        let memory = Digests::open(&path, day(), now);
+        assert_eq!(memory.parts(&large, &name).as_deref(), Some(&[7; 64][..]));
+        let Stamp { modified, .. } = large;
+        let touched = Stamp { modified: modified + 1, ..large };
+        for (stamp, name) in [
+            (small, &name),
+            (young, &name),
+            (large, &other),
+            (touched, &name),
+            (stamp(1, SMALLEST + 1, 0), &name),
+            (stamp(1, SMALLEST, 1), &name),
+        ] {
+            assert_eq!(memory.parts(&stamp, name), None);
+        }
+        // Nothing but parts was learnt, so nothing else is written.
+        let names: Vec<_> =
+            fs::read_dir(path.parent().unwrap()).unwrap().map(|it| it.unwrap().file_name()).collect();
+        assert_eq!(names, [PARTS]);
+    }
+
+    #[test]
+    fn a_wrong_clock_keeps_nothing_that_could_be_false() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("digests");
+        let second = 1_000_000_000;
+        let (file, name) = (stamp(1, SMALLEST, 1_800_000_000 * second), Digest::of(b"shards"));
+        let is_kept = |day: i32, now: i64| {
+            let memory = Digests::open(&path, Date::from_days(day), now);
+            memory.learn(&file, Digest::of(b"x"));
+            memory.learn_parts(&file, &name, vec![7; 32]);
+            memory.save(&path).unwrap();
+            let memory = Digests::open(&path, Date::from_days(day), now);
+            (memory.digest(&file).is_some(), memory.parts(&file, &name).is_some())
+        };
+        // In 1970 and before the file was changed: its change is yet to come.
+        assert_eq!(is_kept(0, 0), (false, false));
+        assert_eq!(is_kept(20_833, 1_799_999_999 * second), (false, false));
+        // In 2100 the file is long unchanged, whatever day it is.
+        assert_eq!(is_kept(47_482, 4_102_444_800 * second), (true, true));
+        // What was kept on a day that is yet to come goes like what was kept too long ago, unless it is used.
+        let memory = Digests::open(&path, Date::from_days(20_833), 0);
+        assert!(memory.digest(&file).is_some() && memory.parts(&file, &name).is_some());
+        memory.save(&path).unwrap();
+        let memory = Digests::open(&path, Date::from_days(20_833 + DAYS), 0);
+        assert!(memory.digest(&file).is_some() && memory.parts(&file, &name).is_some());
+        let path = folder.path().join("other/digests");
+        let late = Digests::open(&path, Date::from_days(47_482), 4_102_444_800 * second);
+        late.learn(&file, Digest::of(b"x"));
+        late.save(&path).unwrap();
+        let now = Digests::open(&path, Date::from_days(20_833), 1_800_000_009 * second);
+        now.learn(&stamp(2, SMALLEST, 0), Digest::of(b"y"));
+        now.save(&path).unwrap();
+        assert_eq!(Digests::open(&path, Date::from_days(20_833), 0).known().len(), 1);
     }
 
     #[test]

@@ -75,7 +75,7 @@ impl Glances {
         }
         let mut known: BTreeMap<Seen, (Glance, i32)> = self.known.iter().copied().collect();
         known.extend(news.iter().map(|(seen, glance)| (*seen, (*glance, self.today))));
-        known.retain(|_, (_, day)| self.today.saturating_sub(*day) <= DAYS);
+        known.retain(|_, (_, day)| is_fresh(*day, self.today));
         if known.len() > Self::MOST {
             known.retain(|_, (_, day)| *day == self.today);
         }
@@ -176,7 +176,7 @@ impl Sayings {
         }
         let mut known = self.known.clone();
         known.extend(news.iter().map(|(name, said)| (*name, (Arc::clone(said), self.today))));
-        known.retain(|_, (_, day)| self.today.saturating_sub(*day) <= DAYS);
+        known.retain(|_, (_, day)| is_fresh(*day, self.today));
         let size: usize = known.values().map(|(said, _)| said.len()).fold(0, usize::saturating_add);
         if size > Self::MOST {
             known.retain(|_, (_, day)| *day == self.today);
@@ -208,6 +208,12 @@ impl Sayings {
         }
         Some(known)
     }
+}
+
+/// Whether a record of this day stays. One of a day that is yet to come was kept while the clock was wrong, and would stay for
+/// ever.
+pub(crate) fn is_fresh(day: i32, today: i32) -> bool {
+    today.saturating_sub(day).saturating_abs() <= DAYS
 }
 
 fn beginning(name: &Digest) -> u64 {

@@ -70,7 +70,7 @@ pub enum ChainError {
     NotForSignatures(String),
     /// Not valid at the time.
     #[error(
-        "the certificate of `{subject}` is valid from {from} to {until} only, and there is no trusted time of the signature"
+        "the certificate of `{subject}` is valid from {from} to {until} only, not on {at}, and there is no trusted time of the signature"
     )]
     Expired {
         /// Whose.
@@ -79,6 +79,8 @@ pub enum ChainError {
         from: String,
         /// Last day.
         until: String,
+        /// The day by the clock.
+        at: String,
     },
     /// It makes a demand that nobody here can check.
     #[error("the certificate of `{0}` has a critical extension that is not supported: {1}")]
@@ -266,6 +268,7 @@ fn is_sound(certificate: &Certificate, time: i64) -> Result<(), ChainError> {
             subject: subject(certificate),
             from: day(from),
             until: day(until),
+            at: day(time),
         });
     }
     for extension in certificate.tbs_certificate.extensions.iter().flatten() {

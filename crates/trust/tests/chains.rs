@@ -10,6 +10,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("chains::a chain to a trusted root is believed", a_chain_to_a_trusted_root_is_believed),
     ("chains::any certificate of a chain can be trusted", any_certificate_of_a_chain_can_be_trusted),
     ("chains::what is wrong with any certificate is told", what_is_wrong_with_any_certificate_is_told),
+    ("chains::a clock that is wrong is told", a_clock_that_is_wrong_is_told),
     ("chains::an authority signs only what it may", an_authority_signs_only_what_it_may),
     ("chains::names alone prove nothing", names_alone_prove_nothing),
     ("chains::a flood of equal names ends", a_flood_of_equal_names_ends),
@@ -25,10 +26,14 @@ fn three(root: &Draft, middle: &Draft, leaf: &Draft) -> [Issued; 3] {
 }
 
 fn judge(shown: &[&Issued], trusted: &[&Issued]) -> Result<Leaf, ChainError> {
+    judge_at(NOW, shown, trusted)
+}
+
+fn judge_at(time: i64, shown: &[&Issued], trusted: &[&Issued]) -> Result<Leaf, ChainError> {
     let shown: Vec<Vec<u8>> = shown.iter().map(|issued| issued.der()).collect();
     let anchors: Vec<Anchor> =
         trusted.iter().flat_map(|issued| Anchor::from_pem(&issued.pem()).unwrap()).collect();
-    verify(&shown, &anchors, NOW)
+    verify(&shown, &anchors, time)
 }
 
 fn a_chain_to_a_trusted_root_is_believed() {
@@ -61,6 +66,7 @@ fn what_is_wrong_with_any_certificate_is_told() {
         subject: subject.to_owned(),
         from: "2025-12-29".to_owned(),
         until: "2025-12-30".to_owned(),
+        at: "2026-01-01".to_owned(),
     };
     let critical = |subject: &str| ChainError::Critical(subject.to_owned(), "2.5.29.30".to_owned());
     let name = || "CN=signer".to_owned();
@@ -86,6 +92,27 @@ fn what_is_wrong_with_any_certificate_is_told() {
         let [root, middle, leaf] = &drafts;
         let [root, middle, leaf] = three(root, middle, leaf);
         assert_eq!(judge(&[&leaf, &middle], &[&root]), Err(expected));
+    }
+}
+
+fn a_clock_that_is_wrong_is_told() {
+    let [root, middle, leaf] =
+        three(&Draft::authority("CN=root"), &Draft::authority("CN=middle"), &Draft::leaf("CN=signer"));
+    // 1970, the last day before and the first one after, 2100, and what no calendar has.
+    for (time, day) in [
+        (0, "1970-01-01"),
+        (NOW - DAY - 1, "2025-12-30"),
+        (NOW + DAY + 1, "2026-01-02"),
+        (4_102_444_800, "2100-01-01"),
+    ] {
+        let refused = judge_at(time, &[&leaf, &middle], &[&root]).unwrap_err().to_string();
+        let expected = format!(
+            "the certificate of `CN=signer` is valid from 2025-12-31 to 2026-01-02 only, not on {day}, and there is no trusted time of the signature"
+        );
+        assert_eq!(refused, expected);
+    }
+    for time in [i64::MIN, i64::MAX] {
+        assert!(matches!(judge_at(time, &[&leaf, &middle], &[&root]), Err(ChainError::Expired { .. })));
     }
 }
 

@@ -8,9 +8,10 @@ use weighbridge_core::coverage::Unread;
 use weighbridge_net::open::listing;
 use weighbridge_trust::bundle::{Bundle, Material};
 use weighbridge_trust::chain::Anchor;
-use weighbridge_trust::digests::Algorithm;
+use weighbridge_trust::digests::{Algorithm, Bytes};
 use weighbridge_trust::oms::{
-    self, Choice, Compared, Described, Hashing, Method, Refusal, SignError, Signs, Status, Tolerance, Trust,
+    self, Choice, Compared, Described, Hashing, Method, Piece, Refusal, SignError, Signs, Status, Tolerance,
+    Trust,
 };
 use weighbridge_trust::{Curve, PrivateKey};
 
@@ -30,6 +31,8 @@ pub(crate) const TESTS: &[Test] = &[
     ("models::what another signer leaves is not signed", what_another_signer_leaves_is_not_signed),
     ("models::programs left out by rule are told", programs_left_out_by_rule_are_told),
     ("models::lists that contradict themselves are refused", lists_that_contradict_themselves_are_refused),
+    ("models::a list of very many files is read", a_list_of_very_many_files_is_read),
+    ("models::a file of very many shards is compared", a_file_of_very_many_shards_is_compared),
 ];
 
 /// A folder with a few files.
@@ -462,4 +465,40 @@ fn lists_that_contradict_themselves_are_refused() {
         let error = read(&[resource("a")], files, subjects).unwrap_err();
         assert_eq!(error, "the signed statement is malformed: it has not exactly one subject");
     }
+}
+
+/// So many that work for each pair of them would never end.
+const MANY: u64 = 200_000;
+
+fn a_list_of_very_many_files_is_read() {
+    let digest = Bytes(vec![7; 32]);
+    let piece = || Piece { start: 0, end: None, digest: digest.clone() };
+    let mut manifest = describe(model().path(), &plain()).unwrap().manifest;
+    manifest.files = (0..MANY).map(|number| (format!("data/{number:07}.bin"), vec![piece()])).collect();
+    let payload = manifest.to_statement();
+    assert_eq!(oms::Manifest::read(&payload).unwrap(), manifest);
+    // One that is listed twice is found among all others.
+    let text = String::from_utf8(payload).unwrap();
+    let twice = text.replace("data/0199999.bin", "data/0000000.bin");
+    let refused = oms::Manifest::read(twice.as_bytes()).unwrap_err().to_string();
+    assert_eq!(refused, "duplicate resource name: `data/0000000.bin`");
+    // None of them is there.
+    let compared = manifest.compare(&listing::list(model().path()).unwrap(), &tolerance(), &hashing());
+    let missing = compared.files.values().filter(|status| **status == Status::Missing).count();
+    assert_eq!(u64::try_from(missing).unwrap(), MANY);
+}
+
+fn a_file_of_very_many_shards_is_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("weights.bin");
+    fs::write(&path, vec![1; usize::try_from(MANY).unwrap()]).unwrap();
+    let manifest = describe(folder.path(), &choice(Method::Shards(1), Algorithm::Blake3)).unwrap().manifest;
+    let read = oms::Manifest::read(&manifest.to_statement()).unwrap();
+    assert_eq!(read.files["weights.bin"].len(), usize::try_from(MANY).unwrap());
+    let compare = || read.compare(&listing::list(folder.path()).unwrap(), &tolerance(), &hashing());
+    assert!(compare().is_true());
+    // Every one of them is another, and a few are told.
+    fs::write(&path, vec![2; usize::try_from(MANY).unwrap()]).unwrap();
+    let Status::Changed { expected, .. } = &compare().files["weights.bin"] else { panic!("not changed") };
+    assert!(expected.starts_with("0:1 ") && expected.ends_with(", and 199997 more"), "{expected}");
 }

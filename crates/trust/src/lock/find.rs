@@ -18,10 +18,15 @@ pub fn find(listing: &Listing, left_out: &[&str], hashing: &Hashing<'_>) -> BTre
         listing.is_file || !(places::is_left_out(&item.path) || left_out.contains(&item.path.as_str()))
     };
     let items: Vec<&Item> = listing.items.iter().filter(counts).collect();
-    let found = oms::each(&items, hashing.halt, |item| match &item.is {
-        Is::File(file) | Is::Link(file) => Found { size: file.size, digest: digest(file, hashing) },
-        Is::Odd(why) => Found { size: 0, digest: Err(why.clone()) },
-    });
+    let found = oms::each(
+        &items,
+        |item| item.size(),
+        hashing.halt,
+        |item| match &item.is {
+            Is::File(file) | Is::Link(file) => Found { size: file.size, digest: digest(file, hashing) },
+            Is::Odd(why) => Found { size: 0, digest: Err(why.clone()) },
+        },
+    );
     let mut files: BTreeMap<String, Found> = BTreeMap::new();
     for (item, found) in items.into_iter().zip(found) {
         let found = found.unwrap_or(Found { size: 0, digest: Err(Unread::Cancelled) });

@@ -90,8 +90,9 @@ impl Compared {
 impl Manifest {
     /// Compares what was signed with what lies there. Every file is looked at, also after the first that is wrong.
     pub fn compare(&self, listing: &Listing, tolerance: &Tolerance, hashing: &Hashing<'_>) -> Compared {
-        let compared =
-            hash::each(&listing.items, hashing.halt, |item| self.status(item, listing, tolerance, hashing));
+        let compared = hash::each(&listing.items, Item::size, hashing.halt, |item| {
+            self.status(item, listing, tolerance, hashing)
+        });
         let mut files = BTreeMap::new();
         for (item, status) in listing.items.iter().zip(compared) {
             let status = match status {
@@ -162,10 +163,11 @@ impl Manifest {
     }
 }
 
-/// The digests of the pieces that are not among `others`; of many, the first ones.
+/// The digests of the pieces that are not those of `others`, which are cut alike; of many, the first ones.
 fn text(pieces: &[Piece], others: &[Piece]) -> String {
     const SHOWN: usize = 3;
-    let differ: Vec<&Piece> = pieces.iter().filter(|piece| !others.contains(piece)).collect();
+    let differs = |(at, piece): &(usize, &Piece)| others.get(*at) != Some(*piece);
+    let differ: Vec<&Piece> = pieces.iter().enumerate().filter(differs).map(|(_, piece)| piece).collect();
     let shown = differ.iter().take(SHOWN).map(|piece| match piece.end {
         None => piece.digest.to_string(),
         Some(end) => format!("{}:{end} {}", piece.start, piece.digest),

@@ -1,16 +1,18 @@
 //! Hashes files of a listing in pieces, on all threads and in constant memory.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
-use weighbridge_core::cache::Cache;
+use weighbridge_core::cache::{Cache, Stamp};
 use weighbridge_core::coverage::Unread;
-use weighbridge_core::digest::Digest;
+use weighbridge_core::digest::{Digest, Hasher};
 use weighbridge_core::listing::File;
 use weighbridge_core::source::Source;
 
 use super::manifest::{Method, Piece};
+use super::tree;
 use crate::digests::{Algorithm, Bytes};
 
 /// Bytes that are read at once by one thread.
@@ -38,59 +40,115 @@ impl Hashing<'_> {
     /// # Errors
     /// Why it cannot be read; also when it changes meanwhile.
     pub fn pieces(&self, file: &File, method: Method, algorithm: Algorithm) -> Result<Vec<Piece>, Unread> {
-        let whole = matches!((method, algorithm), (Method::Files, Algorithm::Sha256));
-        if whole
-            && let (Some(cache), Some(stamp)) = (self.cache, file.handle.stamp())
-            && let Some(digest) = cache.digest(&stamp)
-        {
-            (self.progress)(file.size);
-            return Ok(vec![Piece { start: 0, end: None, digest: Bytes(digest.as_bytes().to_vec()) }]);
+        let listed = file.handle.stamp();
+        if let Some(stamp) = listed {
+            let bounds = bounds(stamp.size, method)?;
+            if let Some(digests) = self.known(&stamp, &bounds, algorithm) {
+                (self.progress)(file.size);
+                return Ok(pieces(&bounds, digests, method));
+            }
         }
         let source = file.handle.open()?;
-        let size = source.size();
-        let bounds = bounds(size, method)?;
-        let pieces: Vec<Piece> = match &*bounds {
-            [] => Vec::new(),
-            [only] => vec![self.piece(&source, *only, method, algorithm)?],
-            many => many
-                .par_iter()
-                .map(|bounds| self.piece(&source, *bounds, method, algorithm))
-                .collect::<Result<_, _>>()?,
-        };
-        // What changed under the reader is neither what was nor what is.
-        if !source.is_unchanged() || source.stamp() != file.handle.stamp() {
-            return Err(Unread::Io("the file changed while it was read".to_owned()));
+        if source.stamp() != listed {
+            return Err(changed());
         }
-        if whole
-            && let (Some(cache), Some(stamp), [piece]) = (self.cache, source.stamp(), &*pieces)
-            && let Ok(digest) = piece.digest.0.as_slice().try_into()
-        {
-            cache.learn(&stamp, Digest::from_bytes(digest));
-        }
-        Ok(pieces)
+        let bounds = bounds(source.size(), method)?;
+        let digests = self.computed(&source, &bounds, algorithm)?;
+        Ok(pieces(&bounds, digests, method))
     }
 
-    fn piece(
+    /// The digests of parts of a file, each from its first byte to its end.
+    ///
+    /// # Errors
+    /// Why it cannot be read; also when it changes meanwhile.
+    pub(crate) fn parts(
         &self,
         source: &Arc<dyn Source>,
-        (start, end): (u64, u64),
-        method: Method,
+        bounds: &[(u64, u64)],
         algorithm: Algorithm,
-    ) -> Result<Piece, Unread> {
-        let digest = self.range(source, start, end, algorithm)?;
-        let end = matches!(method, Method::Shards(_)).then_some(end);
-        Ok(Piece { start, end, digest })
+    ) -> Result<Vec<Bytes>, Unread> {
+        let known = source.stamp().and_then(|stamp| self.known(&stamp, bounds, algorithm));
+        let Some(digests) = known else { return self.computed(source, bounds, algorithm) };
+        if !source.is_unchanged() {
+            return Err(changed());
+        }
+        bounds.iter().for_each(|(start, end)| (self.progress)(end.saturating_sub(*start)));
+        Ok(digests)
+    }
+
+    /// What is kept of a file with this stamp.
+    fn known(&self, stamp: &Stamp, bounds: &[(u64, u64)], algorithm: Algorithm) -> Option<Vec<Bytes>> {
+        let cache = self.cache?;
+        if is_whole(stamp, bounds, algorithm) {
+            return Some(vec![Bytes(cache.digest(stamp)?.as_bytes().to_vec())]);
+        }
+        let digests = cache.parts(stamp, &name(bounds, algorithm))?;
+        let one_each = digests.len() == bounds.len().checked_mul(algorithm.length())?;
+        one_each.then(|| digests.chunks_exact(algorithm.length()).map(|one| Bytes(one.to_vec())).collect())
+    }
+
+    fn learn(&self, stamp: &Stamp, bounds: &[(u64, u64)], algorithm: Algorithm, digests: &[Bytes]) {
+        let Some(cache) = self.cache else { return };
+        match digests {
+            [] => {}
+            [digest] if is_whole(stamp, bounds, algorithm) => {
+                if let Ok(digest) = digest.0.as_slice().try_into() {
+                    cache.learn(stamp, Digest::from_bytes(digest));
+                }
+            }
+            _ => {
+                let digests = digests.iter().flat_map(|digest| &digest.0).copied().collect();
+                cache.learn_parts(stamp, &name(bounds, algorithm), digests);
+            }
+        }
+    }
+
+    /// Hashes parts of a file, and keeps their digests if it is still the one that was opened.
+    fn computed(
+        &self,
+        source: &Arc<dyn Source>,
+        bounds: &[(u64, u64)],
+        algorithm: Algorithm,
+    ) -> Result<Vec<Bytes>, Unread> {
+        let one = |(start, end): &(u64, u64)| self.range(source, *start, *end, algorithm);
+        let digests: Vec<Bytes> = match bounds {
+            [only] => vec![one(only)?],
+            many => many.par_iter().with_max_len(1).map(one).collect::<Result<_, _>>()?,
+        };
+        // What changed under the reader is neither what was nor what is.
+        if !source.is_unchanged() {
+            return Err(changed());
+        }
+        if let Some(stamp) = source.stamp() {
+            self.learn(&stamp, bounds, algorithm, &digests);
+        }
+        Ok(digests)
     }
 
     /// The digest of a part of a file.
-    pub(crate) fn range(
+    fn range(
         &self,
         source: &Arc<dyn Source>,
         start: u64,
         end: u64,
         algorithm: Algorithm,
     ) -> Result<Bytes, Unread> {
+        if algorithm == Algorithm::Blake3 && end.saturating_sub(start) > tree::LEAF {
+            return tree::digest(self, source, start, end);
+        }
         let mut hasher = algorithm.hasher();
+        self.read(source, start, end, &mut |piece| hasher.update(piece))?;
+        Ok(hasher.finish())
+    }
+
+    /// Reads a part of a file to its end, piece by piece.
+    pub(super) fn read(
+        &self,
+        source: &Arc<dyn Source>,
+        start: u64,
+        end: u64,
+        take: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), Unread> {
         let rest = end.saturating_sub(start);
         let mut buffer = vec![0; usize::try_from(rest).unwrap_or(BUFFER).clamp(1, BUFFER)];
         let mut at = start;
@@ -104,13 +162,40 @@ impl Hashing<'_> {
             if count == 0 {
                 return Err(Unread::Truncated { offset: at });
             }
-            hasher.update(part.get(..count).unwrap_or_default());
+            take(part.get(..count).unwrap_or_default());
             let count = u64::try_from(count).unwrap_or(u64::MAX);
             at = at.saturating_add(count);
             (self.progress)(count);
         }
-        Ok(hasher.finish())
+        Ok(())
     }
+}
+
+fn changed() -> Unread {
+    Unread::Io("the file changed while it was read".to_owned())
+}
+
+/// Whether the digest asked for is the one by which a scan knows the file.
+fn is_whole(stamp: &Stamp, bounds: &[(u64, u64)], algorithm: Algorithm) -> bool {
+    algorithm == Algorithm::Sha256 && bounds == [(0, stamp.size)]
+}
+
+/// Stands for the hash function and the parts, in their order.
+fn name(bounds: &[(u64, u64)], algorithm: Algorithm) -> Digest {
+    let mut hasher = Hasher::default();
+    hasher.update(b"weighbridge.parts/1\0");
+    hasher.update(algorithm.name().as_bytes());
+    for (start, end) in bounds {
+        hasher.update(&start.to_le_bytes());
+        hasher.update(&end.to_le_bytes());
+    }
+    hasher.finish()
+}
+
+fn pieces(bounds: &[(u64, u64)], digests: Vec<Bytes>, method: Method) -> Vec<Piece> {
+    let is_shard = matches!(method, Method::Shards(_));
+    let piece = |(&(start, end), digest)| Piece { start, end: is_shard.then_some(end), digest };
+    bounds.iter().zip(digests).map(piece).collect()
 }
 
 /// First byte and end of each piece of a file.
@@ -130,22 +215,25 @@ fn bounds(size: u64, method: Method) -> Result<Vec<(u64, u64)>, Unread> {
     Ok((0..count).map(cut).collect())
 }
 
-/// Runs `work` over `items` on all threads and keeps their order; what comes after a halt is not begun.
+/// Runs `work` over `items` on all threads, the largest first, so that none is left alone with one at the end, and keeps their order;
+/// what comes after a halt is not begun.
 pub(crate) fn each<T: Sync, R: Send>(
     items: &[T],
+    size: impl Fn(&T) -> u64,
     halt: Halt<'_>,
     work: impl Fn(&T) -> R + Sync,
 ) -> Vec<Option<R>> {
     let halted = AtomicBool::new(false);
-    items
-        .par_iter()
-        .with_max_len(1)
-        .map(|item| {
-            if halted.load(Ordering::Relaxed) || halt() {
-                halted.store(true, Ordering::Relaxed);
-                return None;
-            }
-            Some(work(item))
-        })
-        .collect()
+    let mut order: Vec<(usize, &T)> = items.iter().enumerate().collect();
+    order.sort_by_key(|(_, item)| Reverse(size(item)));
+    let one = |(at, item): &(usize, &T)| {
+        if halted.load(Ordering::Relaxed) || halt() {
+            halted.store(true, Ordering::Relaxed);
+            return (*at, None);
+        }
+        (*at, Some(work(item)))
+    };
+    let mut done: Vec<(usize, Option<R>)> = order.par_iter().with_max_len(1).map(one).collect();
+    done.sort_unstable_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, done)| done).collect()
 }

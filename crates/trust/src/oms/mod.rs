@@ -9,6 +9,7 @@ mod look;
 mod manifest;
 mod read;
 mod sign;
+mod tree;
 mod verify;
 
 pub use compare::{Compared, Status, Tolerance, may_run, runs};

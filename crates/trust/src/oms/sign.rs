@@ -95,8 +95,12 @@ pub fn describe(listing: &Listing, choice: &Choice, hashing: &Hashing<'_>) -> Re
     if !wrong.is_empty() {
         return Err(SignError::Files(wrong));
     }
-    let hashed =
-        hash::each(&files, hashing.halt, |(_, file)| hashing.pieces(file, choice.method, choice.algorithm));
+    let hashed = hash::each(
+        &files,
+        |(_, file)| file.size,
+        hashing.halt,
+        |(_, file)| hashing.pieces(file, choice.method, choice.algorithm),
+    );
     let mut manifest = Manifest {
         name: listing.name.clone(),
         age: Age::Current,

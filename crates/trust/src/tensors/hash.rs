@@ -6,7 +6,7 @@ use weighbridge_core::coverage::Unread;
 use weighbridge_core::digest::Digest;
 use weighbridge_core::source::Source;
 
-use crate::digests::Algorithm;
+use crate::digests::{Algorithm, Bytes};
 use crate::oms::{Hashing, each};
 
 /// The bytes of a tensor.
@@ -20,14 +20,29 @@ pub struct Part {
     pub size: u64,
 }
 
-/// The digest of each part, in their order. Who calls asks the sources afterwards whether they changed meanwhile.
+/// The digest of each part, in their order; those of one file stand together, and none of them is known if one is not. Who
+/// calls asks the sources afterwards whether they changed meanwhile.
 pub fn hash(parts: &[Part], hashing: &Hashing<'_>) -> Vec<Result<Digest, Unread>> {
-    let one = |part: &Part| {
-        let end = part.offset.saturating_add(part.size);
-        let digest = hashing.range(&part.source, part.offset, end, Algorithm::Sha256)?;
-        let bytes =
-            digest.0.try_into().map_err(|_| Unread::Unsupported("a digest of this length".to_owned()))?;
-        Ok(Digest::from_bytes(bytes))
+    let files: Vec<&[Part]> = parts.chunk_by(|one, other| Arc::ptr_eq(&one.source, &other.source)).collect();
+    let size = |parts: &&[Part]| parts.iter().fold(0, |sum: u64, part| sum.saturating_add(part.size));
+    let done = each(&files, size, hashing.halt, |parts| of_file(parts, hashing));
+    let spread = |(parts, done): (&&[Part], Option<Result<Vec<Digest>, Unread>>)| match done {
+        Some(Ok(digests)) => digests.into_iter().map(Ok).collect(),
+        Some(Err(why)) => vec![Err(why); parts.len()],
+        None => vec![Err(Unread::Cancelled); parts.len()],
     };
-    each(parts, hashing.halt, one).into_iter().map(|done| done.unwrap_or(Err(Unread::Cancelled))).collect()
+    files.iter().zip(done).flat_map(spread).collect()
+}
+
+fn of_file(parts: &[Part], hashing: &Hashing<'_>) -> Result<Vec<Digest>, Unread> {
+    let Some(Part { source, .. }) = parts.first() else { return Ok(Vec::new()) };
+    let bounds: Vec<(u64, u64)> =
+        parts.iter().map(|part| (part.offset, part.offset.saturating_add(part.size))).collect();
+    let digests = hashing.parts(source, &bounds, Algorithm::Sha256)?;
+    digests.into_iter().map(digest).collect()
+}
+
+fn digest(bytes: Bytes) -> Result<Digest, Unread> {
+    let bytes = bytes.0.try_into().map_err(|_| Unread::Unsupported("a digest of this length".to_owned()))?;
+    Ok(Digest::from_bytes(bytes))
 }

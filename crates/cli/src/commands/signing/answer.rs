@@ -11,6 +11,7 @@ use weighbridge_trust::tensors;
 
 use super::policed::{Refused, Ruled, Vouched, asked};
 use crate::exit::Exit;
+use crate::printer::one_line;
 
 /// What was found of one model.
 pub(super) struct Found {
@@ -97,9 +98,9 @@ fn one(text: &mut String, found: &Found) {
         Verdict::Unchecked(_) => "could not be checked",
     };
     // Writing to a string cannot fail.
-    let _ = writeln!(text, "{}  {verdict}", found.path);
+    let _ = writeln!(text, "{}  {verdict}", one_line(&found.path));
     if let Some(reason) = found.verdict.reason() {
-        let _ = writeln!(text, "  {reason}");
+        let _ = writeln!(text, "  {}", one_line(reason));
     }
     if let Some(ruled) = &found.ruled {
         rule(text, ruled);
@@ -122,9 +123,9 @@ fn one(text: &mut String, found: &Found) {
     }
     let (shown, rest) = lines.split_at(lines.len().min(MOST_LINES));
     for (word, path, details) in shown {
-        let _ = writeln!(text, "  {word:<8}  {path}");
+        let _ = writeln!(text, "  {word:<8}  {}", one_line(path));
         for detail in details {
-            let _ = writeln!(text, "            {detail}");
+            let _ = writeln!(text, "            {}", one_line(detail));
         }
     }
     if !rest.is_empty() {
@@ -149,7 +150,7 @@ fn one(text: &mut String, found: &Found) {
             let _ = write!(names, ", and {} more", ignored.len().saturating_sub(MOST_NAMES));
         }
         let rule = if signed.tensors.is_some() { "" } else { ", left out by rule" };
-        let _ = writeln!(text, "  not signed{rule}: {names}");
+        let _ = writeln!(text, "  not signed{rule}: {}", one_line(&names));
     }
 }
 
@@ -168,7 +169,12 @@ fn rule(text: &mut String, ruled: &Ruled) {
     for vouched in &ruled.vouched {
         let unasked = if vouched.is_named { "" } else { ", whom the rule does not name" };
         let Vouched { anchor, signature, .. } = vouched;
-        let _ = writeln!(text, "  `{anchor}` vouches{unasked}: {} ({signature})", signer(&vouched.signer));
+        let _ = writeln!(
+            text,
+            "  `{anchor}` vouches{unasked}: {} ({})",
+            signer(&vouched.signer),
+            one_line(signature)
+        );
     }
     // That somebody else did not sign is of no interest once enough have.
     let is_met = rule.require.iter().zip(&ruled.met).all(|(requirement, judged)| requirement.is_met(judged));
@@ -180,7 +186,7 @@ fn rule(text: &mut String, ruled: &Ruled) {
     let refused: Vec<&Refused> = ruled.refused.iter().filter(shown).collect();
     for Refused { signature, anchor, reason, .. } in refused.iter().take(MOST_LINES) {
         let whose = anchor.as_ref().map(|anchor| format!(" for `{anchor}`")).unwrap_or_default();
-        let _ = writeln!(text, "  {signature} does not count{whose}: {reason}");
+        let _ = writeln!(text, "  {} does not count{whose}: {}", one_line(signature), one_line(reason));
     }
     if refused.len() > MOST_LINES {
         let more = refused.len().saturating_sub(MOST_LINES);
@@ -226,7 +232,7 @@ fn tensor_line<'a>(name: &str, status: &tensors::Status, kind: &str) -> Option<L
 }
 
 fn signer(signer: &Signer) -> String {
-    match signer {
+    one_line(&match signer {
         Signer::Key(key) => format!("key {:.16}… ({})", key.hint(), key.curve()),
         Signer::Certificate(leaf) => {
             let names =
@@ -234,7 +240,7 @@ fn signer(signer: &Signer) -> String {
             format!("certificate of `{}`{names}, trusted by `{}`", leaf.subject, leaf.anchor)
         }
         Signer::Identity(identity) => format!("`{}`, as {} says", identity.name, identity.issuer),
-    }
+    })
 }
 
 /// The answer for programs.

@@ -132,6 +132,7 @@ pub(super) fn sign(
         }
         written.map_err(|error| Failure::unwritten(&format!("`{}`", path.display()), &error))?;
     }
+    memory.save(printer);
     let count = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let (tensors, files) = (content.tensors.len(), model.files.len());
     printer.say(&format!("signed {} in {}", count(tensors, "tensor"), count(files, "file")));

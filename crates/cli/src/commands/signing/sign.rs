@@ -1,6 +1,7 @@
 //! `weighbridge sign`: signs a model.
 
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use weighbridge_net::feed::atomic::replace_file;
@@ -13,7 +14,7 @@ use weighbridge_trust::{PrivateKey, PublicKey, chain};
 use super::{Memory, below, default_signature, embedded, ignored, key, text};
 use crate::errors::Failure;
 use crate::exit::Exit;
-use crate::printer::Printer;
+use crate::printer::{Printer, one_line};
 use crate::setup::Setup;
 use crate::signing_args::Sign;
 
@@ -44,14 +45,14 @@ pub(in crate::commands) fn run(sign: &Sign, setup: &Setup, printer: &Printer) ->
     let bundle = oms::sign(&described.manifest, &signer).map_err(|error| refused(&error))?;
     let json = bundle.to_json();
     replace_file(&signature, |out| out.write_all(json.as_bytes()))
-        .map_err(|error| Failure::unwritten(&format!("`{}`", signature.display()), &error))?;
+        .map_err(|error| unwritten(&signature, &error))?;
     memory.save(printer);
     let files = described.manifest.files.len();
     printer.say(&format!("signed {files} {}", if files == 1 { "file" } else { "files" }));
     printer.say(&format!("  by {}", signer.name()));
     printer.say(&format!("  to {}", signature.display()));
     for path in &described.left_out {
-        printer.say(&format!("  not signed: {path}"));
+        printer.say(&one_line(&format!("  not signed: {path}")));
     }
     Ok(Exit::Pass)
 }
@@ -140,7 +141,7 @@ fn signer(sign: &Sign, setup: &Setup) -> Result<Signer, Failure> {
 /// Has a program sign.
 fn ask(words: &[String], encoded: &[u8]) -> Result<Vec<u8>, String> {
     let (program, arguments) = words.split_first().ok_or("there is no program")?;
-    let failed = |error: std::io::Error| format!("`{program}`: {error}");
+    let failed = |error: io::Error| format!("`{program}`: {error}");
     let mut child = Command::new(program)
         .args(arguments)
         .stdin(Stdio::piped())
@@ -160,11 +161,22 @@ fn ask(words: &[String], encoded: &[u8]) -> Result<Vec<u8>, String> {
     if status.success() { Ok(signature) } else { Err(format!("`{program}` ended with {status}")) }
 }
 
+/// The signature cannot lie where it should.
+fn unwritten(signature: &Path, error: &io::Error) -> Failure {
+    let failure = Failure::unwritten(&format!("`{}`", signature.display()), error);
+    match error.kind() {
+        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+            failure.hint("`--signature FILE` writes it elsewhere")
+        }
+        _ => failure,
+    }
+}
+
 fn refused(error: &SignError) -> Failure {
     const SHOWN: usize = 10;
     let mut failure = Failure::new(Exit::Fail, error.to_string());
     if let SignError::Files(files) = error {
-        let shown = files.iter().take(SHOWN).map(|(path, why)| format!("{path}: {}", why));
+        let shown = files.iter().take(SHOWN).map(|(path, why)| one_line(&format!("{path}: {why}")));
         failure.causes.extend(shown);
         if files.len() > SHOWN {
             failure.causes.push(format!("and {} more", files.len().saturating_sub(SHOWN)));
