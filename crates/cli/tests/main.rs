@@ -13,6 +13,7 @@ mod fix;
 mod hostile;
 mod interrupts;
 mod lock;
+mod log;
 mod mend;
 mod policy;
 mod readme;
@@ -45,6 +46,7 @@ fn main() {
         hostile::TESTS,
         interrupts::TESTS,
         lock::TESTS,
+        log::TESTS,
         mend::TESTS,
         policy::TESTS,
         readme::TESTS,

@@ -6,6 +6,7 @@ mod certificates;
 mod chains;
 mod key_files;
 mod locks;
+mod log;
 mod models;
 mod policy;
 mod reference;
@@ -21,7 +22,15 @@ type Test = (&'static str, fn());
 fn main() {
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = Vec::new();
-    let plain = [chains::TESTS, key_files::TESTS, locks::TESTS, models::TESTS, policy::TESTS, tensors::TESTS];
+    let plain = [
+        chains::TESTS,
+        key_files::TESTS,
+        locks::TESTS,
+        log::TESTS,
+        models::TESTS,
+        policy::TESTS,
+        tensors::TESTS,
+    ];
     trials.extend(plain.into_iter().flatten().map(|(name, test)| {
         Trial::test(*name, || {
             test();

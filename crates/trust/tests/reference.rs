@@ -10,6 +10,7 @@ use weighbridge_net::open::listing;
 use weighbridge_trust::bundle::Bundle;
 use weighbridge_trust::chain::Anchor;
 use weighbridge_trust::digests::Algorithm;
+use weighbridge_trust::log::NoteKey;
 use weighbridge_trust::oms::{self, Choice, Hashing, Method, Tolerance, Trust};
 use weighbridge_trust::{Curve, PrivateKey};
 
@@ -75,6 +76,7 @@ fn both_verify_what_the_other_signs(python: &Path) -> Result<(), Failed> {
     fs::write(path("leaf.pem"), leaf.pem()).unwrap();
     fs::write(path("leaf.key"), &**leaf.key.to_pem(None).unwrap()).unwrap();
 
+    let log = NoteKey::generate("models.example/log").unwrap();
     for curve in [Curve::P256, Curve::P384, Curve::P521] {
         let key = PrivateKey::generate(curve).unwrap();
         fs::write(path("public.pem"), key.public_key().to_pem()).unwrap();
@@ -82,13 +84,16 @@ fn both_verify_what_the_other_signs(python: &Path) -> Result<(), Failed> {
         let holder = Holder(key, Vec::new());
         fs::write(path("ours.sig"), sign(&model, &holder)).unwrap();
         reference(&["verify", "key", "model", "--signature", "ours.sig", "--public_key", "public.pem"])?;
+        // The proof of a log in it is none of its business.
+        fs::write(path("ours.sig"), crate::log::logged(&sign(&model, &holder), &log)).unwrap();
+        reference(&["verify", "key", "model", "--signature", "ours.sig", "--public_key", "public.pem"])?;
         // Its command line cannot open an encrypted key: it hands the password on as the wrong type.
         reference(&["sign", "key", "model", "--signature", "theirs.sig", "--private_key", "private.pem"])?;
         check(&model, &path("theirs.sig"), Trust::Key(&holder.0.public_key()))?;
     }
 
     let holder = Holder(leaf.key, [leaf.certificate, middle.certificate].map(|one| der(&one)).to_vec());
-    fs::write(path("ours.sig"), sign(&model, &holder)).unwrap();
+    fs::write(path("ours.sig"), crate::log::logged(&sign(&model, &holder), &log)).unwrap();
     reference(&[
         "verify",
         "certificate",

@@ -9,12 +9,14 @@ mod checkpoint;
 mod note;
 mod proof;
 mod record;
+mod signer;
 mod tile;
 mod tree;
 
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use note::{LogKeyError, NoteError, NoteKey, VerifierKey, open};
 pub use proof::{Included, Proof, ProofError, attach, verify};
-pub use record::{Record, RecordError, identity};
+pub use record::{Record, RecordError};
+pub use signer::{SignerError, identity, shown};
 pub use tile::{Tile, TileError, WIDTH, entries, hashes, pack, serialize};
 pub use tree::{Edge, inclusion, leaf, root_over};

@@ -8,7 +8,6 @@ use weighbridge_core::lock::Identity;
 
 use crate::bundle::Bundle;
 use crate::dsse;
-use crate::oms::Signer;
 use crate::statement::{self, Subject};
 
 /// The type of every record.
@@ -170,17 +169,6 @@ impl Record {
         let Self { envelope, predicate_type, signer, subjects, time: _ } = self;
         (envelope, predicate_type, signer, subjects)
             == (&other.envelope, &other.predicate_type, &other.signer, &other.subjects)
-    }
-}
-
-/// A signer that was verified, as records call him.
-pub fn identity(signer: &Signer) -> Identity {
-    match signer {
-        Signer::Key(key) => Identity::Key(key.hint()),
-        Signer::Certificate(leaf) => Identity::Certificate(leaf.fingerprint.to_string()),
-        Signer::Identity(identity) => {
-            Identity::Sigstore { name: identity.name.clone(), issuer: identity.issuer.clone() }
-        }
     }
 }
 

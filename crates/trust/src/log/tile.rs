@@ -69,6 +69,17 @@ impl Tile {
         Some(Self { level: None, index, width: u16::try_from(left).map_or(WIDTH, |left| left.min(WIDTH)) })
     }
 
+    /// The files to which a log of this size writes next, each as it is when it is full, and how wide it is.
+    pub fn growing(size: u64) -> impl Iterator<Item = (Self, u16)> {
+        let levels = [None].into_iter().chain((0u8..8).map(Some));
+        levels.map(move |level| {
+            let lowest = level.unwrap_or(0);
+            let index = shifted(size, lowest.saturating_add(1));
+            let width = u16::try_from(shifted(size, lowest) & 255).unwrap_or(0);
+            (Self { level, index, width: WIDTH }, width)
+        })
+    }
+
     /// The tile in which the subtree over `length` leaves from `start` lies, a power of two, and which of its hashes these are.
     pub(super) fn covering(start: u64, length: u64, size: u64) -> (Self, Range<usize>) {
         let height = length.trailing_zeros();
@@ -84,6 +95,11 @@ impl Tile {
     /// The number of the file on its level.
     pub fn index(self) -> u64 {
         self.index
+    }
+
+    /// Whether it is a bundle of entries, and not a tile of hashes.
+    pub fn is_of_entries(self) -> bool {
+        self.level.is_none()
     }
 
     /// How many hashes or entries it holds.
