@@ -198,6 +198,9 @@ fn a_log_grows_beyond_a_tile() {
         many(&world, file, numbers.clone());
         append(&world, file).ends(0).says(&[&format!("log `models.example/log`: {} entries", numbers.end)]);
         world.run(VERIFY).ends(0).shows(&[&format!("{} entries", numbers.end)]);
+        let watch = "log monitor log --key log.key.pub --state seen --watch n699";
+        // What it saw last lies in full tiles by then.
+        world.run(watch).ends(i32::from(numbers.end == 700));
     }
     // What is full has left nothing else behind.
     assert_eq!(world.names("log/tile/0"), ["000", "001", "002.p"]);
@@ -272,14 +275,13 @@ fn two_appenders_do_not_meet() {
 fn a_monitor_tells_what_is_new() {
     let world = world(2);
     let monitor = |more: &str| world.run(&format!("log monitor log --key log.key.pub --state seen {more}"));
-    monitor("").ends(0).shows(&["log  0 entries new in `models.example/log`"]);
+    monitor("").ends(0).shows(&["log  nothing new in `models.example/log`, which has 0 entries\n"]);
     append(&world, "m0").ends(0);
-    monitor("--watch m1").ends(0).shows(&["1 entry new in `models.example/log`, none watched"]);
+    monitor("--watch m1").ends(0).shows(&["1 new entry in `models.example/log`, none of them watched\n"]);
     append(&world, "m1").ends(0);
     let told = monitor("--watch m1").ends(1);
     for part in [
-        "1 entry new",
-        "1 watched, 1 NOT EXPECTED",
+        "1 new entry in `models.example/log`, 1 watched, 1 NOT EXPECTED\n",
         "  entry 1  20",
         "    key ",
         "    of m1\n",
@@ -287,30 +289,32 @@ fn a_monitor_tells_what_is_new() {
     ] {
         assert!(told.out.contains(part), "{}", told.out);
     }
-    monitor("--watch m1").ends(0).shows(&["0 entries new"]);
+    monitor("--watch m1").ends(0).shows(&["nothing new in `models.example/log`, which has 2 entries"]);
     // Somebody else signs what the team signs.
     world.run("key generate thief").ends(0);
     signed(&world, "m2", "k");
     append(&world, "m2").ends(0);
-    monitor("--expect k.pub").ends(0).shows(&["1, all expected", "entry 2", "  expected\n"]);
+    monitor("--expect k.pub").ends(0).shows(&[
+        "1 new entry in `models.example/log`, all expected",
+        "entry 2",
+        "  expected\n",
+    ]);
     world.write("m2/weights.bin", "bad").run("sign m2 --key thief").ends(0);
     append(&world, "m2").ends(0);
     let caught =
         monitor("--expect k.pub --watch m2").ends(1).shows(&["1 watched, 1 NOT EXPECTED", "entry 3"]);
     let key = caught.out.lines().find_map(|line| line.strip_prefix("    key ")).unwrap().to_owned();
     fs::remove_file(world.path("seen")).unwrap();
-    monitor(&format!("--watch {key} --expect {key}")).ends(0).shows(&[
-        "4 entries new",
-        "1 watched, all expected",
-        "of m2",
-    ]);
+    monitor(&format!("--watch {key} --expect {key}"))
+        .ends(0)
+        .shows(&["4 new entries in `models.example/log`, 1 watched, all expected", "of m2"]);
     fs::remove_file(world.path("seen")).unwrap();
-    monitor("--expect k.pub").ends(1).shows(&["4 entries new in `models.example/log`, 4, 1 NOT EXPECTED"]);
+    monitor("--expect k.pub").ends(1).shows(&["4 new entries in `models.example/log`, 1 NOT EXPECTED"]);
     monitor("--expect nobody").ends(2).says(&["cannot read `nobody`"]);
     monitor("--expect ci@models.example=https://models.example").ends(0);
     fs::remove_file(world.path("log/tile/entries/000.p/4")).unwrap();
     fs::remove_file(world.path("seen")).unwrap();
-    monitor("").ends(4).says(&["tile/entries/000.p/4 is missing"]);
+    monitor("").ends(4).says(&["`log/tile/entries/000.p/4` is missing"]);
     assert!(!world.path("seen").exists());
     world
         .run("log monitor nowhere --key log.key.pub --state seen")

@@ -7,9 +7,10 @@ use weighbridge_core::lock::Identity;
 use weighbridge_trust::bundle::Bundle;
 use weighbridge_trust::digests::Algorithm;
 use weighbridge_trust::log::{
-    Checkpoint, NoteKey, Proof, ProofError, Record, SignerError, attach, leaf, root_over, shown, verify,
+    Checkpoint, Edge, NoteKey, Proof, ProofError, Record, SignerError, attach, leaf, root_over, shown, verify,
 };
 use weighbridge_trust::oms::{self, Method, Trust};
+use weighbridge_trust::statement::Subject;
 use weighbridge_trust::{Curve, PrivateKey};
 
 use crate::Test;
@@ -23,6 +24,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("log::a_proof_is_of_one_log_statement_and_signer", a_proof_is_of_one_log_statement_and_signer),
     ("log::a_signer_is_known_as_far_as_a_bundle_shows_it", a_signer_is_known),
     ("log::what_a_bundle_holds_beside_a_proof_stays", what_a_bundle_holds_beside_a_proof_stays),
+    ("log::the_vectors_of_the_specification_are_ours", the_vectors_of_the_specification_are_ours),
 ];
 
 /// A log of two, in which this record is the second.
@@ -172,8 +174,11 @@ fn a_signer_is_known() {
         let path = folder.join("corpus/oms/upstream/v1.1.0-sigstore/model.sig");
         let json = fs::read_to_string(path).unwrap();
         let bundle = Bundle::read(json.as_bytes()).unwrap();
-        let signer = shown(&json, &bundle, None);
-        assert!(matches!(signer, Ok(Identity::Sigstore { .. }) | Err(SignerError::Refused(_))), "{signer:?}");
+        let expected = Identity::Sigstore {
+            name: "stefanb@us.ibm.com".to_owned(),
+            issuer: "https://sigstore.verify.ibm.com/oauth2".to_owned(),
+        };
+        assert_eq!(shown(&json, &bundle, None), Ok(expected));
     }
 }
 
@@ -192,5 +197,48 @@ fn what_a_bundle_holds_beside_a_proof_stays() {
         let key = log_key();
         let attached = attach(bad, &proof(record, &key), &key.verifier());
         assert!(matches!(attached, Err(ProofError::Malformed(_))), "{bad}");
+    }
+}
+
+/// What `docs/spec/transparency-log.md` states, section 9.
+fn the_vectors_of_the_specification_are_ours() {
+    let page = include_str!("../../../docs/spec/transparency-log.md");
+    // The key of the documentation of Go, which nobody would use.
+    let key = NoteKey::read("PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz")
+        .unwrap();
+    let subject = |name: &str, content: &[u8]| Subject {
+        name: name.to_owned(),
+        digest: [("sha256".to_owned(), Digest::of(content).to_string())].into(),
+    };
+    let first = Record {
+        envelope: Digest::of(b"one"),
+        predicate_type: "https://model_signing/signature/v1.0".to_owned(),
+        signer: Identity::Key(Digest::of(b"key").to_string()),
+        subjects: vec![subject("llm", b"llm")],
+        time: 1_785_628_800,
+    };
+    let second = Record {
+        envelope: Digest::of(b"two"),
+        predicate_type: "https://models.example/p".to_owned(),
+        signer: Identity::Sigstore {
+            name: "ci@models.example".to_owned(),
+            issuer: "https://models.example".to_owned(),
+        },
+        subjects: vec![subject("é", b"a"), subject("b", b"b")],
+        time: 1_785_628_801,
+    };
+    let entries = [first.to_bytes(), second.to_bytes()];
+    let mut edge = Edge::default();
+    for entry in &entries {
+        edge.push(leaf(entry), |_, _| Ok::<(), ()>(())).unwrap();
+    }
+    let checkpoint = Checkpoint { size: 2, root: edge.root() };
+    let stated = entries.iter().map(|entry| String::from_utf8(entry.clone()).unwrap());
+    let stated = stated.chain(entries.iter().map(|entry| leaf(entry).to_string()));
+    let stated =
+        stated.chain([edge.root().to_string(), key.verifier().to_string(), key.verifier().id().to_string()]);
+    let stated = stated.chain(checkpoint.sign(&key).lines().map(str::to_owned));
+    for text in stated {
+        assert!(page.contains(&text), "not in the specification: {text}");
     }
 }

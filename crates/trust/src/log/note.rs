@@ -29,7 +29,7 @@ pub enum LogKeyError {
     #[error("not the key of a log: expected {0}")]
     Malformed(&'static str),
     /// A private key where a public one is asked for.
-    #[error("this is the private key of a log, which is nobody else's business")]
+    #[error("this is the private key of a log, and the public one is asked for")]
     Private,
     /// The name and the number do not belong to the key.
     #[error("the key is damaged: its number is not that of its name and its bytes")]

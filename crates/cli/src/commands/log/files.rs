@@ -93,7 +93,7 @@ impl Files {
                 Err(error) => return Err(self.unread(&tile.to_string(), &error)),
             }
         }
-        Err(Failure::new(Exit::Incomplete, format!("{tile} is missing")))
+        Err(Failure::new(Exit::Incomplete, format!("`{}` is missing", self.shown(tile))))
     }
 
     /// The bytes of a file as it was when it was less wide; none if it is gone.
@@ -211,8 +211,12 @@ impl Files {
             .because(error)
     }
 
+    fn shown(&self, tile: Tile) -> String {
+        self.folder.join(tile.to_string()).display().to_string()
+    }
+
     fn wrong(&self, tile: Tile, error: &TileError) -> Failure {
-        Failure::new(Exit::Fail, format!("{tile} is damaged: {error}"))
+        Failure::new(Exit::Fail, format!("`{}` is damaged: {error}", self.shown(tile)))
     }
 }
 

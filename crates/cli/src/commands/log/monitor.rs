@@ -44,14 +44,19 @@ pub(super) fn run(monitor: &LogMonitor, printer: &Printer) -> Result<Exit, Failu
     }
     let since = before.map_or(0, |before| before.size);
     let grown = head.size.saturating_sub(since);
-    let mut text = format!("{}  {} new in `{}`", monitor.folder.display(), count(grown, "entry"), key.name());
-    let watched = if monitor.watch.is_empty() { "" } else { " watched" };
+    let what = if grown == 0 { "nothing new".to_owned() } else { count(grown, "new entry") };
+    let mut text = format!("{}  {what} in `{}`", monitor.folder.display(), key.name());
     // Writing to a string cannot fail.
-    let _ = match (concerned, unexpected) {
-        (0, _) if grown == 0 => writeln!(text),
-        (0, _) => writeln!(text, ", none{watched}"),
-        (_, 0) => writeln!(text, ", {concerned}{watched}, all expected"),
-        _ => writeln!(text, ", {concerned}{watched}, {unexpected} NOT EXPECTED"),
+    let _ = match concerned {
+        _ if grown == 0 => writeln!(text, ", which has {}", count(head.size, "entry")),
+        0 => writeln!(text, ", none of them watched"),
+        _ => {
+            let watched =
+                if monitor.watch.is_empty() { String::new() } else { format!(", {concerned} watched") };
+            let verdict =
+                if unexpected > 0 { format!("{unexpected} NOT EXPECTED") } else { "all expected".to_owned() };
+            writeln!(text, "{watched}, {verdict}")
+        }
     };
     let text = printable(&(text + &told));
     printer.out(|out| out.write_all(text.as_bytes()))?;

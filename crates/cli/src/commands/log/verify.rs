@@ -25,7 +25,8 @@ pub(super) fn run(verify: &LogVerify, printer: &Printer) -> Result<Exit, Failure
         Ok((head, left)) => {
             let mut text = format!("{folder}  verified\n");
             // Writing to a string cannot fail.
-            let _ = writeln!(text, "  `{}`: {}, root {}", key.name(), count(head.size, "entry"), head.root);
+            let _ = writeln!(text, "  `{}`: {}", key.name(), count(head.size, "entry"));
+            let _ = writeln!(text, "  root {}", head.root);
             if let (Some(from), Some(path)) = (from, &verify.from) {
                 let _ = writeln!(text, "  continues {} ({})", path.display(), count(from.size, "entry"));
             }
