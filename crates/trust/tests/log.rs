@@ -237,7 +237,8 @@ fn the_vectors_of_the_specification_are_ours() {
     let stated = stated.chain(entries.iter().map(|entry| leaf(entry).to_string()));
     let stated =
         stated.chain([edge.root().to_string(), key.verifier().to_string(), key.verifier().id().to_string()]);
-    let stated = stated.chain(checkpoint.sign(&key).lines().map(str::to_owned));
+    let note = checkpoint.sign(&key);
+    let stated = stated.chain(note.lines().map(str::to_owned));
     for text in stated {
         assert!(page.contains(&text), "not in the specification: {text}");
     }
