@@ -1,5 +1,7 @@
 //! Proofs that a signature stands in a log, as bundles carry them: what holds, and every way not to.
 
+use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::fs;
 
 use weighbridge_core::digest::Digest;
@@ -7,7 +9,8 @@ use weighbridge_core::lock::Identity;
 use weighbridge_trust::bundle::Bundle;
 use weighbridge_trust::digests::Algorithm;
 use weighbridge_trust::log::{
-    Checkpoint, Edge, NoteKey, Proof, ProofError, Record, SignerError, attach, leaf, root_over, shown, verify,
+    Checkpoint, Edge, NoteKey, Proof, ProofError, Record, SignerError, Tile, attach, inclusion, leaf, shown,
+    verify,
 };
 use weighbridge_trust::oms::{self, Method, Trust};
 use weighbridge_trust::statement::Subject;
@@ -29,18 +32,37 @@ pub(crate) const TESTS: &[Test] = &[
 
 /// A log of two, in which this record is the second.
 fn proof(record: Record, key: &NoteKey) -> Proof {
-    let other = leaf(b"an entry before it");
-    let root = root_over(leaf(&record.to_bytes()), 1, 2, &[other]).unwrap();
-    let checkpoint = Checkpoint { size: 2, root };
-    Proof { index: 1, record, path: vec![other], checkpoint, note: checkpoint.sign(key) }
+    proof_at(record, key, 1, 2)
+}
+
+/// A log of as many, in which this record has that number.
+fn proof_at(record: Record, key: &NoteKey, index: u64, size: u64) -> Proof {
+    let mut edge = Edge::default();
+    let mut tiles: BTreeMap<Tile, Vec<Digest>> = BTreeMap::new();
+    for number in 0..size {
+        let entry = if number == index { record.to_bytes() } else { number.to_be_bytes().to_vec() };
+        let Ok(()) = edge.push(leaf(&entry), |tile, hashes| -> Result<(), Infallible> {
+            tiles.insert(tile, hashes.to_vec());
+            Ok(())
+        });
+    }
+    tiles.extend(edge.partial().map(|(tile, hashes)| (tile, hashes.to_vec())));
+    let Ok(path) = inclusion(index, size, &mut |tile| Ok::<_, Infallible>(tiles[&tile].clone()));
+    let checkpoint = Checkpoint { size, root: edge.root() };
+    Proof { index, record, path, checkpoint, note: checkpoint.sign(key) }
 }
 
 /// The bundle with the proof that it is in the log of this key.
 pub(crate) fn logged(json: &str, key: &NoteKey) -> String {
+    logged_at(json, key, 1, 2)
+}
+
+/// The bundle with the proof that it has this number in the log of this key, which has so many.
+pub(crate) fn logged_at(json: &str, key: &NoteKey, index: u64, size: u64) -> String {
     let bundle = Bundle::read(json.as_bytes()).unwrap();
     let signer = shown(json, &bundle, None).unwrap();
     let record = Record::of(&bundle, signer, 1_785_628_800).unwrap();
-    attach(json, &proof(record, key), &key.verifier()).unwrap()
+    attach(json, &proof_at(record, key, index, size), &key.verifier()).unwrap()
 }
 
 fn holder() -> Holder {
