@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use libtest_mimic::Trial;
+
 use crate::Test;
 use crate::support::World;
 
@@ -19,6 +21,41 @@ pub(crate) const TESTS: &[Test] = &[
     ("log::a_hostile_log_is_refused", a_hostile_log_is_refused),
     ("log::the_private_key_is_kept_private", the_private_key_is_kept_private),
 ];
+
+/// One of Sigstore is written down, and left as it is.
+pub(crate) fn trials() -> Vec<Trial> {
+    let mut folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let bundle = folders.find_map(|folder| {
+        fs::read(folder.join("shared/corpus/oms/upstream/v1.1.0-sigstore/model.sig")).ok()
+    });
+    let name = "log::a_signature_of_sigstore_is_written_down_and_left_as_it_is";
+    vec![match bundle {
+        Some(bundle) => Trial::test(name, move || {
+            a_signature_of_sigstore_is_left_as_it_is(&bundle);
+            Ok(())
+        }),
+        None => Trial::test(format!("{name} (no shared vectors)"), || Ok(())).with_ignored_flag(true),
+    }]
+}
+
+fn a_signature_of_sigstore_is_left_as_it_is(bundle: &[u8]) {
+    let world = world(0);
+    world.write("s.sig", bundle);
+    append(&world, "s.sig").ends(0).says(&["signed by `stefanb@us.ibm.com`", "no proof in it"]);
+    append(&world, "s.sig").ends(0).says(&["entry 0  s.sig  (there already)"]);
+    assert_eq!(fs::read(world.path("s.sig")).unwrap(), bundle);
+    let issuer = "https://sigstore.verify.ibm.com/oauth2";
+    let monitor =
+        format!("log monitor log --key log.key.pub --state seen --expect stefanb@us.ibm.com={issuer}");
+    world.run(&monitor).ends(0).shows(&["all expected", &format!("    stefanb@us.ibm.com={issuer}\n")]);
+    // What Sigstore does not vouch for is not written down.
+    let text = String::from_utf8(bundle.to_vec()).unwrap();
+    let start = text.find("\"sig\"").unwrap() + 20;
+    let mut forged = bundle.to_vec();
+    forged[start] = if forged[start] == b'A' { b'B' } else { b'A' };
+    world.write("forged.sig", forged);
+    append(&world, "forged.sig").ends(1).says(&["`forged.sig` cannot be written into a log"]);
+}
 
 /// A world with signed models, of `k`, and an empty log.
 fn world(models: usize) -> World {
@@ -422,7 +459,7 @@ fn a_hostile_log_is_refused() {
         let mut command = world.command("log init evil --key evil.key");
         let run: crate::support::Run = command.args(["--origin", origin]).output().unwrap().into();
         run.ends(2).says(&["cannot be the name of a log"]);
-        assert!(!world.path("evil.key").exists() && !world.path("evil/checkpoint").exists());
+        assert!(!world.path("evil.key").exists() && !world.path("evil").exists());
     }
     // A name is a name, and never a path.
     let before = world.names(".");
@@ -438,9 +475,8 @@ fn a_hostile_log_is_refused() {
     {
         fs::remove_file(world.path("up/checkpoint")).unwrap();
         let made = std::process::Command::new("mkfifo").arg(world.path("up/checkpoint")).status();
-        if made.is_ok_and(|status| status.success()) {
-            world.run("log verify up --key up.key.pub").ends(4).shows(&["not a regular file"]);
-        }
+        assert!(made.unwrap().success());
+        world.run("log verify up --key up.key.pub").ends(4).shows(&["not a regular file"]);
     }
 }
 

@@ -65,6 +65,7 @@ fn main() {
     })
     .collect();
     trials.extend(embedded::trials());
+    trials.extend(log::trials());
     trials.extend(reports::trials());
     trials.extend(signing::trials());
     // Needs `strace` and the right to trace; listed as ignored where there is none.

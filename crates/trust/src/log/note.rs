@@ -69,7 +69,7 @@ impl VerifierKey {
         if text.starts_with(PRIVATE) {
             return Err(LogKeyError::Private);
         }
-        let (name, number, key) = parts(text).ok_or(LogKeyError::Malformed(PUBLIC_FORM))?;
+        let Parts { name, number, key } = parts(text).ok_or(LogKeyError::Malformed(PUBLIC_FORM))?;
         let key = Self { name: named(name)?, key: *key };
         if key.number() == number { Ok(key) } else { Err(LogKeyError::Number) }
     }
@@ -131,7 +131,7 @@ impl NoteKey {
     /// [`LogKeyError`].
     pub fn read(text: &str) -> Result<Self, LogKeyError> {
         let rest = text.trim().strip_prefix(PRIVATE).ok_or(LogKeyError::Malformed(PRIVATE_FORM))?;
-        let (name, number, seed) = parts(rest).ok_or(LogKeyError::Malformed(PRIVATE_FORM))?;
+        let Parts { name, number, key: seed } = parts(rest).ok_or(LogKeyError::Malformed(PRIVATE_FORM))?;
         let key = Self { name: named(name)?, seed };
         if key.verifier().number() == number { Ok(key) } else { Err(LogKeyError::Number) }
     }
@@ -142,7 +142,7 @@ impl NoteKey {
         let (kind, seed) = typed.split_at_mut(1);
         kind.fill(ED25519_NOTE);
         seed.copy_from_slice(&*self.seed);
-        let encoded = Zeroizing::new(STANDARD.encode(&*typed));
+        let encoded = Zeroizing::new(STANDARD.encode(typed.as_slice()));
         Zeroizing::new(format!("{PRIVATE}{}+{}+{}", self.name, digits(self.verifier().number()), *encoded))
     }
 
@@ -241,8 +241,14 @@ fn digits(number: [u8; 4]) -> String {
     format!("{:08x}", u32::from_be_bytes(number))
 }
 
-/// Name, number and the 32 bytes of a key.
-fn parts(text: &str) -> Option<(&str, [u8; 4], Zeroizing<[u8; 32]>)> {
+/// What the text of a key says.
+struct Parts<'t> {
+    name: &'t str,
+    number: [u8; 4],
+    key: Zeroizing<[u8; 32]>,
+}
+
+fn parts(text: &str) -> Option<Parts<'_>> {
     let (name, rest) = text.split_once('+')?;
     let (number, encoded) = rest.split_once('+')?;
     let value = u32::from_str_radix(number, 16).ok()?.to_be_bytes();
@@ -255,7 +261,7 @@ fn parts(text: &str) -> Option<(&str, [u8; 4], Zeroizing<[u8; 32]>)> {
         [ED25519_NOTE, key @ ..] => {
             let mut bytes = Zeroizing::new([0; 32]);
             (key.len() == bytes.len()).then(|| bytes.copy_from_slice(key))?;
-            Some((name, value, bytes))
+            Some(Parts { name, number: value, key: bytes })
         }
         _ => None,
     }

@@ -136,8 +136,7 @@ impl Files {
 
     /// The widths in which a file was written before it had its own.
     pub(super) fn narrower(&self, tile: Tile) -> Result<Vec<Tile>, Failure> {
-        let names = self.names(&tile.folder())?;
-        let widths = names.iter().filter_map(|name| width(name)).filter(|width| *width < tile.width());
+        let widths = self.widths(tile)?.into_iter().filter(|width| *width < tile.width());
         Ok(widths.filter_map(|width| tile.with_width(width)).collect())
     }
 
@@ -146,9 +145,8 @@ impl Files {
         let is_there = |name: &String| self.folder.join(name).symlink_metadata().is_ok();
         let mut left = Vec::new();
         for (tile, committed) in Tile::growing(size) {
-            let wider = self.names(&tile.folder())?.into_iter();
-            let wider = wider.filter(|name| width(name).is_some_and(|width| width > committed));
-            left.extend(wider.map(|name| format!("{}/{name}", tile.folder())));
+            let wider = self.widths(tile)?.into_iter().filter(|width| *width > committed);
+            left.extend(wider.map(|width| format!("{}/{width}", tile.folder())));
             left.extend(Some(tile.to_string()).filter(is_there));
             // Files are written in their order: behind the first that is not there, there is none.
             let next = iter::successors(tile.next(), |tile| tile.next());
@@ -165,20 +163,21 @@ impl Files {
         self.left_over(size)?.iter().rev().try_for_each(|name| remove(&self.folder.join(name)))
     }
 
-    /// The names in a folder of the log, sorted; none where there is no such folder.
-    fn names(&self, folder: &str) -> Result<Vec<String>, Failure> {
-        let unread = |error: io::Error| self.unread(folder, &error);
-        let entries = match fs::read_dir(self.folder.join(folder)) {
+    /// The widths below the full one in which a file lies there, sorted. Other names are not ours.
+    fn widths(&self, tile: Tile) -> Result<Vec<u16>, Failure> {
+        let folder = tile.folder();
+        let unread = |error: io::Error| self.unread(&folder, &error);
+        let entries = match fs::read_dir(self.folder.join(&folder)) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(unread(error)),
         };
-        let mut names = Vec::new();
+        let mut widths = Vec::new();
         for entry in entries {
-            names.push(entry.map_err(unread)?.file_name().to_string_lossy().into_owned());
+            widths.extend(entry.map_err(unread)?.file_name().to_str().and_then(width));
         }
-        names.sort();
-        Ok(names)
+        widths.sort_unstable();
+        Ok(widths)
     }
 
     fn read(&self, name: &str, most: u64) -> io::Result<Option<Vec<u8>>> {

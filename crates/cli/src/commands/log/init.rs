@@ -17,6 +17,9 @@ use crate::printer::Printer;
 /// Makes the folder, the key and the head of an empty log.
 pub(super) fn run(init: &LogInit, printer: &Printer) -> Result<Exit, Failure> {
     let folder = &init.folder;
+    // A name that cannot be is refused before anything is made.
+    let fresh = NoteKey::generate(&init.origin)
+        .map_err(|error| Failure::usage("no key can be made for this log").because(&error))?;
     fs::create_dir_all(folder)
         .map_err(|error| Failure::unwritten(&format!("`{}`", folder.display()), &error))?;
     if lies_in(&init.key, folder) {
@@ -29,7 +32,7 @@ pub(super) fn run(init: &LogInit, printer: &Printer) -> Result<Exit, Failure> {
         return Err(Failure::usage(format!("`{}` holds a log already", folder.display()))
             .hint("`weighbridge log append` writes into it"));
     }
-    let key = if init.key.exists() { existing(init)? } else { new(init)? };
+    let key = if init.key.exists() { existing(init)? } else { written(fresh, init)? };
     let empty = Checkpoint { size: 0, root: Edge::default().root() };
     files.write_checkpoint(&empty.sign(&key))?;
     printer.say(&format!("log          {}  (`{}`, empty)", folder.display(), init.origin));
@@ -49,9 +52,7 @@ fn existing(init: &LogInit) -> Result<NoteKey, Failure> {
     Ok(key)
 }
 
-fn new(init: &LogInit) -> Result<NoteKey, Failure> {
-    let key = NoteKey::generate(&init.origin)
-        .map_err(|error| Failure::usage("no key can be made for this log").because(&error))?;
+fn written(key: NoteKey, init: &LogInit) -> Result<NoteKey, Failure> {
     let mut public_file: OsString = init.key.as_os_str().to_owned();
     public_file.push(".pub");
     let public_file = PathBuf::from(public_file);
