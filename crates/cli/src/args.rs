@@ -11,6 +11,7 @@ use weighbridge_core::knowledge::Epss;
 use weighbridge_core::renderer::Show;
 
 use crate::lock_args::Lock;
+use crate::log_args::Log;
 use crate::signing_args::{Key, Sign, Verify};
 use crate::trust_args::Trust;
 
@@ -93,6 +94,9 @@ pub enum Command {
     /// Approve models, and have every scan tell what is otherwise than it was approved.
     #[command(subcommand)]
     Lock(Lock),
+    /// Keep a log of signatures that only grows, so that none is made in secret.
+    #[command(subcommand)]
+    Log(Log),
     /// Look after the advisories.
     #[command(subcommand)]
     Db(Db),

@@ -15,6 +15,7 @@ pub mod env_vars;
 mod errors;
 pub mod exit;
 pub mod lock_args;
+pub mod log_args;
 mod outputs;
 mod packages;
 mod printer;

@@ -202,6 +202,9 @@ pub struct Verify {
     /// Or whom a trust policy names.
     #[command(flatten)]
     pub by_policy: ByPolicy,
+    /// Ask for the proof that the signature stands in the log with this public key, given as its text or a file with it.
+    #[arg(long, value_name = "VKEY", conflicts_with = "embedded")]
+    pub log: Option<String>,
     /// Take files that nobody signed, and programs among those that are left out by rule.
     #[arg(long)]
     pub allow_unsigned_files: bool,

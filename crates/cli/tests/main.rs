@@ -14,6 +14,7 @@ mod fix;
 mod hostile;
 mod interrupts;
 mod lock;
+mod log;
 mod mend;
 mod policy;
 mod readme;
@@ -47,6 +48,7 @@ fn main() {
         hostile::TESTS,
         interrupts::TESTS,
         lock::TESTS,
+        log::TESTS,
         mend::TESTS,
         policy::TESTS,
         readme::TESTS,
@@ -66,6 +68,7 @@ fn main() {
     .collect();
     trials.extend(broken::trials());
     trials.extend(embedded::trials());
+    trials.extend(log::trials());
     trials.extend(reports::trials());
     trials.extend(signing::trials());
     // Needs `strace` and the right to trace; listed as ignored where there is none.

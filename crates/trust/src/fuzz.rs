@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use crate::bundle::Bundle;
 use crate::chain::{self, Anchor};
 use crate::keyless::{self, Roots, Wanted};
+use crate::log::{self, Checkpoint, NoteKey, Record, VerifierKey};
 use crate::oms::{self, Manifest, Trust};
 use crate::policy::{NewRule, Place, Policy, add};
 use crate::tensors::{self, Content};
@@ -15,6 +16,10 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target, sorted by name.
 pub static TARGETS: &[Target] = &[
+    ("log-checkpoint", log_checkpoint),
+    ("log-entries", log_entries),
+    ("log-key", log_key),
+    ("log-proof", log_proof),
     ("signature", signature),
     ("signature-certificate", certificate),
     ("signature-key", key),
@@ -40,6 +45,54 @@ MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAErkPQ21rjb8iL3sm9ms4+VoXTMhUy
 QRWWrYMZZfRwwygBuEkWxhUhPZ9TQHiAZYiySyi4XXxApnKa6ctwVj476Q==
 -----END PUBLIC KEY-----
 ";
+
+/// The key of a log that has signed nothing.
+const LOG: &str = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
+
+fn log_checkpoint(data: &[u8]) {
+    let key = VerifierKey::read(LOG).expect("it is a key");
+    assert!(log::open(data, &key).is_err(), "a note that nobody signed is believed");
+    assert!(Checkpoint::open(data, &key).is_err(), "a checkpoint that nobody signed is believed");
+}
+
+/// The first byte is how wide the bundle is said to be: what is read gives the same bytes again.
+fn log_entries(data: &[u8]) {
+    let Some((width, data)) = data.split_first() else { return };
+    let width = u16::from(*width);
+    if let Ok(entries) = log::entries(data, width) {
+        let mut again = Vec::new();
+        for entry in entries {
+            log::pack(&mut again, entry).expect("it was read from a bundle");
+            if let Ok(record) = Record::read(entry) {
+                assert_eq!(record.to_bytes(), entry, "an entry has two forms");
+            }
+        }
+        assert_eq!(again, data);
+    }
+    if let Ok(hashes) = log::hashes(data, width) {
+        assert_eq!(log::serialize(&hashes), data);
+    }
+}
+
+fn log_key(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    if let Ok(key) = VerifierKey::read(&text) {
+        assert_eq!(key.to_string(), text.trim(), "a key has two forms");
+    }
+    if let Ok(key) = NoteKey::read(&text) {
+        assert_eq!(*key.to_text(), text.trim(), "a key has two forms");
+        let (checkpoint, verifier) = (Checkpoint { size: 1, root: log::leaf(data) }, key.verifier());
+        assert_eq!(Checkpoint::open(checkpoint.sign(&key).as_bytes(), &verifier), Ok(checkpoint));
+    }
+}
+
+fn log_proof(data: &[u8]) {
+    let key = VerifierKey::read(LOG).expect("it is a key");
+    let text = String::from_utf8_lossy(data);
+    let Ok(bundle) = Bundle::read(text.as_bytes()) else { return };
+    let Ok(signer) = log::shown(&text, &bundle, None) else { return };
+    assert!(log::verify(&text, &bundle, &signer, &key).is_err(), "a log that signed nothing is believed");
+}
 
 fn signature(data: &[u8]) {
     let Ok(bundle) = Bundle::read(data) else { return };

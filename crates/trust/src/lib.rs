@@ -3,7 +3,8 @@
 //! Nothing here opens a file or a socket, or asks for the time: files come in as a [`Listing`], keys and bundles as texts,
 //! and the time as a number. Only a new key asks the system for random numbers. Read in this order: a [`bundle`] holds an
 //! envelope ([`dsse`]) and who made it; the envelope holds a statement ([`statement`]); that of a model lists its files
-//! ([`oms`]) or its tensors ([`tensors`]). Who may vouch for which model, a [`policy`] says.
+//! ([`oms`]) or its tensors ([`tensors`]). Who may vouch for which model, a [`policy`] says; that a signature was made known,
+//! a [`log`] proves.
 //!
 //! [`Listing`]: weighbridge_core::listing::Listing
 
@@ -17,6 +18,7 @@ pub mod fuzz;
 pub mod keyless;
 pub mod keys;
 pub mod lock;
+pub mod log;
 pub mod oms;
 pub mod policy;
 pub mod statement;

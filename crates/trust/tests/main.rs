@@ -7,6 +7,7 @@ mod chains;
 mod key_files;
 mod locks;
 mod memory;
+mod log;
 mod models;
 mod policy;
 mod reference;
@@ -27,6 +28,7 @@ fn main() {
         key_files::TESTS,
         locks::TESTS,
         memory::TESTS,
+        log::TESTS,
         models::TESTS,
         policy::TESTS,
         tensors::TESTS,

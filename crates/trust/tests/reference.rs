@@ -10,6 +10,7 @@ use weighbridge_net::open::listing;
 use weighbridge_trust::bundle::Bundle;
 use weighbridge_trust::chain::Anchor;
 use weighbridge_trust::digests::Algorithm;
+use weighbridge_trust::log::NoteKey;
 use weighbridge_trust::oms::{self, Choice, Hashing, Method, Tolerance, Trust};
 use weighbridge_trust::{Curve, PrivateKey};
 
@@ -55,6 +56,21 @@ fn run(command: &mut Command) -> Result<(), String> {
     if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&text).into_owned()) }
 }
 
+/// Verifies the proofs in bundles, one a line, by the code of Sigstore for its own log: form, path and head.
+const PROOFS: &str = "
+import sys
+from sigstore_models.bundle.v1 import Bundle
+from sigstore.models import TransparencyLogEntry
+from sigstore._internal.merkle import verify_merkle_inclusion
+from sigstore._internal.rekor.checkpoint import SignedCheckpoint
+for line in open(sys.argv[1], 'rb'):
+    [entry] = Bundle.from_json(line).verification_material.tlog_entries
+    verify_merkle_inclusion(TransparencyLogEntry(entry))
+    proof = entry.inclusion_proof
+    head = SignedCheckpoint.from_text(proof.checkpoint.envelope).checkpoint
+    assert (head.log_size, head.log_hash) == (proof.tree_size, proof.root_hash.hex())
+";
+
 fn both_verify_what_the_other_signs(python: &Path) -> Result<(), Failed> {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
@@ -75,6 +91,7 @@ fn both_verify_what_the_other_signs(python: &Path) -> Result<(), Failed> {
     fs::write(path("leaf.pem"), leaf.pem()).unwrap();
     fs::write(path("leaf.key"), &**leaf.key.to_pem(None).unwrap()).unwrap();
 
+    let log = NoteKey::generate("models.example/log").unwrap();
     for curve in [Curve::P256, Curve::P384, Curve::P521] {
         let key = PrivateKey::generate(curve).unwrap();
         fs::write(path("public.pem"), key.public_key().to_pem()).unwrap();
@@ -82,13 +99,30 @@ fn both_verify_what_the_other_signs(python: &Path) -> Result<(), Failed> {
         let holder = Holder(key, Vec::new());
         fs::write(path("ours.sig"), sign(&model, &holder)).unwrap();
         reference(&["verify", "key", "model", "--signature", "ours.sig", "--public_key", "public.pem"])?;
+        // The proof of a log in it is none of its business.
+        fs::write(path("ours.sig"), crate::log::logged(&sign(&model, &holder), &log)).unwrap();
+        reference(&["verify", "key", "model", "--signature", "ours.sig", "--public_key", "public.pem"])?;
         // Its command line cannot open an encrypted key: it hands the password on as the wrong type.
         reference(&["sign", "key", "model", "--signature", "theirs.sig", "--private_key", "private.pem"])?;
         check(&model, &path("theirs.sig"), Trust::Key(&holder.0.public_key()))?;
     }
 
+    // What a log proves, Sigstore proves, too; and what it does not, it does not.
+    let holder = Holder(PrivateKey::generate(Curve::P256).unwrap(), Vec::new());
+    let plain = sign(&model, &holder);
+    let proofs =
+        [(0, 1), (1, 2), (2, 3), (0, 256), (255, 256), (256, 257), (299, 300), (7, 70_000), (69_999, 70_000)];
+    let lines = proofs.map(|(index, size)| crate::log::logged_at(&plain, &log, index, size)).join("\n");
+    let prove = |lines: &str| {
+        fs::write(path("proofs.jsonl"), lines).unwrap();
+        run(Command::new(python).args(["-c", PROOFS]).arg(path("proofs.jsonl")))
+    };
+    prove(&lines)?;
+    let wrong = crate::log::logged_at(&plain, &log, 2, 8).replace(r#""logIndex":"2""#, r#""logIndex":"3""#);
+    assert!(prove(&wrong).is_err_and(|said| said.contains("invalid root hash")));
+
     let holder = Holder(leaf.key, [leaf.certificate, middle.certificate].map(|one| der(&one)).to_vec());
-    fs::write(path("ours.sig"), sign(&model, &holder)).unwrap();
+    fs::write(path("ours.sig"), crate::log::logged(&sign(&model, &holder), &log)).unwrap();
     reference(&[
         "verify",
         "certificate",

@@ -3,10 +3,14 @@
 use std::fs;
 
 use libtest_mimic::Trial;
+use weighbridge_trust::digests::Algorithm;
 use weighbridge_trust::fuzz;
+use weighbridge_trust::log::{Checkpoint, NoteKey, leaf, pack};
+use weighbridge_trust::oms::Method;
 use weighbridge_trust::tensors::Content;
 
 use crate::certificates::{Draft, issue};
+use crate::models::{Holder, choice, model, sign};
 use crate::vectors::shared_dir;
 
 /// Mutations of each seed.
@@ -68,6 +72,9 @@ require = [{ type = "oms", by = ["team", "ci"], threshold = 2, max-age = "400d" 
 unsigned = "refuse"
 "#;
 
+/// An entry of a log.
+const RECORD: &str = r#"{"envelope":{"sha256":"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},"predicateType":"https://models.example/p","signer":{"key":"ff"},"subject":[{"digest":{"sha256":"ab"},"name":"llm"}],"time":7,"type":"https://weighbridge.dev/log-entry/v1"}"#;
+
 fn seeds(name: &str) -> Vec<Vec<u8>> {
     let statement = br#"{"_type":"https://in-toto.io/Statement/v1","subject":[{"name":"m","digest":{"sha256":
         "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}}],
@@ -75,6 +82,22 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
         "hash_type":"sha256","allow_symlinks":false,"shard_size":2.0},"resources":[]}}"#;
     let authority = issue(&Draft::authority("CN=root"), None);
     let mut seeds = match name {
+        "log-checkpoint" => {
+            let key = NoteKey::generate("models.example/log").unwrap();
+            let checkpoint = Checkpoint { size: 70_000, root: leaf(b"") };
+            vec![checkpoint.sign(&key).into_bytes()]
+        }
+        "log-entries" => {
+            let mut bundle = vec![2];
+            for entry in [&b""[..], RECORD.as_bytes()] {
+                pack(&mut bundle, entry).unwrap();
+            }
+            vec![bundle, [&[3][..], &[7; 96]].concat()]
+        }
+        "log-key" => {
+            let key = NoteKey::generate("models.example/log").unwrap();
+            vec![key.to_text().as_bytes().to_vec(), key.verifier().to_string().into_bytes()]
+        }
         "signature-certificate" => vec![authority.der(), authority.pem().into_bytes()],
         "signature-key" => {
             let key = &authority.key;
@@ -88,6 +111,12 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
             {"hint":""},"tlogEntries":[]},"dsseEnvelope":{"payload":"e30=","payloadType":"application/vnd.in-toto+json",
             "signatures":[{"sig":"MAYCAQECAQE="}]}}"#.to_vec()],
     };
+    if name == "log-proof" {
+        let holder = Holder(authority.key, Vec::new());
+        let bundle = sign(model().path(), &choice(Method::Files, Algorithm::Sha256), &holder);
+        let key = NoteKey::generate("models.example/log").unwrap();
+        seeds = vec![crate::log::logged(&bundle.to_json(), &key).into_bytes()];
+    }
     // Where the shared vectors are, real ones too.
     let bundles = ["upstream/v1.1.0-certificate", "upstream/v1.1.0-sigstore", "upstream/v1.1.0-elliptic-key"];
     if let Some(folder) = shared_dir().filter(|_| matches!(name, "signature" | "signature-keyless")) {

@@ -8,6 +8,7 @@ mod fix;
 mod hand_over;
 mod import;
 mod lock;
+mod log;
 mod mend;
 mod mend_json;
 mod rules;
@@ -39,6 +40,7 @@ pub(crate) fn run(cli: &Cli, setup: &Setup, printer: &Printer) -> Result<Exit, F
         Command::Trust(trust) => signing::trust::run(trust, setup, printer),
         Command::Verify(verify) => signing::verify::run(verify, setup, printer),
         Command::Lock(lock) => lock::run(&cli.global, lock, setup, printer),
+        Command::Log(log) => log::run(log, setup, printer),
         Command::Db(db) => db::run(&cli.global, db, setup, printer),
         Command::Completions(completions) => shell::completions(completions.shell, printer),
         Command::Man => shell::man(printer),

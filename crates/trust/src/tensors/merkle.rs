@@ -3,7 +3,7 @@
 use weighbridge_core::digest::{Digest, Hasher};
 
 /// Before the bytes of a leaf.
-const LEAF: u8 = 0;
+pub(crate) const LEAF: u8 = 0;
 /// Before the two digests of a node.
 const NODE: u8 = 1;
 
@@ -39,8 +39,17 @@ impl Leaf {
     }
 }
 
+/// The node over two others.
+pub(crate) fn node(left: Digest, right: Digest) -> Digest {
+    let mut hasher = Hasher::default();
+    hasher.update(&[NODE]);
+    hasher.update(left.as_bytes());
+    hasher.update(right.as_bytes());
+    hasher.finish()
+}
+
 /// The root over leaves that are hashed already.
-pub(super) fn root(leaves: &[Digest]) -> Digest {
+pub(crate) fn root(leaves: &[Digest]) -> Digest {
     match leaves {
         [] => Digest::of(b""),
         [leaf] => *leaf,
@@ -48,11 +57,7 @@ pub(super) fn root(leaves: &[Digest]) -> Digest {
             // The largest power of two below the number of leaves.
             let half = leaves.len().div_ceil(2).next_power_of_two();
             let (left, right) = leaves.split_at(half);
-            let mut hasher = Hasher::default();
-            hasher.update(&[NODE]);
-            hasher.update(root(left).as_bytes());
-            hasher.update(root(right).as_bytes());
-            hasher.finish()
+            node(root(left), root(right))
         }
     }
 }

@@ -7,7 +7,7 @@
 mod compare;
 mod content;
 mod hash;
-mod merkle;
+pub(crate) mod merkle;
 mod read;
 mod sign;
 

@@ -4,8 +4,10 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use weighbridge_core::date::Date;
 use weighbridge_core::wire::v1;
 use weighbridge_core::wire::v1::verification as wire;
+use weighbridge_trust::log::Included;
 use weighbridge_trust::oms::{Compared, Signer, Status};
 use weighbridge_trust::tensors;
 
@@ -51,6 +53,8 @@ pub(super) struct Signed {
     pub(super) compared: Compared,
     /// What was found of each tensor, where tensors were signed; then no file was.
     pub(super) tensors: Option<tensors::Compared>,
+    /// Where it stands in a log, where the proof of that was asked for.
+    pub(super) logged: Option<Included>,
 }
 
 impl Verdict {
@@ -113,6 +117,9 @@ fn one(text: &mut String, found: &Found) {
         _ => {
             let _ = writeln!(text, "  signed by {}{early}", signer(&signed.signer));
         }
+    }
+    if let Some(Included { log, index, time }) = &signed.logged {
+        let _ = writeln!(text, "  in log `{log}`: entry {index}, {}", Date::from_unix_seconds(*time));
     }
     let files = &signed.compared.files;
     let mut lines: Vec<Line<'_>> = files.iter().filter_map(|(path, status)| line(path, status)).collect();
@@ -272,6 +279,11 @@ fn model(found: &Found) -> wire::Model {
         early: signed.is_some_and(|signed| signed.early),
         name: signed.and_then(|signed| signed.name.clone()),
         algorithm: signed.map(|signed| signed.algorithm),
+        log: signed.and_then(|signed| signed.logged.as_ref()).map(|logged| wire::Log {
+            name: logged.log.clone(),
+            entry: logged.index,
+            time: logged.time,
+        }),
         files: signed
             .iter()
             .flat_map(|signed| &signed.compared.files)

@@ -193,6 +193,7 @@ pub(super) fn verify(
             };
             let others = model.others.into_iter().map(|(path, runs)| (path, Status::Ignored { runs }));
             found.signed = Some(Signed {
+                logged: None,
                 signer,
                 early: false,
                 name: None,

@@ -74,7 +74,7 @@ pub(in crate::commands) fn public(path: &Path) -> Result<PublicKey, Failure> {
 }
 
 /// A file that holds no usable key or certificate.
-pub(super) fn failed(path: &Path, error: &dyn std::error::Error) -> Failure {
+pub(in crate::commands) fn failed(path: &Path, error: &dyn std::error::Error) -> Failure {
     Failure::usage(format!("cannot use `{}`", path.display())).because(error)
 }
 
@@ -116,7 +116,7 @@ fn write(
 }
 
 /// Writes a new file, readable by nobody else where it is secret. A file that is there is left alone.
-fn create(path: &Path, bytes: &[u8], secret: bool) -> Result<(), Failure> {
+pub(in crate::commands) fn create(path: &Path, bytes: &[u8], secret: bool) -> Result<(), Failure> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

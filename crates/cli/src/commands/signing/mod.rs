@@ -28,7 +28,7 @@ use crate::signing_args::{Password, Reading};
 const LARGEST_KEY: u64 = 16 << 20;
 
 /// A text that the user named.
-fn text(path: &Path) -> Result<Zeroizing<String>, Failure> {
+pub(super) fn text(path: &Path) -> Result<Zeroizing<String>, Failure> {
     let size = fs::metadata(path).map_err(|error| Failure::unreadable(path, &error))?.len();
     if size > LARGEST_KEY {
         return Err(Failure::usage(format!("`{}` is too large to be a key or certificate", path.display())));
@@ -54,7 +54,7 @@ fn password(typed: &Password, setup: &Setup) -> Result<Option<Zeroizing<String>>
 }
 
 /// Where the signature of a model lies if nobody says so.
-fn default_signature(model: &Path) -> PathBuf {
+pub(super) fn default_signature(model: &Path) -> PathBuf {
     if model.is_dir() {
         return model.join("model.sig");
     }

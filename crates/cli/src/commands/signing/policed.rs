@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use weighbridge_core::listing::Listing;
 use weighbridge_net::open::listing;
 use weighbridge_trust::bundle::Bundle;
+use weighbridge_trust::log::{self, Included, VerifierKey};
 use weighbridge_trust::oms::{self, Manifest, Signer, Tolerance};
 use weighbridge_trust::policy::{Judged, Place, Requirement, Rule, Unsigned, Voucher};
 
@@ -59,6 +60,7 @@ struct Good {
     early: bool,
     manifest: Manifest,
     signers: Vec<(String, Signer)>,
+    logged: Option<Included>,
 }
 
 /// The signature files of a model, read and asked for.
@@ -78,6 +80,7 @@ pub(super) fn one(
     verify: &Verify,
     ready: &Ready,
     source: Option<&Place>,
+    log: Option<&VerifierKey>,
     memory: &Memory,
     time: i64,
 ) -> Result<Found, Failure> {
@@ -108,7 +111,7 @@ pub(super) fn one(
         }
     };
     ruled.rule = Some(rule.clone());
-    let Gathered { count, good, refused, unread } = gather(path, &listing, verify, ready, time)?;
+    let Gathered { count, good, refused, unread } = gather(path, &listing, verify, ready, log, time)?;
     ruled.refused = refused;
     let mut compared = compare(path, &listing, verify, &good, memory)?;
     let mut worst = unread.map(Verdict::Unchecked);
@@ -167,6 +170,7 @@ pub(super) fn one(
             algorithm: good.manifest.algorithm.name(),
             compared: compared.swap_remove(at).0,
             tensors: None,
+            logged: good.logged,
         });
     }
     found.ruled = Some(ruled);
@@ -191,6 +195,7 @@ fn gather(
     listing: &Listing,
     verify: &Verify,
     ready: &Ready,
+    log: Option<&VerifierKey>,
     time: i64,
 ) -> Result<Gathered, Failure> {
     let mut gathered = Gathered::default();
@@ -226,10 +231,18 @@ fn gather(
                 continue;
             }
         };
-        let (mut manifest, mut signers) = (None, Vec::new());
+        let (mut manifest, mut signers, mut logged) = (None, Vec::new(), None);
         for anchor in &ready.anchors {
             match anchor.verify(&bundle, &json, time) {
                 Ok(verified) => {
+                    let signer = log::identity(&verified.signer);
+                    match log.map(|log| log::verify(&json, &bundle, &signer, log)).transpose() {
+                        Ok(proved) => logged = proved,
+                        Err(error) => {
+                            gathered.refused.push(refuse(Some(anchor.id.clone()), error.to_string()));
+                            continue;
+                        }
+                    }
                     signers.push((anchor.id.clone(), verified.signer));
                     manifest = Some(verified.manifest);
                 }
@@ -237,7 +250,8 @@ fn gather(
             }
         }
         if let Some(manifest) = manifest {
-            gathered.good.push(Good { path: candidate, early: bundle.early, manifest, signers });
+            let early = bundle.early;
+            gathered.good.push(Good { path: candidate, early, manifest, signers, logged });
         }
     }
     Ok(gathered)

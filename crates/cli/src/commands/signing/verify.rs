@@ -11,12 +11,14 @@ use weighbridge_trust::PublicKey;
 use weighbridge_trust::bundle::{self, Bundle};
 use weighbridge_trust::chain::Anchor;
 use weighbridge_trust::keyless::{Roots, Wanted};
+use weighbridge_trust::log::{self, VerifierKey};
 use weighbridge_trust::oms::{self, Compared, Tolerance, Trust};
 
 use super::answer::{self, Found, Signed, Verdict};
 use super::policy::{OnDisk, Ready};
 use super::{Memory, below, default_signature, embedded, ignored, key, policed, policy, text};
 use crate::args::ListFormat;
+use crate::commands::log::verifier_key;
 use crate::errors::Failure;
 use crate::exit::Exit;
 use crate::printer::{Printer, printable};
@@ -40,6 +42,7 @@ pub(in crate::commands) fn run(verify: &Verify, setup: &Setup, printer: &Printer
     }
     let source = verify.by_policy.source.as_deref().map(policy::source).transpose()?;
     let whom = whom(verify)?;
+    let log = verify.log.as_deref().map(verifier_key).transpose()?;
     if whom.is_some() && (source.is_some() || verify.by_policy.strict) {
         return Err(Failure::usage("`--source` and `--strict` are for trust policies, and none is asked"));
     }
@@ -49,7 +52,7 @@ pub(in crate::commands) fn run(verify: &Verify, setup: &Setup, printer: &Printer
     let mut found = Vec::with_capacity(verify.paths.len());
     for path in &verify.paths {
         found.push(match &whom {
-            Some(whom) => one(path, verify, whom, &memory, time)?,
+            Some(whom) => one(path, verify, whom, log.as_ref(), &memory, time)?,
             None => {
                 let file = policy_of(path, verify, setup)?;
                 if verify.embedded {
@@ -66,7 +69,7 @@ pub(in crate::commands) fn run(verify: &Verify, setup: &Setup, printer: &Printer
                         place.insert(ready)
                     }
                 };
-                policed::one(path, verify, ready, source.as_ref(), &memory, time)?
+                policed::one(path, verify, ready, source.as_ref(), log.as_ref(), &memory, time)?
             }
         });
         if memory.cancel.is_cancelled() {
@@ -130,7 +133,14 @@ fn whom(verify: &Verify) -> Result<Option<Whom>, Failure> {
     Ok((!anchors.is_empty()).then_some(Whom::Anchors(anchors)))
 }
 
-fn one(path: &Path, verify: &Verify, whom: &Whom, memory: &Memory, time: i64) -> Result<Found, Failure> {
+fn one(
+    path: &Path,
+    verify: &Verify,
+    whom: &Whom,
+    log: Option<&VerifierKey>,
+    memory: &Memory,
+    time: i64,
+) -> Result<Found, Failure> {
     let listing = listing::list(path).map_err(|error| Failure::unreadable(path, &error))?;
     let signature = verify.signature.clone().unwrap_or_else(|| default_signature(path));
     let mut found = Found {
@@ -140,6 +150,13 @@ fn one(path: &Path, verify: &Verify, whom: &Whom, memory: &Memory, time: i64) ->
         signed: None,
         ruled: None,
     };
+    if log.is_some() && !signature.exists() && verify.signature.is_none() {
+        // One inside the model carries no proof, and would count for nothing.
+        found.signature = None;
+        found.verdict =
+            Verdict::Unsigned(Some(format!("there is no `{}` with the proof of a log", signature.display())));
+        return Ok(found);
+    }
     if verify.embedded || (verify.signature.is_none() && !signature.exists()) {
         let inside = embedded::verify(path, &listing, verify, whom, memory, time);
         found.signature = None;
@@ -177,6 +194,15 @@ fn one(path: &Path, verify: &Verify, whom: &Whom, memory: &Memory, time: i64) ->
     };
     let compared = memory.with(|hashing| verified.manifest.compare(&listing, &tolerance, hashing));
     found.verdict = verdict(&compared, verify.allow_unsigned_files);
+    let logged =
+        log.map(|log| log::verify(&json, &bundle, &log::identity(&verified.signer), log)).transpose();
+    let logged = logged.unwrap_or_else(|error| {
+        // What is wrong with the model itself says more.
+        if !matches!(found.verdict, Verdict::Bad(_)) {
+            found.verdict = Verdict::Bad(error.to_string());
+        }
+        None
+    });
     found.signed = Some(Signed {
         signer: verified.signer,
         early: bundle.early || verified.manifest.age == oms::Age::Old,
@@ -184,6 +210,7 @@ fn one(path: &Path, verify: &Verify, whom: &Whom, memory: &Memory, time: i64) ->
         algorithm: verified.manifest.algorithm.name(),
         compared,
         tensors: None,
+        logged,
     });
     Ok(found)
 }
@@ -218,7 +245,7 @@ pub(super) fn verdict(compared: &Compared, allow_unsigned: bool) -> Verdict {
 
 /// The JSON of a signature, if it is not too large to be one. Only what the user named may be something else than a file: a pipe
 /// in a model would be waited for.
-pub(super) fn read(path: &Path, is_named: bool) -> io::Result<String> {
+pub(in crate::commands) fn read(path: &Path, is_named: bool) -> io::Result<String> {
     let kind = fs::metadata(path)?.file_type();
     if !is_named && !kind.is_file() && !kind.is_dir() {
         return Err(io::Error::other("not a regular file"));

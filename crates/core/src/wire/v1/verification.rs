@@ -51,6 +51,9 @@ pub struct Model {
     pub name: Option<String>,
     /// The hash function of the digests; `null` where no signature holds.
     pub algorithm: Option<&'static str>,
+    /// Where the signature stands in a log; only where the proof of that was asked for and holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<Log>,
     /// Every file that was signed or lies there, sorted by path; of a model whose tensors are signed, those that hold none.
     pub files: Vec<File>,
     /// Every tensor that was signed or is there, sorted by name; only where the signature is one of tensors.
@@ -156,6 +159,16 @@ pub struct Signer {
     pub fingerprint: Option<String>,
     /// The time of the signature that a log or an authority states, in seconds since 1970.
     pub time: Option<i64>,
+}
+
+/// An entry of a log of signatures.
+pub struct Log {
+    /// The name of the log.
+    pub name: String,
+    /// The number of the entry, from zero.
+    pub entry: u64,
+    /// When it was written down, by the clock of the log, in seconds since 1970.
+    pub time: i64,
 }
 
 /// How a signer is known.
