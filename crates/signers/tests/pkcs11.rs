@@ -35,7 +35,8 @@ pub(crate) fn start_again() -> Option<i32> {
     let tokens = folder.path().join("tokens");
     fs::create_dir(&tokens).unwrap();
     let configuration = folder.path().join("softhsm2.conf");
-    fs::write(&configuration, format!("directories.tokendir = {}\nlog.level = ERROR\n", tokens.display())).unwrap();
+    fs::write(&configuration, format!("directories.tokendir = {}\nlog.level = ERROR\n", tokens.display()))
+        .unwrap();
     let mut again = Command::new(std::env::current_exe().unwrap());
     let status = again.args(std::env::args_os().skip(1)).env(CONFIGURATION, &configuration).status().unwrap();
     Some(status.code().unwrap_or(1))

@@ -84,7 +84,10 @@ pub fn ask_pin(token: &str) -> Option<Zeroizing<String>> {
 pub fn module(uri: &Uri, machine: Option<&Path>) -> Result<PathBuf, Pkcs11Error> {
     let path = uri.module_path.as_deref().or(machine).ok_or(Pkcs11Error::NoModule)?;
     if !path.is_absolute() {
-        return Err(Pkcs11Error::Uri(format!("the path of the library, `{}`, is not absolute", path.display())));
+        return Err(Pkcs11Error::Uri(format!(
+            "the path of the library, `{}`, is not absolute",
+            path.display()
+        )));
     }
     Ok(path.to_owned())
 }

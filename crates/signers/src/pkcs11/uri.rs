@@ -52,8 +52,7 @@ impl Uri {
         let query = query.split('&').map(|part| (part, false));
         let mut seen = Vec::new();
         for (part, in_path) in path.chain(query).filter(|(part, _)| !part.is_empty()) {
-            let (name, value) =
-                part.split_once('=').ok_or_else(|| wrong("a part of it has no `=`"))?;
+            let (name, value) = part.split_once('=').ok_or_else(|| wrong("a part of it has no `=`"))?;
             if seen.contains(&name) {
                 return Err(wrong(&format!("`{name}` stands in it twice")));
             }
@@ -117,7 +116,8 @@ fn decoded(name: &str, value: &str) -> Result<Zeroizing<Vec<u8>>, Pkcs11Error> {
             bytes.push(byte);
             continue;
         }
-        let digit = |byte: Option<u8>| char::from(byte?).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        let digit =
+            |byte: Option<u8>| char::from(byte?).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
         match (digit(rest.next()), digit(rest.next())) {
             (Some(high), Some(low)) => bytes.push(high << 4 | low),
             _ => return Err(wrong(&format!("`{name}` has a `%` without two hexadecimal digits"))),
@@ -163,7 +163,10 @@ mod tests {
     fn a_pin_may_lie_in_a_file() {
         for source in ["/run/pin", "file:/run/pin", "file:///run/pin"] {
             let uri = Uri::parse(&format!("pkcs11:?pin-source={source}")).unwrap();
-            assert!(matches!(&uri.pin, Some(PinSource::File(path)) if path.as_os_str() == "/run/pin"), "{source}");
+            assert!(
+                matches!(&uri.pin, Some(PinSource::File(path)) if path.as_os_str() == "/run/pin"),
+                "{source}"
+            );
         }
     }
 
