@@ -64,10 +64,19 @@ pub trait Signs {
     /// # Errors
     /// Why there is none.
     fn seal(&self, payload: Vec<u8>) -> Result<Bundle, String> {
-        let signature = self.sign(&encode(IN_TOTO, &payload))?;
-        let envelope = Envelope { payload_type: IN_TOTO.to_owned(), payload, signatures: vec![signature] };
-        Ok(Bundle { envelope, material: self.material(), early: false })
+        seal(self, payload)
     }
+}
+
+/// A bundle of this statement with what `signer` says of its encoding and shows of himself. Whoever must know more to sign
+/// has a [`Signs::seal`] of his own.
+///
+/// # Errors
+/// Why there is none.
+pub fn seal<S: Signs + ?Sized>(signer: &S, payload: Vec<u8>) -> Result<Bundle, String> {
+    let signature = signer.sign(&encode(IN_TOTO, &payload))?;
+    let envelope = Envelope { payload_type: IN_TOTO.to_owned(), payload, signatures: vec![signature] };
+    Ok(Bundle { envelope, material: signer.material(), early: false })
 }
 
 /// Hashes a model and says what would be signed.
