@@ -7,6 +7,10 @@ mod arguments;
 #[path = "../../read/tests/binary_builder.rs"]
 mod binary_builder;
 mod carried;
+#[cfg(feature = "pkcs11")]
+#[allow(dead_code, reason = "the tests of chains need more of it")]
+#[path = "../../trust/tests/certificates.rs"]
+mod certificates;
 mod database;
 mod embedded;
 mod fix;
@@ -24,6 +28,7 @@ mod server;
 #[allow(dead_code, reason = "the tests of the engine need more of it")]
 #[path = "../../engine/tests/shelf.rs"]
 mod shelf;
+mod signers;
 mod signing;
 mod streams;
 mod support;
@@ -49,6 +54,7 @@ fn main() {
         policy::TESTS,
         readme::TESTS,
         remote::TESTS,
+        signers::TESTS,
         signing::TESTS,
         streams::TESTS,
         trust::TESTS,
@@ -64,6 +70,7 @@ fn main() {
     .collect();
     trials.extend(embedded::trials());
     trials.extend(reports::trials());
+    trials.extend(signers::trials());
     trials.extend(signing::trials());
     // Needs `strace` and the right to trace; listed as ignored where there is none.
     let traceable = database::can_trace();

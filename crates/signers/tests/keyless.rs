@@ -1,13 +1,10 @@
 //! Keyless signing against a stand-in for Sigstore (`standin.mjs`), and both ways with its JavaScript and Python clients.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use libtest_mimic::{Failed, Trial};
 use tempfile::TempDir;
 use weighbridge_net::exchange::Exchange;
@@ -20,21 +17,12 @@ use weighbridge_trust::keyless::{Identity, Instance, Roots, Wanted};
 use weighbridge_trust::oms::{self, Choice, Hashing, Method, Tolerance, Trust, Verified};
 use zeroize::Zeroizing;
 
-/// The mock, and the client, in versions that run on Node.js 20, too.
-const NODE: [&str; 5] = [
-    "@sigstore/mock@0.12.1",
-    "@sigstore/bundle@4.0.0",
-    "@sigstore/protobuf-specs@0.5.2",
-    "@sigstore/sign@4.1.1",
-    "@sigstore/verify@3.1.0",
-];
+use crate::standin::{IDENTITY, ISSUER, Standin, installed, node, run};
+
 /// The reference implementation, and the two packages that it needs and does not name.
 const PYTHON: [&str; 3] = ["model-signing==1.1.1", "pyOpenSSL", "certifi"];
 
-const IDENTITY: &str = "https://builder.example/train.yml";
-const ISSUER: &str = "https://accounts.example";
-
-type Test = (&'static str, fn(&Tools) -> Result<(), Failed>);
+type Test = (&'static str, fn(&Path) -> Result<(), Failed>);
 
 const TESTS: &[Test] = &[
     ("keyless::what is signed verifies, by either version of the log", what_is_signed_verifies),
@@ -53,7 +41,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trials.push(match &node {
             Ok(modules) => {
                 let modules = modules.clone();
-                Trial::test(*name, move || test(&Tools { modules }))
+                Trial::test(*name, move || test(&modules))
             }
             Err(why) => Trial::test(format!("{name} ({why})"), || Ok(())).with_ignored_flag(true),
         });
@@ -61,52 +49,13 @@ pub(crate) fn trials() -> Vec<Trial> {
     let name = "keyless::both verify what the reference signs and the other way round";
     trials.push(match (node, python()) {
         (Ok(modules), Ok(python)) => {
-            Trial::test(name, move || both_ways_with_the_reference(&Tools { modules }, &python))
+            Trial::test(name, move || both_ways_with_the_reference(&modules, &python))
         }
         (Err(why), _) | (_, Err(why)) => {
             Trial::test(format!("{name} ({why})"), || Ok(())).with_ignored_flag(true)
         }
     });
     trials
-}
-
-/// What others made.
-struct Tools {
-    modules: PathBuf,
-}
-
-fn run(command: &mut Command) -> Result<(), String> {
-    let output = command.output().map_err(|error| error.to_string())?;
-    let text = [output.stdout, output.stderr].concat();
-    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&text).into_owned()) }
-}
-
-/// A folder below the target folder in which `make` has installed what `wanted` says.
-fn installed(
-    name: &str,
-    wanted: &str,
-    make: impl Fn(&Path) -> Result<(), &'static str>,
-) -> Result<PathBuf, &'static str> {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let (folder, stamp) = (target.join(name), target.join(format!("{name}.stamp")));
-    if fs::read_to_string(&stamp).is_ok_and(|made| made == wanted) {
-        return Ok(folder);
-    }
-    // A half-made one of an interrupted run is of no use.
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).map_err(|_| "no room")?;
-    make(&folder)?;
-    fs::write(&stamp, wanted).map_err(|_| "no room")?;
-    Ok(folder)
-}
-
-fn node() -> Result<PathBuf, &'static str> {
-    installed("sigstore-node", &NODE.join(" "), |folder| {
-        run(Command::new("node").arg("--version")).map_err(|_| "no node")?;
-        fs::write(folder.join("package.json"), "{}").map_err(|_| "no room")?;
-        let words = ["install", "--silent", "--ignore-scripts", "--no-audit", "--no-fund"];
-        run(Command::new("npm").args(words).args(NODE).current_dir(folder)).map_err(|_| "no npm")
-    })
 }
 
 fn python() -> Result<PathBuf, &'static str> {
@@ -118,75 +67,32 @@ fn python() -> Result<PathBuf, &'static str> {
     Ok(folder.join("bin/python"))
 }
 
-/// An instance of Sigstore on this machine, until it is dropped.
-struct Standin {
-    child: Child,
-    /// It ends when this is closed.
-    input: Option<ChildStdin>,
-    folder: TempDir,
-    url: String,
+fn roots(standin: &Standin) -> Roots {
+    Roots::read(&standin.text("trusted_root.json")).unwrap()
 }
 
-impl Drop for Standin {
-    fn drop(&mut self) {
-        self.input = None;
-        let _ = self.child.wait();
-    }
+/// Signs by way of the services of a configuration.
+fn seal(standin: &Standin, configuration: &str) -> Result<(Bundle, Identity), SigningError> {
+    let instance = Instance::read(&standin.text(configuration), now()).unwrap();
+    let token = Token::read(&standin.text("token"), now()).unwrap();
+    Keyless::new(exchange(), instance, token).seal(statement())
 }
 
-impl Standin {
-    fn start(tools: &Tools) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("token"), token()).unwrap();
-        let mut child = Command::new("node")
-            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/standin.mjs"))
-            .args([&*tools.modules, folder.path()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let url = line.trim().strip_prefix("ready ").expect("the stand-in starts").to_owned();
-        let input = child.stdin.take();
-        Self { child, input, folder, url }
-    }
-
-    fn text(&self, name: &str) -> String {
-        fs::read_to_string(self.path(name)).unwrap()
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn roots(&self) -> Roots {
-        Roots::read(&self.text("trusted_root.json")).unwrap()
-    }
-
-    /// Signs by way of the services of a configuration.
-    fn seal(&self, configuration: &str) -> Result<(Bundle, Identity), SigningError> {
-        let instance = Instance::read(&self.text(configuration), now()).unwrap();
-        let token = Token::read(&token(), now()).unwrap();
-        Keyless::new(exchange(), instance, token).seal(statement())
-    }
-
-    fn ask(&self, path: &str, header: (&str, &str), body: &[u8]) -> Result<Vec<u8>, String> {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        fs::write(file.path(), body).unwrap();
-        let script = "const [url, name, value, file] = process.argv.slice(1);
+fn ask(standin: &Standin, path: &str, header: (&str, &str), body: &[u8]) -> Result<Vec<u8>, String> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), body).unwrap();
+    let script = "const [url, name, value, file] = process.argv.slice(1);
             fetch(url, { method: 'POST', headers: { [name]: value }, body: require('fs').readFileSync(file) })
                 .then(async (answer) => { process.stdout.write(await answer.text()); process.exitCode = answer.ok ? 0 : 1; });";
-        let output = Command::new("node")
-            .args(["-e", script, &format!("{}{path}", self.url), header.0, header.1])
-            .arg(file.path())
-            .output()
-            .unwrap();
-        if output.status.success() {
-            Ok(output.stdout)
-        } else {
-            Err(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
-        }
+    let output = Command::new("node")
+        .args(["-e", script, &format!("{}{path}", standin.url), header.0, header.1])
+        .arg(file.path())
+        .output()
+        .unwrap();
+    if output.status.success() {
+        Ok(output.stdout)
+    } else {
+        Err(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
     }
 }
 
@@ -197,22 +103,6 @@ fn exchange() -> Exchange {
 
 fn now() -> i64 {
     i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap()
-}
-
-/// A token that no identity provider has signed: the stand-in asks none.
-fn token() -> String {
-    let part = |json: String| URL_SAFE_NO_PAD.encode(json);
-    let claims = format!(
-        r#"{{"iss":"{ISSUER}","sub":"{IDENTITY}","aud":"sigstore","iat":{now},"nbf":{now},"exp":{until}}}"#,
-        now = now() - 60,
-        until = now() + 600
-    );
-    format!(
-        "{}.{}.{}",
-        part(r#"{"alg":"RS256","typ":"JWT"}"#.to_owned()),
-        part(claims),
-        part("signed".to_owned())
-    )
 }
 
 fn model() -> TempDir {
@@ -247,11 +137,11 @@ fn check(json: &str, name: &str, roots: &Roots) -> Result<Verified, String> {
     oms::verify(&bundle, Trust::Keyless { json, wanted: &wanted, roots }).map_err(|error| error.to_string())
 }
 
-fn what_is_signed_verifies(tools: &Tools) -> Result<(), Failed> {
-    let standin = Standin::start(tools);
-    let roots = standin.roots();
+fn what_is_signed_verifies(modules: &Path) -> Result<(), Failed> {
+    let standin = Standin::start(modules);
+    let roots = roots(&standin);
     for configuration in ["log1.json", "log2.json"] {
-        let (bundle, identity) = standin.seal(configuration)?;
+        let (bundle, identity) = seal(&standin, configuration)?;
         assert_eq!((&*identity.name, &*identity.issuer), (IDENTITY, ISSUER));
         assert!(identity.time.is_some());
         let json = bundle.to_json();
@@ -260,16 +150,16 @@ fn what_is_signed_verifies(tools: &Tools) -> Result<(), Failed> {
         assert!(check(&json, "https://builder.example/other.yml", &roots).unwrap_err().contains("mismatch"));
         // Of whom the roots do not speak is nobody.
         assert!(check(&json, IDENTITY, &Roots::public()).is_err());
-        assert!(check(&json, IDENTITY, &Standin::start(tools).roots()).is_err());
+        assert!(check(&json, IDENTITY, &self::roots(&Standin::start(modules))).is_err());
     }
     Ok(())
 }
 
-fn no_byte_can_be_changed(tools: &Tools) -> Result<(), Failed> {
-    let standin = Standin::start(tools);
-    let roots = standin.roots();
+fn no_byte_can_be_changed(modules: &Path) -> Result<(), Failed> {
+    let standin = Standin::start(modules);
+    let roots = roots(&standin);
     for configuration in ["log1.json", "log2.json"] {
-        let json = standin.seal(configuration)?.0.to_json();
+        let json = seal(&standin, configuration)?.0.to_json();
         let whole: serde_json::Value = serde_json::from_str(&json)?;
         let unchanged = check(&json, IDENTITY, &roots)?;
         let material = &whole["verificationMaterial"];
@@ -325,46 +215,47 @@ fn no_byte_can_be_changed(tools: &Tools) -> Result<(), Failed> {
     Ok(())
 }
 
-fn both_ways_with_node(tools: &Tools) -> Result<(), Failed> {
-    let standin = Standin::start(tools);
-    let (bundle, _) = standin.seal("log1.json")?;
+fn both_ways_with_node(modules: &Path) -> Result<(), Failed> {
+    let standin = Standin::start(modules);
+    let (bundle, _) = seal(&standin, "log1.json")?;
     let json = bundle.to_json();
-    standin.ask("/verify", ("x-identity", IDENTITY), json.as_bytes())?;
-    assert!(standin.ask("/verify", ("x-identity", "https://nobody.example"), json.as_bytes()).is_err());
-    let theirs = String::from_utf8(standin.ask("/sign", ("x-token", &token()), &statement())?)?;
-    check(&theirs, IDENTITY, &standin.roots())?;
+    ask(&standin, "/verify", ("x-identity", IDENTITY), json.as_bytes())?;
+    assert!(ask(&standin, "/verify", ("x-identity", "https://nobody.example"), json.as_bytes()).is_err());
+    let theirs =
+        String::from_utf8(ask(&standin, "/sign", ("x-token", &standin.text("token")), &statement())?)?;
+    check(&theirs, IDENTITY, &roots(&standin))?;
     Ok(())
 }
 
-fn services_that_lie_get_nothing_signed(tools: &Tools) -> Result<(), Failed> {
-    let standin = Standin::start(tools);
+fn services_that_lie_get_nothing_signed(modules: &Path) -> Result<(), Failed> {
+    let standin = Standin::start(modules);
     // It hands out the certificate of the first who asks to everybody.
-    standin.seal("authority-lies.json")?;
-    let error = standin.seal("authority-lies.json").unwrap_err();
+    seal(&standin, "authority-lies.json")?;
+    let error = seal(&standin, "authority-lies.json").unwrap_err();
     assert!(
         error.to_string().ends_with("something else than a certificate for the key that was sent"),
         "{error}"
     );
     // Its entries are not what it signed.
-    assert!(matches!(standin.seal("log-lies.json"), Err(SigningError::Refused(_))));
+    assert!(matches!(seal(&standin, "log-lies.json"), Err(SigningError::Refused(_))));
     // The token is not taken to where it leads.
-    assert!(matches!(standin.seal("authority-leads.json"), Err(SigningError::Status { status: 307, .. })));
+    assert!(matches!(seal(&standin, "authority-leads.json"), Err(SigningError::Status { status: 307, .. })));
     Ok(())
 }
 
-fn a_token_is_not_shown(tools: &Tools) -> Result<(), Failed> {
-    let standin = Standin::start(tools);
-    let error = standin.seal("authority-repeats.json").unwrap_err();
+fn a_token_is_not_shown(modules: &Path) -> Result<(), Failed> {
+    let standin = Standin::start(modules);
+    let error = seal(&standin, "authority-repeats.json").unwrap_err();
     assert!(matches!(error, SigningError::Status { status: 403, .. }));
     let told = format!("{error} {error:?}");
-    let token = token();
+    let token = standin.text("token");
     let claims = token.split('.').nth(1).unwrap();
     assert!(told.contains("no: ") && !told.contains(&claims[..16]), "{told}");
     Ok(())
 }
 
-fn a_machine_that_builds_is_asked(tools: &Tools) -> Result<(), Failed> {
-    let standin = Standin::start(tools);
+fn a_machine_that_builds_is_asked(modules: &Path) -> Result<(), Failed> {
+    let standin = Standin::start(modules);
     let ambient = |secret: &str| Ambient {
         url: format!("{}/ambient?job=1", standin.url),
         secret: Zeroizing::new(secret.to_owned()),
@@ -378,23 +269,23 @@ fn a_machine_that_builds_is_asked(tools: &Tools) -> Result<(), Failed> {
     Ok(())
 }
 
-fn a_service_that_is_not_there_is_named(tools: &Tools) -> Result<(), Failed> {
-    let standin = Standin::start(tools);
+fn a_service_that_is_not_there_is_named(modules: &Path) -> Result<(), Failed> {
+    let standin = Standin::start(modules);
     let instance = Instance::read(&standin.text("log1.json"), now())?;
     let url = standin.url.clone();
     drop(standin);
-    let token = Token::read(&token(), now())?;
+    let token = Token::read(&standin.text("token"), now())?;
     let error = Keyless::new(exchange(), instance, token).seal(statement()).unwrap_err();
     assert!(matches!(error, SigningError::Exchange(_)));
     assert!(error.to_string().contains(&url), "{error}");
     Ok(())
 }
 
-fn both_ways_with_the_reference(tools: &Tools, python: &Path) -> Result<(), Failed> {
-    let standin = Standin::start(tools);
+fn both_ways_with_the_reference(modules: &Path, python: &Path) -> Result<(), Failed> {
+    let standin = Standin::start(modules);
     let model = model();
     let instance = Instance::read(&standin.text("log1.json"), now())?;
-    let token = Token::read(&token(), now())?;
+    let token = Token::read(&standin.text("token"), now())?;
     let (bundle, _) = Keyless::new(exchange(), instance, token).seal(statement_of(model.path()))?;
     let signature = model.path().join("model.sig");
     fs::write(&signature, bundle.to_json())?;
@@ -413,8 +304,8 @@ fn both_ways_with_the_reference(tools: &Tools, python: &Path) -> Result<(), Fail
     assert!(verify("https://nobody.example").is_err());
 
     fs::remove_file(&signature)?;
-    reference(&["sign", "sigstore", "--identity_token", &self::token()])?;
-    let verified = check(&fs::read_to_string(&signature)?, IDENTITY, &standin.roots())?;
+    reference(&["sign", "sigstore", "--identity_token", &standin.text("token")])?;
+    let verified = check(&fs::read_to_string(&signature)?, IDENTITY, &roots(&standin))?;
     let tolerance = Tolerance { signature: Some("model.sig".to_owned()), ..Tolerance::default() };
     let compared = verified.manifest.compare(&listing::list(model.path())?, &tolerance, &hashing());
     assert!(compared.is_true(), "{compared:?}");

@@ -7,6 +7,8 @@
 mod keyless;
 #[cfg(feature = "pkcs11")]
 mod pkcs11;
+#[cfg(feature = "keyless")]
+mod standin;
 
 use libtest_mimic::{Arguments, Trial};
 

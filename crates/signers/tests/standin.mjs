@@ -201,12 +201,27 @@ async function route(request, body) {
     case '/ambient': {
       const allowed = request.headers.authorization === 'Bearer runner' && request.url.endsWith('&audience=sigstore');
       if (!allowed) return { statusCode: 401, response: `not for ${request.headers.authorization}` };
-      return json({ value: fs.readFileSync(path.join(folder, 'token'), 'utf8') });
+      return json({ value: token });
     }
     default:
       return { statusCode: 404, response: 'nothing is here' };
   }
 }
+
+// A token that no identity provider has signed: there is none to ask.
+const seconds = Math.floor(Date.now() / 1000);
+const token = [
+  { alg: 'RS256', typ: 'JWT' },
+  {
+    iss: 'https://accounts.example',
+    sub: 'https://builder.example/train.yml',
+    aud: 'sigstore',
+    iat: seconds - 60,
+    nbf: seconds - 60,
+    exp: seconds + 600,
+  },
+  'signed',
+].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.');
 
 const start = new Date(Date.now() - 3_600_000).toISOString();
 const validFor = { start };
@@ -245,6 +260,7 @@ const configuration = (authority, logBase, version) => ({
 });
 const write = (name, value) => fs.writeFileSync(path.join(folder, name), JSON.stringify(value));
 write('trusted_root.json', roots);
+fs.writeFileSync(path.join(folder, 'token'), token);
 write('log1.json', configuration(url, url, 1));
 write('log2.json', configuration(url, url, 2));
 write('authority-repeats.json', configuration(`${url}/repeats`, url, 1));
