@@ -22,12 +22,12 @@ pub enum Pkcs11Error {
     #[error("nothing names the library of the device")]
     NoModule,
     /// The library cannot be loaded, or does not start.
-    #[error("the library `{}` cannot be used", path.display())]
+    #[error("the library `{}` cannot be used: {why}", path.display())]
     Module {
         /// Where it should lie.
         path: PathBuf,
         /// What happened.
-        source: cryptoki::error::Error,
+        why: String,
     },
     /// No token is the one of the URI, or several are.
     #[error("{found} of the tokens here fit the URI ({})", seen(.tokens))]

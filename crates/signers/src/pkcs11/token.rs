@@ -36,7 +36,7 @@ impl Token {
         module: &Path,
         pin: &dyn Fn(&str) -> Option<Zeroizing<String>>,
     ) -> Result<Self, Pkcs11Error> {
-        let unusable = |source| Pkcs11Error::Module { path: module.to_owned(), source };
+        let unusable = |error: Error| Pkcs11Error::Module { path: module.to_owned(), why: reason(&error) };
         let library = Pkcs11::new(module).map_err(unusable)?;
         match library.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
             // Somebody in this process has started it, which is as good.
@@ -86,6 +86,11 @@ impl fmt::Debug for Token {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "Token({:?})", self.label)
     }
+}
+
+/// What is at the bottom of an error of loading: those above it say the same in other words.
+fn reason(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), reason)
 }
 
 fn failed(what: &'static str) -> impl Fn(Error) -> Pkcs11Error {
