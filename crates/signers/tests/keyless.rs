@@ -272,9 +272,9 @@ fn a_machine_that_builds_is_asked(modules: &Path) -> Result<(), Failed> {
 fn a_service_that_is_not_there_is_named(modules: &Path) -> Result<(), Failed> {
     let standin = Standin::start(modules);
     let instance = Instance::read(&standin.text("log1.json"), now())?;
+    let token = Token::read(&standin.text("token"), now())?;
     let url = standin.url.clone();
     drop(standin);
-    let token = Token::read(&standin.text("token"), now())?;
     let error = Keyless::new(exchange(), instance, token).seal(statement()).unwrap_err();
     assert!(matches!(error, SigningError::Exchange(_)));
     assert!(error.to_string().contains(&url), "{error}");

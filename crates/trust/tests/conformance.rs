@@ -19,52 +19,90 @@ struct Case {
     file: &'static str,
     /// The roots that it is verified with; else those of the public instance.
     roots: Option<(&'static str, &'static str)>,
-    is_good: bool,
+    /// A part of why it is refused; none where it must be accepted.
+    refusal: Option<&'static str>,
+    /// Other clients accept it: to refuse it is a limit here.
+    is_limit: bool,
 }
 
 const VERIFY: &str = "sigstore-verify";
 const STAGING: Option<(&str, &str)> = Some(("sigstore-trust-root", "src/trusted_root_staging.json"));
 
-const fn case(name: &'static str, file: &'static str, is_good: bool) -> Case {
-    Case { name, package: VERIFY, file, roots: None, is_good }
+const fn case(name: &'static str, file: &'static str, refusal: Option<&'static str>) -> Case {
+    Case { name, package: VERIFY, file, roots: None, refusal, is_limit: false }
 }
 
 const CASES: [Case; 19] = [
-    Case { package: "sigstore-bundle", ..case("happy-path", "tests/fixtures/happy-path.json", true) },
+    Case { package: "sigstore-bundle", ..case("happy-path", "tests/fixtures/happy-path.json", None) },
     Case {
         roots: Some((VERIFY, "test_data/invalid-ct-key_fail/trusted_root.json")),
-        ..case("invalid-ct-key_fail", "test_data/invalid-ct-key_fail/bundle.sigstore.json", false)
+        ..case(
+            "invalid-ct-key_fail",
+            "test_data/invalid-ct-key_fail/bundle.sigstore.json",
+            Some("SCT signature verification failed"),
+        )
     },
     Case {
         roots: Some((VERIFY, "test_data/sct-multi-intermediate/staging_trusted_root.json")),
         ..case(
             "sct-multi-intermediate",
             "test_data/sct-multi-intermediate/staging_bundle.sigstore.json",
-            true,
+            None,
         )
     },
-    Case { package: "sigstore-bundle", ..case("bundle_v3", "tests/fixtures/bundle_v3.json", true) },
-    case("bundle_cve_2022_36056", "test_data/bundles/bundle_cve_2022_36056.txt.sigstore", false),
-    case("bundle_invalid_version", "test_data/bundles/bundle_invalid_version.txt.sigstore", false),
-    case("bundle_no_cert_v1", "test_data/bundles/bundle_no_cert_v1.txt.sigstore", false),
-    case("bundle_no_checkpoint", "test_data/bundles/bundle_no_checkpoint.txt.sigstore", false),
-    case("bundle_no_log_entry", "test_data/bundles/bundle_no_log_entry.txt.sigstore", false),
-    case("bundle_v3_no_signed_time", "test_data/bundles/bundle_v3_no_signed_time.txt.sigstore.json", false),
-    case("bundle_v3_github.whl", "test_data/bundles/bundle_v3_github.whl.sigstore", true),
-    case("dsse-2sigs", "test_data/bundles/dsse-2sigs.sigstore.json", false),
-    case("othername", "test_data/bundles/othername.sigstore.json", false),
-    case("cosign-v3-blob", "test_data/bundles/cosign-v3-blob.sigstore.json", true),
-    case("conda-attestation", "test_data/bundles/conda-attestation.sigstore.json", true),
+    Case {
+        package: "sigstore-bundle",
+        roots: STAGING,
+        ..case("bundle_v3", "tests/fixtures/bundle_v3.json", None)
+    },
     Case {
         roots: STAGING,
-        ..case("conda-attestation-rekor2", "test_data/bundles/conda-attestation-rekor2.sigstore.json", true)
+        ..case(
+            "bundle_cve_2022_36056",
+            "test_data/bundles/bundle_cve_2022_36056.txt.sigstore",
+            Some("does not match certificate in Rekor entry"),
+        )
+    },
+    case(
+        "bundle_invalid_version",
+        "test_data/bundles/bundle_invalid_version.txt.sigstore",
+        Some("Invalid media type"),
+    ),
+    case("bundle_no_cert_v1", "test_data/bundles/bundle_no_cert_v1.txt.sigstore", Some("has no checkpoint")),
+    case(
+        "bundle_no_checkpoint",
+        "test_data/bundles/bundle_no_checkpoint.txt.sigstore",
+        Some("has no checkpoint"),
+    ),
+    case(
+        "bundle_no_log_entry",
+        "test_data/bundles/bundle_no_log_entry.txt.sigstore",
+        Some("must have an inclusion promise"),
+    ),
+    case(
+        "bundle_v3_no_signed_time",
+        "test_data/bundles/bundle_v3_no_signed_time.txt.sigstore.json",
+        Some("No verified timestamp"),
+    ),
+    case("bundle_v3_github.whl", "test_data/bundles/bundle_v3_github.whl.sigstore", None),
+    case("dsse-2sigs", "test_data/bundles/dsse-2sigs.sigstore.json", Some("exactly one signature")),
+    Case {
+        roots: Some((VERIFY, "test_data/trusted_roots/scaffolding.json")),
+        is_limit: true,
+        ..case("othername", "test_data/bundles/othername.sigstore.json", Some("identity mismatch"))
+    },
+    case("cosign-v3-blob", "test_data/bundles/cosign-v3-blob.sigstore.json", None),
+    case("conda-attestation", "test_data/bundles/conda-attestation.sigstore.json", None),
+    Case {
+        roots: STAGING,
+        ..case("conda-attestation-rekor2", "test_data/bundles/conda-attestation-rekor2.sigstore.json", None)
     },
     Case {
         roots: STAGING,
         ..case(
             "staging-rekor-v2",
             "test_data/upstream/sigstore-python/staging-rekor-v2.txt.sigstore.json",
-            true,
+            None,
         )
     },
     Case {
@@ -72,15 +110,16 @@ const CASES: [Case; 19] = [
         ..case(
             "a.dsse.staging-rekor-v2",
             "test_data/upstream/sigstore-python/a.dsse.staging-rekor-v2.txt.sigstore.json",
-            true,
+            None,
         )
     },
     Case {
         roots: Some((VERIFY, "test_data/timestamps/github_trusted_root.json")),
+        is_limit: true,
         ..case(
             "github-private-attestation",
             "test_data/bundles/github-private-attestation.sigstore.json",
-            false,
+            Some("must have an inclusion proof"),
         )
     },
 ];
@@ -130,8 +169,11 @@ fn check(case: &Case, packages: &Packages) -> Result<(), Failed> {
         Some((package, file)) => Roots::read(&read(packages, package, file).ok_or("no roots")?)?,
     };
     let verdict = keyless::identify(&json, digest(&json).unwrap_or_default(), &roots);
-    let (should, does) = (answer(case.is_good), answer(verdict.is_ok()));
-    assert_eq!(should, does, "{verdict:?}");
+    assert_eq!(case.refusal.is_none(), verdict.is_ok(), "{verdict:?}");
+    if let (Some(refusal), Err(error)) = (case.refusal, &verdict) {
+        assert!(error.to_string().contains(refusal), "{error}");
+    }
+    let (should, does) = (answer(case.refusal.is_none() || case.is_limit), answer(verdict.is_ok()));
     let row = format!("| {} | {should} | {does} |", case.name);
     assert!(PAGE.contains(&row), "`docs/sigstore-conformance.md` has no row `{row}`");
     Ok(())

@@ -27,8 +27,8 @@ pub struct Ambient {
 
 #[derive(Deserialize)]
 struct Claims {
-    /// When it expires, in seconds since 1970.
-    exp: f64,
+    /// When it expires, in seconds since 1970; a fraction is allowed (RFC 7519, section 2).
+    exp: serde_json::Number,
 }
 
 #[derive(Deserialize)]
@@ -54,9 +54,9 @@ impl Token {
         );
         let claims: Claims =
             serde_json::from_slice(&claims).map_err(|_| wrong("it does not say when it expires"))?;
-        // No time that matters is beyond what a double counts exactly.
-        #[expect(clippy::cast_precision_loss, reason = "seconds of this century are exact")]
-        if claims.exp <= time as f64 {
+        let expires = claims.exp.to_string();
+        let expires = expires.split('.').next().and_then(|whole| whole.parse::<i64>().ok());
+        if expires.ok_or_else(|| wrong("it does not say when it expires"))? <= time {
             return Err(wrong("it has expired"));
         }
         Ok(Self(Zeroizing::new(text.to_owned())))
@@ -102,13 +102,24 @@ mod tests {
         let read = Token::read(&format!("{text}\n"), 999).unwrap();
         assert_eq!(read.text(), text);
         assert!(!format!("{read:?}").contains("s3cret"));
-        let error = Token::read(&text, 1000).unwrap_err().to_string();
-        assert!(error.contains("expired"), "{error}");
+        assert!(Token::read(&token(r#"{"exp":1000.5}"#), 999).is_ok());
+        for (claims, time) in [(r#"{"exp":1000}"#, 1000), (r#"{"exp":1000.5}"#, 1000), (r#"{"exp":-1}"#, 0)] {
+            let error = Token::read(&token(claims), time).unwrap_err().to_string();
+            assert!(error.contains("expired"), "{error}");
+        }
     }
 
     #[test]
     fn what_is_no_token_is_refused_without_showing_it() {
-        for text in ["", "s3cret", "s3.cr.e.t", "e30.s3cret!.e30", &token("{}"), &token("s3cret")] {
+        for text in [
+            "",
+            "s3cret",
+            "s3.cr.e.t",
+            "e30.s3cret!.e30",
+            &token("{}"),
+            &token("s3cret"),
+            &token(r#"{"exp":1e99}"#),
+        ] {
             let error = Token::read(text, 0).unwrap_err();
             assert!(!format!("{error} {error:?}").contains("s3cret"), "{error}");
         }

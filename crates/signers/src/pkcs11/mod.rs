@@ -57,6 +57,9 @@ pub enum Pkcs11Error {
     /// The public key of the token is not one with which models are signed.
     #[error("the key in the token is not one on P-256, P-384 or P-521")]
     Kind,
+    /// What the device writes has another size than a signature of the public key.
+    #[error("its signature is not one of the public key")]
+    Signature,
     /// The device fails.
     #[error("the device failed at {0}")]
     Device(&'static str, #[source] cryptoki::error::Error),

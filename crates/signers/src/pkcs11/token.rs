@@ -78,7 +78,7 @@ impl Token {
         // One who failed with the session leaves it as it was.
         let session = self.session.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let raw = session.sign(&Mechanism::Ecdsa, self.key, &digest).map_err(failed("signing"))?;
-        public.signature_to_der(&raw).ok_or(Pkcs11Error::Kind)
+        public.signature_to_der(&raw).ok_or(Pkcs11Error::Signature)
     }
 }
 
