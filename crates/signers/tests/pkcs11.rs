@@ -18,17 +18,24 @@ const LIBRARIES: [&str; 4] = [
     "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
     "/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so",
 ];
+/// Set for the run that has tokens of its own, whatever the user has.
+const MARK: &str = "SIGNERS_TEST_TOKENS";
 const PIN: &str = "97531";
+
+/// A test and its name.
+type Test = (&'static str, fn() -> Result<(), Failed>);
 
 static ALONE: Mutex<()> = Mutex::new(());
 
+/// The library, where the tool that makes tokens is there, too.
 fn library() -> Option<&'static Path> {
+    Command::new("softhsm2-util").arg("--version").output().ok()?;
     LIBRARIES.iter().map(Path::new).find(|path| path.exists())
 }
 
 /// Runs this program with a folder of tokens of its own, unless it is that run, and returns how it ended.
 pub(crate) fn start_again() -> Option<i32> {
-    if std::env::var_os(CONFIGURATION).is_some() || library().is_none() {
+    if std::env::var_os(MARK).is_some() || library().is_none() {
         return None;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -38,12 +45,13 @@ pub(crate) fn start_again() -> Option<i32> {
     fs::write(&configuration, format!("directories.tokendir = {}\nlog.level = ERROR\n", tokens.display()))
         .unwrap();
     let mut again = Command::new(std::env::current_exe().unwrap());
-    let status = again.args(std::env::args_os().skip(1)).env(CONFIGURATION, &configuration).status().unwrap();
+    again.args(std::env::args_os().skip(1)).env(MARK, "").env(CONFIGURATION, &configuration);
+    let status = again.status().unwrap();
     Some(status.code().unwrap_or(1))
 }
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let tests: [(&str, fn() -> Result<(), Failed>); 5] = [
+    let tests: [Test; 5] = [
         ("pkcs11::a key on each curve signs", a_key_on_each_curve_signs),
         ("pkcs11::a key is found by what the URI says", a_key_is_found_by_what_the_uri_says),
         ("pkcs11::a key that may be another one does not sign", a_key_that_may_be_another_one_does_not_sign),
@@ -52,7 +60,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     ];
     let why = library().is_none().then_some("no SoftHSM");
     let name = |name: &str| why.map_or_else(|| name.to_owned(), |why| format!("{name} ({why})"));
-    let trial = |(it, test): (&str, fn() -> _)| {
+    let trial = |(it, test): Test| {
         // Who is logged in is a matter of the whole process, and a test must not log another one out.
         let alone = move || {
             let _alone = ALONE.lock();
