@@ -27,7 +27,7 @@ fn metadata() -> Value {
 }
 
 /// The level of each crate (ARCHITECTURE.md). A crate may use crates on lower levels only.
-const LEVELS: [(&str, u8); 10] = [
+const LEVELS: [(&str, u8); 11] = [
     ("weighbridge-core", 0),
     ("weighbridge-advisory", 1),
     ("weighbridge-check", 2),
@@ -37,6 +37,7 @@ const LEVELS: [(&str, u8); 10] = [
     ("weighbridge-resolve", 2),
     ("weighbridge-trust", 1),
     ("weighbridge-engine", 3),
+    ("weighbridge-signers", 3),
     ("weighbridge", 5),
 ];
 

@@ -15,7 +15,15 @@ pub struct Variable {
 
 /// All of them, sorted by name.
 pub static VARIABLES: &[Variable] = &[
-    Variable { name: "ALL_PROXY", does: "Proxy for `db update` and for targets on servers." },
+    Variable {
+        name: "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+        does: "What allows a job of GitHub Actions to get its identity token, for `sign --ambient-token`.",
+    },
+    Variable {
+        name: "ACTIONS_ID_TOKEN_REQUEST_URL",
+        does: "Where a job of GitHub Actions gets its identity token, for `sign --ambient-token`.",
+    },
+    Variable { name: "ALL_PROXY", does: "Proxy for `db update`, `sign --keyless` and targets on servers." },
     Variable {
         name: "AWS_ACCESS_KEY_ID",
         does: "Name of the key with which requests of `s3:` are signed; without one they are not.",
@@ -94,14 +102,18 @@ pub static VARIABLES: &[Variable] = &[
     Variable { name: "PIP_INDEX_URL", does: "Index for the index client." },
     Variable { name: "PIP_NO_INDEX", does: "Set to a yes: there is no index to ask." },
     Variable {
+        name: "SIGSTORE_ID_TOKEN",
+        does: "Identity token of a job, as GitLab gives it, for `sign --ambient-token`.",
+    },
+    Variable {
         name: "SOURCE_DATE_EPOCH",
         does: "Seconds since 1970-01-01 UTC that stand for the present: the date of reports, by which ignores expire \
                and advisories age.",
     },
     Variable {
         name: "SSL_CERT_FILE",
-        does: "File of certificate authorities in PEM that `db update` and targets on servers trust instead of the \
-               built-in ones.",
+        does: "File of certificate authorities in PEM that `db update`, `sign --keyless` and targets on servers trust \
+               instead of the built-in ones.",
     },
     Variable { name: "TERM", does: "`dumb`: no colour, no links and no progress bar." },
     Variable { name: "UV_CONFIG_FILE", does: "Configuration file of uv, for the index client." },
@@ -143,10 +155,14 @@ pub static VARIABLES: &[Variable] = &[
         name: "WEIGHBRIDGE_FORMAT",
         does: "Format of the report on standard output; like `--format`.",
     },
+    Variable {
+        name: "WEIGHBRIDGE_IDENTITY_TOKEN",
+        does: "Identity token for `sign --keyless` where `--identity-token` names none.",
+    },
     Variable { name: "WEIGHBRIDGE_JOBS", does: "Number of threads; like `-j`." },
     Variable {
         name: "WEIGHBRIDGE_KEY_PASSWORD",
-        does: "Password of a private key for `key`, `sign` and `attest` where `--password-file` names none.",
+        does: "Password of a private key, or PIN of a device, for `key`, `sign` and `attest` where `--password-file` names none.",
     },
     Variable {
         name: "WEIGHBRIDGE_MAX_AGE",
@@ -157,6 +173,10 @@ pub static VARIABLES: &[Variable] = &[
         does: "Set to anything but `0` or `false`: no socket is opened; like `--offline`.",
     },
     Variable { name: "WEIGHBRIDGE_OSV_URL", does: "Where `db update` finds the advisories; like `--from`." },
+    Variable {
+        name: "WEIGHBRIDGE_PKCS11_MODULE",
+        does: "Library of the device for `sign --pkcs11` where the URI has no `module-path`.",
+    },
     Variable { name: "WEIGHBRIDGE_SHOW", does: "Findings that are shown in full; like `--show`." },
     Variable {
         name: "XDG_CACHE_HOME",

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use weighbridge_trust::Curve;
 use weighbridge_trust::digests::Algorithm;
 
@@ -88,6 +88,45 @@ impl From<CurveName> for Curve {
     }
 }
 
+/// Who signs.
+#[derive(Args, Clone, Debug)]
+#[command(group = ArgGroup::new("hand").required(true))]
+pub struct By {
+    /// Private key in PEM form.
+    #[arg(long, value_name = "FILE", group = "hand")]
+    pub key: Option<PathBuf>,
+    /// How the key is encrypted.
+    #[command(flatten)]
+    pub password: Password,
+    /// Program that signs in place of a key: it gets the bytes to sign on standard input and writes the signature (ECDSA in
+    /// DER) to standard output.
+    #[arg(long, value_name = "COMMAND", group = "hand")]
+    pub signer: Option<String>,
+    /// Key in a device, by its URI (RFC 7512), such as `pkcs11:token=models;object=release`. Its PIN is what the URI, `--password-file`
+    /// or `WEIGHBRIDGE_KEY_PASSWORD` says, else it is asked for.
+    #[arg(long, value_name = "URI", group = "hand")]
+    pub pkcs11: Option<String>,
+    /// Public key of that program or device, in PEM form.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["certificate_chain", "key", "keyless"])]
+    pub public_key: Option<PathBuf>,
+    /// Certificates in PEM form, the one of the signing key first; may be given several times.
+    #[arg(long, value_name = "FILE", conflicts_with = "keyless")]
+    pub certificate_chain: Vec<PathBuf>,
+    /// Sign with Sigstore as the identity of a token. This goes over the network: Sigstore gets the token and what is signed, and its
+    /// log shows the identity to everybody.
+    #[arg(long, group = "hand")]
+    pub keyless: bool,
+    /// File with the identity token [default: what `WEIGHBRIDGE_IDENTITY_TOKEN` holds].
+    #[arg(long, value_name = "FILE", requires = "keyless")]
+    pub identity_token: Option<PathBuf>,
+    /// Take the token that the machine which builds has for its job: of GitHub Actions, or `SIGSTORE_ID_TOKEN`.
+    #[arg(long, requires = "keyless", conflicts_with = "identity_token")]
+    pub ambient_token: bool,
+    /// Which instance of Sigstore: its client trust configuration in JSON [default: the public one, as of this release].
+    #[arg(long, value_name = "FILE", requires = "keyless")]
+    pub trust_config: Option<PathBuf>,
+}
+
 /// Options of `sign`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -96,22 +135,9 @@ pub struct Sign {
     /// The model: a folder, or a single file.
     #[arg(value_name = "PATH")]
     pub path: PathBuf,
-    /// Private key in PEM form.
-    #[arg(long, value_name = "FILE", required_unless_present = "signer", conflicts_with = "signer")]
-    pub key: Option<PathBuf>,
-    /// How the key is encrypted.
+    /// Who signs.
     #[command(flatten)]
-    pub password: Password,
-    /// Program that signs in place of a key: it gets the bytes to sign on standard input and writes the signature (ECDSA in
-    /// DER) to standard output.
-    #[arg(long, value_name = "COMMAND")]
-    pub signer: Option<String>,
-    /// Public key of that program, in PEM form.
-    #[arg(long, value_name = "FILE", requires = "signer", conflicts_with = "certificate_chain")]
-    pub public_key: Option<PathBuf>,
-    /// Certificates in PEM form, the one of the signing key first; may be given several times.
-    #[arg(long, value_name = "FILE")]
-    pub certificate_chain: Vec<PathBuf>,
+    pub by: By,
     /// The file to write [default: `model.sig` in the folder, or the name of the file with `.sig`].
     #[arg(long, value_name = "FILE")]
     pub signature: Option<PathBuf>,

@@ -8,6 +8,10 @@ mod arguments;
 mod binary_builder;
 mod broken;
 mod carried;
+#[cfg(feature = "pkcs11")]
+#[allow(dead_code, reason = "the tests of chains need more of it")]
+#[path = "../../trust/tests/certificates.rs"]
+mod certificates;
 mod database;
 mod embedded;
 mod fix;
@@ -26,6 +30,7 @@ mod server;
 #[allow(dead_code, reason = "the tests of the engine need more of it")]
 #[path = "../../engine/tests/shelf.rs"]
 mod shelf;
+mod signers;
 mod signing;
 mod streams;
 mod support;
@@ -53,6 +58,7 @@ fn main() {
         policy::TESTS,
         readme::TESTS,
         remote::TESTS,
+        signers::TESTS,
         signing::TESTS,
         streams::TESTS,
         trust::TESTS,
@@ -70,6 +76,7 @@ fn main() {
     trials.extend(embedded::trials());
     trials.extend(log::trials());
     trials.extend(reports::trials());
+    trials.extend(signers::trials());
     trials.extend(signing::trials());
     // Needs `strace` and the right to trace; listed as ignored where there is none.
     let traceable = database::can_trace();

@@ -1,5 +1,5 @@
 //! The world outside: openers of targets in [`mod@open`], files on servers in `remote`, the client of advisory feeds
-//! in [`feed`], and the one of package indexes in [`index`].
+//! in [`feed`], the one of package indexes in [`index`], and what is asked of services that sign in [`exchange`].
 //!
 //! Only this crate touches foreign disks and networks, and only as its caller allows. To add a kind of target is to
 //! add one file in `open/` and one line in [`OPENERS`].
@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may fail loudly"))]
 
 pub mod digests;
+pub mod exchange;
 pub mod feed;
 pub mod index;
 mod online;

@@ -4,6 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::dsse::Envelope;
 
@@ -35,7 +36,18 @@ pub enum Material {
     /// A chain of X.509 certificates in DER, the signer's first.
     Chain(Vec<Vec<u8>>),
     /// A short-lived certificate of Sigstore, with entries of its log.
-    Keyless,
+    Keyless(Box<Evidence>),
+}
+
+/// What Sigstore gives a signer (protobuf-specs, `sigstore_bundle.proto`).
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Evidence {
+    /// The certificate in DER.
+    pub certificate: Vec<u8>,
+    /// Entries of transparency logs, each a `TransparencyLogEntry` as JSON.
+    pub entries: Vec<Value>,
+    /// Timestamps, as the JSON of `TimestampVerificationData`.
+    pub timestamps: Option<Value>,
 }
 
 /// A bundle that cannot be read.
@@ -66,7 +78,9 @@ struct WireMaterial {
     x509_certificate_chain: Option<WireChain>,
     #[serde(skip_serializing_if = "Option::is_none")]
     certificate: Option<WireCertificate>,
-    tlog_entries: Option<Vec<serde_json::Value>>,
+    tlog_entries: Option<Vec<Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timestamp_verification_data: Option<Value>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -133,7 +147,11 @@ impl Bundle {
                 let read = |certificate: &WireCertificate| bytes(&certificate.raw_bytes, "a certificate");
                 Material::Chain(chain.certificates.iter().map(read).collect::<Result<_, _>>()?)
             }
-            (None, None, Some(_)) => Material::Keyless,
+            (None, None, Some(certificate)) => Material::Keyless(Box::new(Evidence {
+                certificate: bytes(&certificate.raw_bytes, "the certificate")?,
+                entries: material.tlog_entries.unwrap_or_default(),
+                timestamps: material.timestamp_verification_data,
+            })),
             (None, None, None) => return Err(malformed("it shows neither a key nor a certificate")),
             _ => return Err(malformed("it shows more than one of key, certificate and chain")),
         };
@@ -157,8 +175,7 @@ impl Bundle {
         Ok(Self { envelope, material, early })
     }
 
-    /// The JSON of the bundle: the same bytes for the same bundle. What comes from Sigstore is written by whoever signs
-    /// with it, and by nobody else.
+    /// The JSON of the bundle: the same bytes for the same bundle.
     pub fn to_json(&self) -> String {
         let text = |bytes: &Vec<u8>| STANDARD.encode(bytes);
         let mut material = WireMaterial { tlog_entries: Some(Vec::new()), ..WireMaterial::default() };
@@ -170,7 +187,11 @@ impl Bundle {
                 let certificates = chain.iter().map(|der| WireCertificate { raw_bytes: text(der) }).collect();
                 material.x509_certificate_chain = Some(WireChain { certificates });
             }
-            Material::Keyless => {}
+            Material::Keyless(evidence) => {
+                material.certificate = Some(WireCertificate { raw_bytes: text(&evidence.certificate) });
+                material.tlog_entries = Some(evidence.entries.clone());
+                material.timestamp_verification_data.clone_from(&evidence.timestamps);
+            }
         }
         let signature = |bytes| WireSignature { sig: text(bytes), keyid: Some(String::new()) };
         let wire = Wire {

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use crate::bundle::Bundle;
 use crate::chain::{self, Anchor};
-use crate::keyless::{self, Roots, Wanted};
+use crate::keyless::{self, Instance, Roots, Wanted};
 use crate::log::{self, Checkpoint, NoteKey, Record, VerifierKey};
 use crate::oms::{self, Manifest, Trust};
 use crate::policy::{NewRule, Place, Policy, add};
@@ -124,6 +124,7 @@ fn keyless(data: &[u8]) {
         Wanted { name: "nobody@models.example".to_owned(), issuer: "https://models.example".to_owned() };
     assert!(keyless::verify(&text, [0; 32], &wanted, &ROOTS).is_err(), "a stranger is believed");
     let _ = Roots::read(&text);
+    let _ = Instance::read(&text, 0);
 }
 
 fn statement(data: &[u8]) {

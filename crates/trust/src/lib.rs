@@ -24,4 +24,4 @@ pub mod policy;
 pub mod statement;
 pub mod tensors;
 
-pub use keys::{Curve, KeyError, PrivateKey, PublicKey};
+pub use keys::{Curve, KeyError, PrivateKey, PublicKey, Sha2};

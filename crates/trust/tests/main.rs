@@ -4,6 +4,7 @@
 
 mod certificates;
 mod chains;
+mod conformance;
 mod key_files;
 mod locks;
 mod memory;
@@ -39,6 +40,7 @@ fn main() {
             Ok(())
         })
     }));
+    trials.extend(conformance::trials());
     trials.extend(key_files::trials());
     trials.extend(reference::trials());
     trials.extend(smoke::trials());

@@ -36,7 +36,7 @@ pub(crate) fn run(cli: &Cli, setup: &Setup, printer: &Printer) -> Result<Exit, F
         Command::Why(why) => why::run(&cli.global, why, setup, printer),
         Command::Fix(fix) => fix::run(&cli.global, fix, setup, printer),
         Command::Key(key) => signing::key::run(key, setup, printer),
-        Command::Sign(sign) => signing::sign::run(sign, setup, printer),
+        Command::Sign(sign) => signing::sign::run(&cli.global, sign, setup, printer),
         Command::Trust(trust) => signing::trust::run(trust, setup, printer),
         Command::Verify(verify) => signing::verify::run(verify, setup, printer),
         Command::Lock(lock) => lock::run(&cli.global, lock, setup, printer),

@@ -4,6 +4,9 @@
 //! `trusted_root.json`, or are those of the public instance as that library carries them.
 
 mod provider;
+mod services;
+
+pub use services::{Instance, Log, Services};
 
 use std::fmt;
 
@@ -40,6 +43,9 @@ pub enum KeylessError {
     /// The roots of trust cannot be read.
     #[error("the trusted root is malformed: {0}")]
     Roots(String),
+    /// What says which services sign cannot be used.
+    #[error("the trust configuration cannot be used: {0}")]
+    Services(String),
     /// The bundle is not the JSON that it should be.
     #[error("the bundle is malformed: {0}")]
     Malformed(String),

@@ -116,6 +116,16 @@ impl PublicKey {
         }
     }
 
+    /// The DER form of a signature of this key that a device gives as r and s, each as long as the field of the curve
+    /// (PKCS #11 v3.1, section 6.3.1); none where it is no signature on the curve.
+    pub fn signature_to_der(&self, raw: &[u8]) -> Option<Vec<u8>> {
+        Some(match self {
+            Self::P256(_) => p256::ecdsa::Signature::from_slice(raw).ok()?.to_der().as_bytes().to_vec(),
+            Self::P384(_) => p384::ecdsa::Signature::from_slice(raw).ok()?.to_der().as_bytes().to_vec(),
+            Self::P521(_) => p521::ecdsa::Signature::from_slice(raw).ok()?.to_der().as_bytes().to_vec(),
+        })
+    }
+
     /// The key as PEM of `PUBLIC KEY`.
     pub fn to_pem(&self) -> String {
         let pem = match self {

@@ -75,7 +75,7 @@ pub fn look(json: &str) -> Result<Signature, LookError> {
             };
             (Identity::Certificate(Digest::of(leaf).to_string()), proof)
         }
-        Material::Keyless => {
+        Material::Keyless(_) => {
             let root = Manifest::claimed_root(&envelope.payload)?;
             match keyless::identify(json, root, &Roots::public()) {
                 Ok(identity) => {

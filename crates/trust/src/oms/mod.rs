@@ -19,7 +19,7 @@ pub use look::{LookError, holds, look};
 pub use manifest::{Age, Manifest, Method, Piece};
 pub use read::ManifestError;
 pub(crate) use read::lies_below;
-pub use sign::{Choice, Described, SignError, Signs, describe, sign};
+pub use sign::{Choice, Described, SignError, Signs, describe, seal, sign};
 pub(crate) use verify::signer;
 pub use verify::{Refusal, Signer, Trust, Verified, verify};
 

@@ -58,6 +58,25 @@ pub trait Signs {
     /// # Errors
     /// Why there is none.
     fn sign(&self, encoded: &[u8]) -> Result<Vec<u8>, String>;
+
+    /// A bundle of this statement, signed.
+    ///
+    /// # Errors
+    /// Why there is none.
+    fn seal(&self, payload: Vec<u8>) -> Result<Bundle, String> {
+        seal(self, payload)
+    }
+}
+
+/// A bundle of this statement with what `signer` says of its encoding and shows of himself. Whoever must know more to sign
+/// has a [`Signs::seal`] of his own.
+///
+/// # Errors
+/// Why there is none.
+pub fn seal<S: Signs + ?Sized>(signer: &S, payload: Vec<u8>) -> Result<Bundle, String> {
+    let signature = signer.sign(&encode(IN_TOTO, &payload))?;
+    let envelope = Envelope { payload_type: IN_TOTO.to_owned(), payload, signatures: vec![signature] };
+    Ok(Bundle { envelope, material: signer.material(), early: false })
 }
 
 /// Hashes a model and says what would be signed.
@@ -134,10 +153,7 @@ pub fn describe(listing: &Listing, choice: &Choice, hashing: &Hashing<'_>) -> Re
 /// # Errors
 /// [`SignError::Signer`].
 pub fn sign(manifest: &Manifest, signer: &dyn Signs) -> Result<Bundle, SignError> {
-    let payload = manifest.to_statement();
-    let signature = signer.sign(&encode(IN_TOTO, &payload)).map_err(SignError::Signer)?;
-    let envelope = Envelope { payload_type: IN_TOTO.to_owned(), payload, signatures: vec![signature] };
-    Ok(Bundle { envelope, material: signer.material(), early: false })
+    signer.seal(manifest.to_statement()).map_err(SignError::Signer)
 }
 
 /// Whether a file is called like those by way of which a signature is written (`net::feed::atomic`).

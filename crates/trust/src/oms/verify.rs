@@ -137,11 +137,11 @@ fn whom(bundle: &Bundle, trust: Trust<'_>, root: Root) -> Result<(Option<PublicK
         (Trust::Anchors { .. }, material) => {
             return Err(Refusal::Method { shown: material.describe(), trusted: "a certificate" });
         }
-        (Trust::Keyless { json, wanted, roots }, Material::Keyless) => {
+        (Trust::Keyless { json, wanted, roots }, Material::Keyless(_)) => {
             let identity = keyless::verify(json, root(&envelope.payload)?, wanted, roots)?;
             (None, Signer::Identity(identity))
         }
-        (Trust::Pattern { json, name, issuer, roots }, Material::Keyless) => {
+        (Trust::Pattern { json, name, issuer, roots }, Material::Keyless(_)) => {
             let identity = keyless::identify(json, root(&envelope.payload)?, roots)?;
             if !name.matches(&identity.name) || identity.issuer != issuer {
                 return Err(KeylessError::Identity(identity.name, identity.issuer).into());
@@ -174,7 +174,7 @@ impl Material {
         match self {
             Self::Key(_) => "a key",
             Self::Chain(_) => "a certificate",
-            Self::Keyless => "a Sigstore identity",
+            Self::Keyless(_) => "a Sigstore identity",
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use super::content::Content;
 use crate::bundle::Bundle;
-use crate::dsse::{Envelope, IN_TOTO, encode};
 use crate::oms::{self, Refusal, SignError, Signer, Signs, Trust};
 
 /// A bundle whose signature is good. Whether it is true of what a model holds, [`Content::compare`] says.
@@ -22,10 +21,7 @@ pub fn sign(content: &Content, signer: &dyn Signs) -> Result<Bundle, SignError> 
     if content.tensors.is_empty() {
         return Err(SignError::Nothing);
     }
-    let payload = content.to_statement();
-    let signature = signer.sign(&encode(IN_TOTO, &payload)).map_err(SignError::Signer)?;
-    let envelope = Envelope { payload_type: IN_TOTO.to_owned(), payload, signatures: vec![signature] };
-    Ok(Bundle { envelope, material: signer.material(), early: false })
+    signer.seal(content.to_statement()).map_err(SignError::Signer)
 }
 
 /// Verifies a bundle over tensors as [`oms::verify`] verifies one over files.

@@ -87,7 +87,7 @@ struct Index {
 pub(super) fn sign(
     sign: &Sign,
     signer: &dyn Signs,
-    name: &str,
+    name: &dyn Fn() -> String,
     setup: &Setup,
     printer: &Printer,
 ) -> Result<Exit, Failure> {
@@ -136,7 +136,7 @@ pub(super) fn sign(
     let count = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let (tensors, files) = (content.tensors.len(), model.files.len());
     printer.say(&format!("signed {} in {}", count(tensors, "tensor"), count(files, "file")));
-    printer.say(&format!("  by {name}"));
+    printer.say(&format!("  by {}", name()));
     for file in &model.files {
         printer.say(&format!("  in {}", file.path(&sign.path, &listed).display()));
     }

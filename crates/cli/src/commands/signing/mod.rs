@@ -1,8 +1,10 @@
 //! Keys, signatures and whom to believe: `weighbridge key`, `sign`, `verify`, `trust`.
 
 mod answer;
+mod device;
 mod embedded;
 pub(super) mod key;
+mod keyless;
 mod policed;
 mod policy;
 pub(super) mod sign;

@@ -7,25 +7,33 @@ use std::process::{Command, Stdio};
 use weighbridge_net::feed::atomic::replace_file;
 use weighbridge_net::open::listing;
 use weighbridge_read::words::{Words, words};
-use weighbridge_trust::bundle::Material;
+use weighbridge_trust::bundle::{Bundle, Material};
 use weighbridge_trust::oms::{self, Choice, Method, SignError, Signs};
 use weighbridge_trust::{PrivateKey, PublicKey, chain};
 
+use super::device::Device;
+use super::keyless::Keyless;
 use super::{Memory, below, default_signature, embedded, ignored, key, text};
+use crate::args::Global;
 use crate::errors::Failure;
 use crate::exit::Exit;
 use crate::printer::{Printer, one_line};
 use crate::setup::Setup;
-use crate::signing_args::Sign;
+use crate::signing_args::{By, Sign};
 
 /// Largest signature that a program may write, in bytes: one on P-521 has 139.
 const LARGEST_SIGNATURE: u64 = 1 << 10;
 
 /// Runs the command.
-pub(in crate::commands) fn run(sign: &Sign, setup: &Setup, printer: &Printer) -> Result<Exit, Failure> {
-    let signer = signer(sign, setup)?;
+pub(in crate::commands) fn run(
+    global: &Global,
+    sign: &Sign,
+    setup: &Setup,
+    printer: &Printer,
+) -> Result<Exit, Failure> {
+    let signer = signer(&sign.by, global, setup, printer)?;
     if sign.embed {
-        return embedded::sign(sign, &signer, &signer.name(), setup, printer);
+        return embedded::sign(sign, &signer, &|| signer.name(), setup, printer);
     }
     let signature = sign.signature.clone().unwrap_or_else(|| default_signature(&sign.path));
     let memory = Memory::open(sign.reading.no_cache, setup)?;
@@ -57,8 +65,14 @@ pub(in crate::commands) fn run(sign: &Sign, setup: &Setup, printer: &Printer) ->
     Ok(Exit::Pass)
 }
 
-/// Whoever signs, with what he shows.
-struct Signer {
+/// Whoever signs.
+pub(super) enum Signer {
+    Holder(Holder),
+    Keyless(Keyless),
+}
+
+/// The holder of a key, with what he shows.
+pub(super) struct Holder {
     hand: Hand,
     public: PublicKey,
     chain: Vec<Vec<u8>>,
@@ -68,16 +82,54 @@ struct Signer {
 enum Hand {
     Key(PrivateKey),
     Program(Vec<String>),
+    Device(Device),
 }
 
 impl Signer {
-    fn name(&self) -> String {
-        let key = format!("key {:.16}… ({})", self.public.hint(), self.public.curve());
-        if self.chain.is_empty() { key } else { format!("certificate, {key}") }
+    /// Who, in words; whom a token names, is known once he has signed.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Holder(holder) => holder.name(),
+            Self::Keyless(keyless) => keyless.name(),
+        }
     }
 }
 
 impl Signs for Signer {
+    fn material(&self) -> Material {
+        match self {
+            Self::Holder(holder) => holder.material(),
+            Self::Keyless(_) => Material::Keyless(Box::default()),
+        }
+    }
+
+    fn sign(&self, encoded: &[u8]) -> Result<Vec<u8>, String> {
+        match self {
+            Self::Holder(holder) => holder.sign(encoded),
+            Self::Keyless(_) => Err("Sigstore signs whole statements only".to_owned()),
+        }
+    }
+
+    fn seal(&self, payload: Vec<u8>) -> Result<Bundle, String> {
+        match self {
+            Self::Holder(holder) => holder.seal(payload),
+            Self::Keyless(keyless) => keyless.seal(payload),
+        }
+    }
+}
+
+impl Holder {
+    fn name(&self) -> String {
+        let key = format!("key {:.16}… ({})", self.public.hint(), self.public.curve());
+        let key = match &self.hand {
+            Hand::Device(device) => format!("{key} in token `{}`", device.label()),
+            Hand::Key(_) | Hand::Program(_) => key,
+        };
+        if self.chain.is_empty() { key } else { format!("certificate, {key}") }
+    }
+}
+
+impl Signs for Holder {
     fn material(&self) -> Material {
         if self.chain.is_empty() {
             Material::Key(self.public.hint())
@@ -90,6 +142,7 @@ impl Signs for Signer {
         let signature = match &self.hand {
             Hand::Key(key) => key.sign(encoded),
             Hand::Program(words) => ask(words, encoded)?,
+            Hand::Device(device) => device.sign(&self.public, encoded)?,
         };
         if !self.public.verifies(self.public.sha2(), encoded, &signature) {
             return Err("its signature is not one of the public key".to_owned());
@@ -98,29 +151,33 @@ impl Signs for Signer {
     }
 }
 
-fn signer(sign: &Sign, setup: &Setup) -> Result<Signer, Failure> {
+/// Makes ready whoever is to sign.
+pub(super) fn signer(by: &By, global: &Global, setup: &Setup, printer: &Printer) -> Result<Signer, Failure> {
+    if by.keyless {
+        return Keyless::ready(by, global, setup, printer).map(Signer::Keyless);
+    }
     let mut shown = Vec::new();
-    for path in &sign.certificate_chain {
+    for path in &by.certificate_chain {
         shown.extend(chain::pem_to_der(&text(path)?).map_err(|error| key::failed(path, &error))?);
     }
-    let certified = match (shown.first(), sign.certificate_chain.first()) {
+    let certified = match (shown.first(), by.certificate_chain.first()) {
         (Some(first), Some(path)) => Some(chain::key_of(first).map_err(|error| key::failed(path, &error))?),
         _ => None,
     };
-    let (hand, public) = match (&sign.key, &sign.signer) {
-        (Some(path), _) => {
-            let key = key::private(path, &sign.password, setup)?;
+    let (hand, public) = match (&by.key, &by.signer, &by.pkcs11) {
+        (Some(path), ..) => {
+            let key = key::private(path, &by.password, setup)?;
             let public = key.public_key();
             (Hand::Key(key), public)
         }
-        (None, Some(command)) => {
+        (None, Some(command), _) => {
             let Words { list: words, is_plain: true } = words(command) else {
                 return Err(Failure::usage(format!("`{command}` is more than a command and its arguments")));
             };
             if words.is_empty() {
                 return Err(Failure::usage("the command of the signer is empty"));
             }
-            let public = match (&sign.public_key, &certified) {
+            let public = match (&by.public_key, &certified) {
                 (Some(path), _) => key::public(path)?,
                 (None, Some(public)) => public.clone(),
                 (None, None) => {
@@ -130,12 +187,26 @@ fn signer(sign: &Sign, setup: &Setup) -> Result<Signer, Failure> {
             };
             (Hand::Program(words), public)
         }
-        (None, None) => return Err(Failure::usage("nothing to sign with").hint("add `--key FILE`")),
+        (None, None, Some(uri)) => {
+            let device = Device::open(uri, by, setup)?;
+            let public = match (&by.public_key, &certified, device.public_key()) {
+                (Some(path), ..) => key::public(path)?,
+                (None, Some(public), _) | (None, None, Some(public)) => public.clone(),
+                (None, None, None) => {
+                    return Err(Failure::usage("the token does not tell the public key")
+                        .hint("add `--public-key FILE` or `--certificate-chain FILE`"));
+                }
+            };
+            (Hand::Device(device), public)
+        }
+        (None, None, None) => {
+            return Err(Failure::usage("nothing to sign with").hint("add `--key FILE`"));
+        }
     };
     if certified.is_some_and(|certified| certified != public) {
         return Err(Failure::usage("the first certificate is not one of the signing key"));
     }
-    Ok(Signer { hand, public, chain: shown })
+    Ok(Signer::Holder(Holder { hand, public, chain: shown }))
 }
 
 /// Has a program sign.
