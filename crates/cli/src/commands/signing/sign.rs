@@ -10,32 +10,36 @@ use weighbridge_trust::bundle::Material;
 use weighbridge_trust::oms::{self, Choice, Method, SignError, Signs};
 use weighbridge_trust::{PrivateKey, PublicKey, chain};
 
-use super::{Memory, below, default_signature, embedded, ignored, key, text};
+use super::{Memory, below, claims, default_signature, embedded, ignored, key, text};
 use crate::errors::Failure;
 use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::setup::Setup;
-use crate::signing_args::Sign;
+use crate::signing_args::{By, Sign};
 
 /// Largest signature that a program may write, in bytes: one on P-521 has 139.
 const LARGEST_SIGNATURE: u64 = 1 << 10;
 
 /// Runs the command.
 pub(in crate::commands) fn run(sign: &Sign, setup: &Setup, printer: &Printer) -> Result<Exit, Failure> {
-    let signer = signer(sign, setup)?;
+    let signer = signer(&sign.by, setup)?;
     if sign.embed {
         return embedded::sign(sign, &signer, &signer.name(), setup, printer);
     }
     let signature = sign.signature.clone().unwrap_or_else(|| default_signature(&sign.path));
     let memory = Memory::open(sign.reading.no_cache, setup)?;
     let listing = listing::list(&sign.path).map_err(|error| Failure::unreadable(&sign.path, &error))?;
-    let choice = Choice {
+    let mut choice = Choice {
         method: sign.shards.map_or(Method::Files, Method::Shards),
         algorithm: sign.hash.into(),
         allow_symlinks: sign.reading.allow_symlinks,
         ignore_paths: ignored(&sign.reading, &sign.path)?,
         signature: below(&signature, &sign.path),
     };
+    if !listing.is_file {
+        // Attestations may come at any time, and are signed themselves.
+        choice.ignore_paths.extend(claims::set_apart(&sign.path)?);
+    }
     let described = memory.with(|hashing| oms::describe(&listing, &choice, hashing));
     if memory.cancel.is_cancelled() {
         return Ok(Exit::Interrupted);
@@ -57,7 +61,7 @@ pub(in crate::commands) fn run(sign: &Sign, setup: &Setup, printer: &Printer) ->
 }
 
 /// Whoever signs, with what he shows.
-struct Signer {
+pub(super) struct Signer {
     hand: Hand,
     public: PublicKey,
     chain: Vec<Vec<u8>>,
@@ -70,7 +74,8 @@ enum Hand {
 }
 
 impl Signer {
-    fn name(&self) -> String {
+    /// Who, in words.
+    pub(super) fn name(&self) -> String {
         let key = format!("key {:.16}… ({})", self.public.hint(), self.public.curve());
         if self.chain.is_empty() { key } else { format!("certificate, {key}") }
     }
@@ -97,18 +102,19 @@ impl Signs for Signer {
     }
 }
 
-fn signer(sign: &Sign, setup: &Setup) -> Result<Signer, Failure> {
+/// Makes ready whoever is to sign.
+pub(super) fn signer(by: &By, setup: &Setup) -> Result<Signer, Failure> {
     let mut shown = Vec::new();
-    for path in &sign.certificate_chain {
+    for path in &by.certificate_chain {
         shown.extend(chain::pem_to_der(&text(path)?).map_err(|error| key::failed(path, &error))?);
     }
-    let certified = match (shown.first(), sign.certificate_chain.first()) {
+    let certified = match (shown.first(), by.certificate_chain.first()) {
         (Some(first), Some(path)) => Some(chain::key_of(first).map_err(|error| key::failed(path, &error))?),
         _ => None,
     };
-    let (hand, public) = match (&sign.key, &sign.signer) {
+    let (hand, public) = match (&by.key, &by.signer) {
         (Some(path), _) => {
-            let key = key::private(path, &sign.password, setup)?;
+            let key = key::private(path, &by.password, setup)?;
             let public = key.public_key();
             (Hand::Key(key), public)
         }
@@ -119,7 +125,7 @@ fn signer(sign: &Sign, setup: &Setup) -> Result<Signer, Failure> {
             if words.is_empty() {
                 return Err(Failure::usage("the command of the signer is empty"));
             }
-            let public = match (&sign.public_key, &certified) {
+            let public = match (&by.public_key, &certified) {
                 (Some(path), _) => key::public(path)?,
                 (None, Some(public)) => public.clone(),
                 (None, None) => {
@@ -160,7 +166,8 @@ fn ask(words: &[String], encoded: &[u8]) -> Result<Vec<u8>, String> {
     if status.success() { Ok(signature) } else { Err(format!("`{program}` ended with {status}")) }
 }
 
-fn refused(error: &SignError) -> Failure {
+/// Why a model is not signed, as it is told.
+pub(super) fn refused(error: &SignError) -> Failure {
     const SHOWN: usize = 10;
     let mut failure = Failure::new(Exit::Fail, error.to_string());
     if let SignError::Files(files) = error {
