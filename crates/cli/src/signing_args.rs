@@ -115,7 +115,8 @@ pub struct By {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Exit codes: 0 attested · 1 not attested: the predicate lacks something, something in the model cannot be signed, or the signer \
-failed · 2 usage. A scan is attested whatever it finds, and ends as `scan` does: 1 the policy fails · 4 incomplete")]
+failed · 2 usage. A scan is attested whatever it finds, and ends as `scan` does: 1 the policy fails · 4 incomplete · 3 nothing \
+to weigh, and nothing attested")]
 pub struct Attest {
     /// The model, data set or file that it is about: a folder, or a single file.
     #[arg(value_name = "PATH")]

@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
+mod attestations;
 mod certificates;
 mod chains;
 mod key_files;
 mod locks;
 mod models;
+mod packaged;
 mod policy;
 mod reference;
 mod smoke;
@@ -21,7 +23,16 @@ type Test = (&'static str, fn());
 fn main() {
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = Vec::new();
-    let plain = [chains::TESTS, key_files::TESTS, locks::TESTS, models::TESTS, policy::TESTS, tensors::TESTS];
+    let plain = [
+        attestations::TESTS,
+        chains::TESTS,
+        key_files::TESTS,
+        locks::TESTS,
+        models::TESTS,
+        packaged::TESTS,
+        policy::TESTS,
+        tensors::TESTS,
+    ];
     trials.extend(plain.into_iter().flatten().map(|(name, test)| {
         Trial::test(*name, || {
             test();
@@ -29,6 +40,7 @@ fn main() {
         })
     }));
     trials.extend(key_files::trials());
+    trials.extend(packaged::trials());
     trials.extend(reference::trials());
     trials.extend(smoke::trials());
     trials.extend(vectors::trials());

@@ -56,7 +56,8 @@ impl Claim {
         let mut names = BTreeSet::new();
         let mut subjects = Vec::with_capacity(subject.len());
         for Subject { name, digest } in subject {
-            let digest = digest.get("sha256").and_then(|text| Bytes::of_text(text, Algorithm::Sha256.length()));
+            let digest =
+                digest.get("sha256").and_then(|text| Bytes::of_text(text, Algorithm::Sha256.length()));
             let digest = digest.ok_or_else(|| {
                 ClaimError::Malformed(format!("its subject `{name}` has no sha256 in lower case"))
             })?;

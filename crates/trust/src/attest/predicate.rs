@@ -98,7 +98,9 @@ pub fn check(kind: Type, typed: Option<&str>, predicate: &Value) -> Checked<Stri
     if !said.kind.is(kind) {
         let path = match kind {
             Type::Train | Type::Dataset => "buildDefinition.buildType",
-            _ => return Err(PredicateError::Type { found: predicate_type, expected: kind.word().to_owned() }),
+            _ => {
+                return Err(PredicateError::Type { found: predicate_type, expected: kind.word().to_owned() });
+            }
         };
         let known: Vec<String> = kind.build_types().iter().map(|it| format!("`{it}`")).collect();
         let expected = if known.len() > 1 { format!("one of {}", known.join(", ")) } else { known.join("") };

@@ -40,9 +40,8 @@ pub struct Scan {
 impl Scan {
     /// The predicate.
     pub fn to_predicate(&self) -> Value {
-        let policies = self.policy.iter().map(|(name, digest)| {
-            json!({ "name": name, "digest": { "sha256": digest } })
-        });
+        let policies =
+            self.policy.iter().map(|(name, digest)| json!({ "name": name, "digest": { "sha256": digest } }));
         let findings: serde_json::Map<String, Value> =
             self.findings.iter().map(|(severity, count)| ((*severity).to_owned(), (*count).into())).collect();
         let properties: &[&str] = if self.outcome == Outcome::Pass { &[PASSED] } else { &[] };

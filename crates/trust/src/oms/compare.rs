@@ -47,8 +47,8 @@ pub struct Compared {
 pub struct Tolerance {
     /// The signature itself, by its path below the model.
     pub signature: Option<String>,
-    /// The file with attestations, by its path below the model, where it holds nothing else.
-    pub claims: Option<String>,
+    /// Files with attestations, by their paths below the model, where they hold nothing else.
+    pub claims: Vec<String>,
     /// Further paths to leave out, with all below them.
     pub ignore_paths: Vec<String>,
     /// Links are followed even where they were not when the model was signed.
@@ -69,7 +69,7 @@ impl Tolerance {
 
     /// Whether a file is left out whatever was signed.
     pub(crate) fn leaves_out(&self, path: &str) -> bool {
-        self.claims.as_deref() == Some(path)
+        self.claims.iter().any(|claims| claims == path)
             || IGNORED.iter().any(|ignored| lies_in(path, ignored))
             || self.ignore_paths.iter().any(|ignored| lies_in(path, ignored))
     }
@@ -142,7 +142,7 @@ impl Manifest {
             if tolerance.is_taken(path) && !expected {
                 return None;
             }
-            let is_claims = tolerance.claims.as_deref() == Some(path);
+            let is_claims = tolerance.claims.iter().any(|claims| claims == path);
             // Data sets are called so, too: what the name alone leaves out must be what it says.
             let left_out = if path == attest::FILE && !is_claims {
                 tolerance.ignore_paths.iter().any(|ignored| lies_in(path, ignored))

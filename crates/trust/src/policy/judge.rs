@@ -74,7 +74,7 @@ impl Requirement {
 
     /// How it is met by those who made claims, at a time in seconds since 1970.
     pub fn judge_claims(&self, claims: &[Claimed<'_>], now: i64) -> Judged {
-        let mut of_type: Vec<&Claimed<'_>> = 
+        let mut of_type: Vec<&Claimed<'_>> =
             claims.iter().filter(|claimed| self.is_of_type(claimed.claim, claimed.is_pep740)).collect();
         let mut short = Vec::new();
         // One that is dated ahead would be the last word for ever.

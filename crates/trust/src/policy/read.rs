@@ -303,11 +303,7 @@ impl Reader<'_> {
                         "pass" => true,
                         text => {
                             let message = format!("`verdict` cannot be `{text}`");
-                            return Err(self.error(
-                                value.span(),
-                                message,
-                                Some(there_are(&["any", "pass"])),
-                            ));
+                            return Err(self.error(value.span(), message, Some(there_are(&["any", "pass"]))));
                         }
                     };
                     verdict = Some((passed, value.span()));

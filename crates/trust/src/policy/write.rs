@@ -37,9 +37,8 @@ version = 1
 # match = "models/**"                       # below this folder; `hf://org/**` for models from there
 # require = [{ type = "oms", by = ["team", "vendor"], threshold = 1 }]
 # unsigned = "refuse"                       # or "warn", or "pin", which leaves it to `weighbridge.lock`
-#
-# Attestations are asked for in the same way, such as a scan of this week that passed; all that is listed must be met:
-# require = [{ type = "oms", by = ["team"] }, { type = "scan", by = ["scanner"], max-age = "7d" }]
+# Attestations are asked for in the same list, all of which must be met, such as a scan of this week that passed:
+# `{ type = "scan", by = ["scanner"], max-age = "7d" }`.
 "#;
 
 /// An anchor to add.

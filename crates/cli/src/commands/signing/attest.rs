@@ -44,8 +44,11 @@ pub(in crate::commands) fn run(
     let checked = |predicate: &Value| {
         attest::check(kind, attest.predicate_type.as_deref(), predicate).map_err(|error| {
             let shown = attest.predicate.as_deref().unwrap_or(Path::new("the predicate"));
-            Failure::new(Exit::Fail, format!("`{}` is no predicate of type `{}`: {error}", shown.display(), kind.word()))
-                .hint("docs/attestations.md says what each type must hold")
+            Failure::new(
+                Exit::Fail,
+                format!("`{}` is no predicate of type `{}`: {error}", shown.display(), kind.word()),
+            )
+            .hint("docs/attestations.md says what each type must hold")
         })
     };
     // What cannot be attested is told before anything is hashed.
@@ -61,8 +64,9 @@ pub(in crate::commands) fn run(
         _ => {
             // The scan that follows does not hash again what was just hashed.
             memory.save(printer);
-            let (predicate, verdict) = scanned(global, attest, &memory, setup, printer)?;
-            let again = listing::list(&attest.path).map_err(|error| Failure::unreadable(&attest.path, &error))?;
+            let (predicate, verdict) = scanned(global, attest, &manifest, &memory, setup, printer)?;
+            let again =
+                listing::list(&attest.path).map_err(|error| Failure::unreadable(&attest.path, &error))?;
             if describe(attest, &file, &again, &memory)? != manifest {
                 return Err(Failure::new(Exit::Fail, "the files changed while they were scanned"));
             }
@@ -98,12 +102,7 @@ fn read(path: &Path) -> Result<Value, Failure> {
 }
 
 /// The files that it is about, and their digests.
-fn describe(
-    attest: &Attest,
-    file: &Path,
-    listing: &Listing,
-    memory: &Memory,
-) -> Result<Manifest, Failure> {
+fn describe(attest: &Attest, file: &Path, listing: &Listing, memory: &Memory) -> Result<Manifest, Failure> {
     let mut choice = Choice {
         method: Method::Files,
         algorithm: Algorithm::Sha256,
@@ -114,7 +113,7 @@ fn describe(
     if !listing.is_file {
         let signatures = claims::signatures(&attest.path);
         choice.ignore_paths.extend(signatures.map_err(|error| Failure::unreadable(&attest.path, &error))?);
-        choice.ignore_paths.extend(claims::set_apart(&attest.path)?);
+        choice.ignore_paths.extend(claims::set_apart(&attest.path));
     }
     let described = memory.with(|hashing| oms::describe(listing, &choice, hashing));
     described.map(|described| described.manifest).map_err(|error| refused(&error))
@@ -124,6 +123,7 @@ fn describe(
 fn scanned(
     global: &Global,
     attest: &Attest,
+    manifest: &Manifest,
     memory: &Memory,
     setup: &Setup,
     printer: &Printer,
@@ -162,6 +162,18 @@ fn scanned(
     });
     let policy = policy.transpose()?;
     let report = scan::weigh(&weigh, &scan.resolving, setup, printer)?;
+    // A verdict is about what was looked at.
+    let lies_below =
+        |path: &str, folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+    let unseen = report
+        .coverage
+        .excluded
+        .iter()
+        .find(|folder| manifest.files.keys().any(|path| lies_below(path, folder)));
+    if let Some(folder) = unseen {
+        return Err(Failure::new(Exit::Fail, format!("no scan looks into `{folder}`"))
+            .hint(format!("`--ignore-paths {folder}` attests of the rest")));
+    }
     let scan = Scan {
         time: settings::moment(setup)?.0,
         outcome: match report.verdict {

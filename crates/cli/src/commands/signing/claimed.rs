@@ -1,5 +1,6 @@
 //! What is to be thought of the attestations of a model: who signed each, and whether it speaks of these bytes.
 
+use weighbridge_core::digest::Digest;
 use weighbridge_core::listing::Listing;
 use weighbridge_trust::attest::{Claim, ClaimError, Here};
 use weighbridge_trust::bundle::{Bundle, Material};
@@ -58,8 +59,16 @@ impl Standing {
     }
 }
 
-/// Who signed a bundle: those who are believed, by the anchors that they are; else why not, and whether the signature is bad.
-pub(super) type Who = Result<Vec<(String, Signer)>, (bool, String)>;
+/// Who signed a bundle: those who are believed, by the anchors that they are.
+pub(super) type Who = Result<Vec<(String, Signer)>, Refused>;
+
+/// Why none of those who are believed has signed a bundle.
+pub(super) enum Refused {
+    /// The signature does not hold; why.
+    Bad(String),
+    /// It is by somebody else; by whom, where that is proved.
+    Other(Option<String>),
+}
 
 /// Looks at each attestation: whose it is, what it says, and whether it says it of what lies there.
 pub(super) fn judge(
@@ -71,6 +80,14 @@ pub(super) fn judge(
     who: &dyn Fn(&Bundle, &str) -> Who,
 ) -> Vec<Attested> {
     let mut attested: Vec<Attested> = gathered.found.iter().map(|found| one(found, who)).collect();
+    attested.extend(gathered.unread.as_ref().map(|(place, why)| Attested {
+        place: place.clone(),
+        claim: None,
+        is_pep740: false,
+        standing: Standing::Unchecked,
+        by: Vec::new(),
+        reason: Some(why.clone()),
+    }));
     let good = |it: &&Attested| it.standing == Standing::Valid;
     let claims = attested.iter().filter(good).filter_map(|it| it.claim.as_ref());
     if claims.clone().next().is_none() {
@@ -111,9 +128,12 @@ fn one(found: &Found, who: &dyn Fn(&Bundle, &str) -> Who) -> Attested {
     };
     let claim: Result<Claim, ClaimError> = Claim::read(&bundle.envelope.payload);
     match who(bundle, &found.json) {
-        Err((is_bad, why)) => {
-            attested.standing = if is_bad { Standing::BadSignature } else { Standing::UnknownSigner };
-            attested.reason = Some(why);
+        Err(Refused::Bad(why)) => {
+            (attested.standing, attested.reason) = (Standing::BadSignature, Some(why));
+        }
+        Err(Refused::Other(who)) => {
+            attested.standing = Standing::UnknownSigner;
+            attested.reason = Some(who.unwrap_or_else(|| shown(bundle)));
         }
         Ok(by) => {
             attested.by = by;
@@ -125,6 +145,18 @@ fn one(found: &Found, who: &dyn Fn(&Bundle, &str) -> Who) -> Attested {
     }
     attested.claim = claim.ok();
     attested
+}
+
+/// By whom a bundle says that it is.
+fn shown(bundle: &Bundle) -> String {
+    match &bundle.material {
+        Material::Key(hint) => format!("it says that it is by the key {hint:.16}…"),
+        Material::Chain(chain) => match chain.first() {
+            Some(leaf) => format!("it shows the certificate with SHA-256 {:.16}…", Digest::of(leaf)),
+            None => "it shows no certificate".to_owned(),
+        },
+        Material::Keyless => "it is by another identity of Sigstore".to_owned(),
+    }
 }
 
 /// What is wrong with a claim whose signature is good; nothing if it is true of all that lies there.
@@ -197,7 +229,8 @@ pub(super) fn age(attested: &mut [Attested], requirements: &[Requirement], time:
             let asked = requirements
                 .iter()
                 .filter(|asked| asked.by.contains(anchor) && asked.is_of_type(claim, it.is_pep740));
-            let stale = asked.filter_map(|asked| asked.max_age).find_map(|most| too_old(&voucher, most, time));
+            let stale =
+                asked.filter_map(|asked| asked.max_age).find_map(|most| too_old(&voucher, most, time));
             if let Some(why) = stale {
                 (it.standing, it.reason) = (Standing::Stale, Some(format!("`{anchor}` {why}")));
                 break;
@@ -206,24 +239,28 @@ pub(super) fn age(attested: &mut [Attested], requirements: &[Requirement], time:
     }
 }
 
-/// Whether somebody who is refused signed badly, or is only somebody else.
-pub(super) fn is_bad(refusal: &Refusal, bundle: &Bundle, hint: Option<&str>) -> bool {
-    match refusal {
+/// Whether somebody who is refused signed badly, or is only somebody else; `hint` is that of the key that is believed.
+pub(super) fn refused(refusal: &Refusal, bundle: &Bundle, hint: Option<&str>) -> Refused {
+    match (refusal, &bundle.material) {
         // Another key gives another signature; whoever says that he signed with this one must have.
-        Refusal::Signature(_) => match &bundle.material {
-            Material::Key(shown) => hint == Some(shown),
-            Material::Chain(_) | Material::Keyless => true,
-        },
-        Refusal::Keyless(KeylessError::Identity(..)) => false,
-        Refusal::Keyless(_) | Refusal::PayloadType(_) | Refusal::Manifest(_) => true,
-        Refusal::Chain(_) | Refusal::Method { .. } => false,
+        (Refusal::Signature(_), Material::Key(shown)) if hint != Some(shown) => Refused::Other(None),
+        (Refusal::Signature(_), Material::Chain(_) | Material::Keyless) if hint.is_some() => {
+            Refused::Other(None)
+        }
+        (Refusal::Keyless(KeylessError::Identity(name, issuer)), _) => {
+            Refused::Other(Some(format!("it is by `{name}`, as {issuer} says")))
+        }
+        // Expired, or below an authority that nobody here trusts.
+        (Refusal::Chain(why), _) => Refused::Other(Some(why.to_string())),
+        (Refusal::Method { .. }, _) => Refused::Other(None),
+        _ => Refused::Bad(refusal.to_string()),
     }
 }
 
 /// The same of an anchor of a policy.
-pub(super) fn is_bad_for(refused: &NotVouched, bundle: &Bundle, hint: Option<&str>) -> bool {
-    match refused {
-        NotVouched::Refused(refusal) => is_bad(refusal, bundle, hint),
-        NotVouched::Names { .. } | NotVouched::Leaf(_) => false,
+pub(super) fn refused_by(why: &NotVouched, bundle: &Bundle, hint: Option<&str>) -> Refused {
+    match why {
+        NotVouched::Refused(refusal) => refused(refusal, bundle, hint),
+        NotVouched::Names { .. } | NotVouched::Leaf(_) => Refused::Other(Some(why.to_string())),
     }
 }

@@ -21,9 +21,9 @@ pub(super) struct Gathered {
     /// Each, in the order of files and lines.
     pub(super) found: Vec<Found>,
     /// A file that could not be read, and why.
-    pub(super) unread: Option<String>,
-    /// The file with them by its path below the model, where it lies there and holds nothing else.
-    pub(super) apart: Option<String>,
+    pub(super) unread: Option<(String, String)>,
+    /// Files with attestations by their paths below the model, where they lie there and hold nothing else.
+    pub(super) apart: Vec<String>,
 }
 
 /// One attestation.
@@ -55,12 +55,14 @@ pub(super) fn gather(model: &Path, named: Option<&Path>) -> io::Result<Gathered>
     let shown = file.display();
     match text(&file, LARGEST) {
         Err(error) if error.kind() == io::ErrorKind::NotFound && named.is_none() => {}
-        Err(error) => gathered.unread = Some(format!("`{shown}`: {error}")),
+        Err(error) => gathered.unread = Some((shown.to_string(), error.to_string())),
         Ok(text) => match attest::lines(&text) {
-            Err(error) => gathered.unread = Some(format!("`{shown}`: {error}")),
+            Err(error) => gathered.unread = Some((shown.to_string(), error.to_string())),
             Ok(lines) => {
                 let is_whole = lines.iter().all(|line| line.bundle.is_ok());
-                gathered.apart = below(&file, model).filter(|_| is_whole && !lines.is_empty());
+                if is_whole && !lines.is_empty() {
+                    gathered.apart.extend(below(&file, model));
+                }
                 gathered.found.extend(lines.into_iter().map(|line| Found {
                     place: format!("{shown}:{}", line.number),
                     json: line.json.to_owned(),
@@ -69,6 +71,11 @@ pub(super) fn gather(model: &Path, named: Option<&Path>) -> io::Result<Gathered>
                 }));
             }
         },
+    }
+    // The usual file is not asked for where another one is named, and is what it is all the same.
+    if named.is_some() && model.is_dir() {
+        let usual = set_apart(model).filter(|usual| !gathered.apart.contains(usual));
+        gathered.apart.extend(usual);
     }
     if named.is_none() && model.is_file() {
         gather_packaged(model, &mut gathered)?;
@@ -79,7 +86,8 @@ pub(super) fn gather(model: &Path, named: Option<&Path>) -> io::Result<Gathered>
 /// Reads what an index of Python packages attests of a file: `NAME.*.attestation`, `NAME.provenance` beside it.
 fn gather_packaged(model: &Path, gathered: &mut Gathered) -> io::Result<()> {
     let whole = model.canonicalize()?;
-    let (Some(folder), Some(name)) = (whole.parent(), whole.file_name().and_then(|name| name.to_str())) else {
+    let (Some(folder), Some(name)) = (whole.parent(), whole.file_name().and_then(|name| name.to_str()))
+    else {
         return Ok(());
     };
     let mut names: Vec<String> = Vec::new();
@@ -93,14 +101,15 @@ fn gather_packaged(model: &Path, gathered: &mut Gathered) -> io::Result<()> {
     }
     names.sort();
     if names.len() > MOST_FILES {
-        gathered.unread = Some(format!("more than {MOST_FILES} files with attestations lie beside it"));
+        let why = format!("more than {MOST_FILES} files with attestations lie beside it");
+        gathered.unread = Some((model.display().to_string(), why));
         return Ok(());
     }
     for name in names {
         let file = model.with_file_name(&name);
         let shown = file.display().to_string();
         match text(&file, pep740::LARGEST) {
-            Err(error) => gathered.unread = Some(format!("`{shown}`: {error}")),
+            Err(error) => gathered.unread = Some((shown.to_string(), error.to_string())),
             Ok(text) => match pep740::read(&text) {
                 Err(error) => gathered.found.push(Found {
                     place: shown,
@@ -122,7 +131,7 @@ fn gather_packaged(model: &Path, gathered: &mut Gathered) -> io::Result<()> {
 
 /// The file with attestations as a path to leave out of a signature: where there is none yet, or where it is one. What is called
 /// so and is something else is signed like any other file.
-pub(super) fn set_apart(model: &Path) -> Result<Option<String>, Failure> {
+pub(in crate::commands) fn set_apart(model: &Path) -> Option<String> {
     let file = default_file(model);
     let is_one = match text(&file, LARGEST) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => true,
@@ -130,7 +139,7 @@ pub(super) fn set_apart(model: &Path) -> Result<Option<String>, Failure> {
         Ok(text) => attest::lines(&text)
             .is_ok_and(|lines| !lines.is_empty() && lines.iter().all(|line| line.bundle.is_ok())),
     };
-    Ok(is_one.then(|| attest::FILE.to_owned()))
+    is_one.then(|| attest::FILE.to_owned())
 }
 
 /// Signatures in the folder of a model itself: they are no part of what is attested.

@@ -3,7 +3,7 @@
 mod answer;
 pub(super) mod attest;
 mod claimed;
-mod claims;
+pub(super) mod claims;
 mod embedded;
 pub(super) mod key;
 mod policed;

@@ -119,10 +119,11 @@ pub(super) fn one(
     let allow = verify.allow_unsigned_files;
     let mut attested = claimed::judge(&listing, &gathered, &tolerance, allow, memory, &who);
     claimed::age(&mut attested, &rule.require, time);
-    let mut compared = compare(path, &listing, verify, &good, gathered.apart.as_ref(), memory)?;
+    let mut compared = compare(path, &listing, verify, &good, &gathered.apart, memory)?;
     let asks_files = rule.require.iter().any(|requirement| requirement.evidence == Evidence::Oms);
     let asks_claims = rule.require.iter().any(|requirement| requirement.evidence != Evidence::Oms);
-    let unread = unread.filter(|_| asks_files).or(gathered.unread.filter(|_| asks_claims));
+    let unread_claims = gathered.unread.map(|(place, why)| format!("`{place}`: {why}"));
+    let unread = unread.filter(|_| asks_files).or(unread_claims.filter(|_| asks_claims));
     let mut worst = unread.map(Verdict::Unchecked);
     let mut shown: Option<(u8, usize)> = None;
     for (at, (good, (_, verdict))) in good.iter().zip(&compared).enumerate() {
@@ -195,31 +196,26 @@ pub(super) fn one(
 
 /// Whether an attestation is good and by somebody whom the rule names.
 fn is_by_one(rule: &Rule, attested: &Attested) -> bool {
-    let is_named = |(anchor, _): &(String, Signer)| rule.require.iter().any(|asked| asked.by.contains(anchor));
+    let is_named =
+        |(anchor, _): &(String, Signer)| rule.require.iter().any(|asked| asked.by.contains(anchor));
     attested.by.iter().any(is_named)
 }
 
 /// Which anchors signed a claim.
 fn who(ready: &Ready, bundle: &Bundle, json: &str, time: i64) -> Who {
-    let (mut signers, mut refused) = (Vec::new(), None);
-    for anchor in &ready.anchors {
-        if anchor.is_of_another_key(bundle) {
-            continue;
-        }
+    let (mut signers, mut refused) = (Vec::new(), claimed::Refused::Other(None));
+    for anchor in ready.anchors.iter().filter(|anchor| !anchor.is_of_another_key(bundle)) {
         match anchor.verify_claim(bundle, json, time) {
             Ok(signer) => signers.push((anchor.id.clone(), signer)),
-            Err(error) => {
-                let is_bad = claimed::is_bad_for(&error, bundle, anchor.hint().as_deref());
-                if is_bad || refused.is_none() {
-                    refused = Some((is_bad, format!("`{}`: {error}", anchor.id)));
-                }
-            }
+            Err(error) => match claimed::refused_by(&error, bundle, anchor.hint().as_deref()) {
+                claimed::Refused::Other(None) => {}
+                // That it is bad is told before whose it may be.
+                why if !matches!(refused, claimed::Refused::Bad(_)) => refused = why,
+                _ => {}
+            },
         }
     }
-    if signers.is_empty() {
-        return Err(refused.unwrap_or((false, "it is by no anchor of the policy".to_owned())));
-    }
-    Ok(signers)
+    if signers.is_empty() { Err(refused) } else { Ok(signers) }
 }
 
 /// What becomes of a model without any signature.
@@ -298,7 +294,7 @@ fn compare(
     listing: &Listing,
     verify: &Verify,
     good: &[Good],
-    claims: Option<&String>,
+    claims: &[String],
     memory: &Memory,
 ) -> Result<Vec<(oms::Compared, Verdict)>, Failure> {
     // Only signatures that somebody in the policy vouches for may lie in the model without being signed themselves.
@@ -315,7 +311,7 @@ fn compare(
         }
         let tolerance = Tolerance {
             signature: below(&one.path, path),
-            claims: claims.cloned(),
+            claims: claims.to_vec(),
             ignore_paths: ignore_paths.clone(),
             allow_symlinks: verify.reading.allow_symlinks,
         };

@@ -38,7 +38,7 @@ pub(in crate::commands) fn run(sign: &Sign, setup: &Setup, printer: &Printer) ->
     };
     if !listing.is_file {
         // Attestations may come at any time, and are signed themselves.
-        choice.ignore_paths.extend(claims::set_apart(&sign.path)?);
+        choice.ignore_paths.extend(claims::set_apart(&sign.path));
     }
     let described = memory.with(|hashing| oms::describe(&listing, &choice, hashing));
     if memory.cancel.is_cancelled() {

@@ -17,9 +17,9 @@ use weighbridge_trust::oms::{self, Compared, Tolerance, Trust};
 use weighbridge_trust::policy::{Evidence, Requirement};
 
 use super::answer::{self, Found, Signed, Verdict};
-use super::policy::{OnDisk, Ready};
 use super::claimed::{self, Attested};
 use super::claims::{self, Gathered};
+use super::policy::{OnDisk, Ready};
 use super::{Memory, below, default_signature, embedded, ignored, key, policed, policy, text};
 use crate::args::ListFormat;
 use crate::errors::Failure;
@@ -155,7 +155,7 @@ fn one(path: &Path, verify: &Verify, whom: &Whom, memory: &Memory, time: i64) ->
         };
         attest::signer(bundle, trust(whom, json, time))
             .map(|signer| vec![(NAMED.to_owned(), signer)])
-            .map_err(|error| (claimed::is_bad(&error, bundle, hint.as_deref()), error.to_string()))
+            .map_err(|error| claimed::refused(&error, bundle, hint.as_deref()))
     };
     let tolerance = claims_tolerance(path, verify, &listing, &gathered)?;
     let mut attested =
@@ -170,7 +170,7 @@ fn one(path: &Path, verify: &Verify, whom: &Whom, memory: &Memory, time: i64) ->
         claims: Vec::new(),
     };
     if wants_files {
-        found = signed(path, verify, whom, &listing, gathered.apart.as_ref(), memory, time)?;
+        found = signed(path, verify, whom, &listing, &gathered.apart, memory, time)?;
     }
     let is_packaged = matches!(found.verdict, Verdict::Unsigned(_)) && attested.iter().any(|it| it.is_pep740);
     let require = match &*verify.require {
@@ -219,7 +219,7 @@ fn unmet(attested: &[Attested], gathered: &Gathered, asked: &Requirement, time: 
     let word = asked.evidence.word();
     let reason = judged.short.into_iter().next().or_else(|| claimed::reason(attested, asked));
     Some(match (reason, &gathered.unread) {
-        (_, Some(unread)) => Verdict::Unchecked(unread.clone()),
+        (_, Some((place, why))) => Verdict::Unchecked(format!("`{place}`: {why}")),
         (Some(reason), None) if claimed::is_there(attested, asked) => {
             Verdict::Bad(format!("no attestation `{word}` counts: {reason}"))
         }
@@ -252,7 +252,7 @@ fn signed(
     verify: &Verify,
     whom: &Whom,
     listing: &Listing,
-    claims: Option<&String>,
+    claims: &[String],
     memory: &Memory,
     time: i64,
 ) -> Result<Found, Failure> {
@@ -297,7 +297,7 @@ fn signed(
     };
     let tolerance = Tolerance {
         signature: below(&signature, path),
-        claims: claims.cloned(),
+        claims: claims.to_vec(),
         ignore_paths: ignored(&verify.reading, path)?,
         allow_symlinks: verify.reading.allow_symlinks,
     };
