@@ -52,7 +52,9 @@ impl Here {
                     return None;
                 }
                 if tolerance.leaves_out(&item.path) {
-                    return Some(Lies::LeftOut { runs: oms::runs(item) });
+                    // Whatever its mode says: what is nothing but bundles is nothing that runs.
+                    let runs = !tolerance.is_claims(&item.path) && oms::runs(item);
+                    return Some(Lies::LeftOut { runs });
                 }
             }
             Some(lies(item, is_named, tolerance.allow_symlinks, hashing))

@@ -67,9 +67,14 @@ impl Tolerance {
         self.signature.as_deref() == Some(path)
     }
 
+    /// Whether a file holds attestations and nothing else.
+    pub(crate) fn is_claims(&self, path: &str) -> bool {
+        self.claims.iter().any(|claims| claims == path)
+    }
+
     /// Whether a file is left out whatever was signed.
     pub(crate) fn leaves_out(&self, path: &str) -> bool {
-        self.claims.iter().any(|claims| claims == path)
+        self.is_claims(path)
             || IGNORED.iter().any(|ignored| lies_in(path, ignored))
             || self.ignore_paths.iter().any(|ignored| lies_in(path, ignored))
     }
@@ -142,7 +147,7 @@ impl Manifest {
             if tolerance.is_taken(path) && !expected {
                 return None;
             }
-            let is_claims = tolerance.claims.iter().any(|claims| claims == path);
+            let is_claims = tolerance.is_claims(path);
             // Data sets are called so, too: what the name alone leaves out must be what it says.
             let left_out = if path == attest::FILE && !is_claims {
                 tolerance.ignore_paths.iter().any(|ignored| lies_in(path, ignored))
