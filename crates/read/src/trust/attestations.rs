@@ -25,8 +25,13 @@ impl Reader for AttestationsReader {
     }
 
     fn claims(&self, hint: &Hint<'_>) -> Claim {
-        // Data sets have that name, too.
-        if attest::is_file_name(hint.name()) && is_bundle(hint) { Claim::ByMagic } else { Claim::No }
+        match attest::is_file_name(hint.name()) {
+            true if is_bundle(hint) => Claim::ByMagic,
+            // The name promises nothing else.
+            true if hint.head.is_empty() => Claim::ByName,
+            // Data sets have that name, too.
+            _ => Claim::No,
+        }
     }
 
     fn read(&self, input: &Input, sink: &mut Sink) -> Result<(), Unread> {
@@ -64,6 +69,7 @@ mod tests {
         for (path, head, claim) in [
             ("a/claims.jsonl", &head[..], Claim::ByMagic),
             ("a/w.bin.claims.jsonl", head, Claim::ByMagic),
+            ("a/claims.jsonl", b"", Claim::ByName),
             ("a/claims.jsonl", b"{\"claim\": \"water damage\"}", Claim::No),
             ("a/myclaims.jsonl", head, Claim::No),
         ] {
