@@ -47,6 +47,7 @@ pub static CHECKS: &[&dyn Check] = &[
     &rules::s006_moved_revision::MovedRevision,
     &rules::s007_altered_signed_model::AlteredSignedModel,
     &rules::s008_malformed_lock::MalformedLock,
+    &rules::s009_attested_other_bytes::AttestedOtherBytes,
     &rules::s010_downgraded_model::DowngradedModel,
 ];
 

@@ -12,7 +12,7 @@ use weighbridge_core::renderer::Show;
 
 use crate::lock_args::Lock;
 use crate::log_args::Log;
-use crate::signing_args::{Key, Sign, Verify};
+use crate::signing_args::{Attest, Key, Sign, Verify};
 use crate::trust_args::Trust;
 
 /// Weighs what goes into an AI system: packages, model files, and what is wrong with them.
@@ -83,6 +83,8 @@ pub enum Command {
     Fix(Fix),
     /// Sign a model: every file of it, in the form of OpenSSF Model Signing.
     Sign(Box<Sign>),
+    /// Attest something of a model, a data set or a file, and sign that: how it was made, what is in it, what a scan found.
+    Attest(Box<Attest>),
     /// Verify that models are signed by somebody whom you believe, and are still as they were signed.
     Verify(Box<Verify>),
     /// Make, show and take over the keys that sign models.

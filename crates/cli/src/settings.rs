@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use weighbridge_check::policy::{Policy, Settings, Statement, baseline_from_json, vex_from_json};
 use weighbridge_core::context::{Context, Meant, ObjectStore, Python, Remote, Secret, StoreKey};
-use weighbridge_core::date::Date;
+use weighbridge_core::date::{Date, Moment};
 use weighbridge_core::limits::{Cancel, Limits};
 use weighbridge_core::renderer::{Renderer, Show, Style};
 use weighbridge_engine::flow::Request;
@@ -355,6 +355,12 @@ fn vex(typed: &[PathBuf], settings: &Settings, config: Option<&Path>) -> Result<
 fn today(setup: &Setup) -> Result<Date, Failure> {
     let fixed = variable(setup, "SOURCE_DATE_EPOCH", number::<i64>)?;
     Ok(fixed.map_or(setup.clock, Date::from_unix_seconds))
+}
+
+/// When it is.
+pub(crate) fn moment(setup: &Setup) -> Result<Moment, Failure> {
+    let fixed = variable(setup, "SOURCE_DATE_EPOCH", number::<i64>)?;
+    Ok(Moment(fixed.unwrap_or(setup.now.div_euclid(1_000_000_000))))
 }
 
 /// Columns of what is written for people.

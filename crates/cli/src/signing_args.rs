@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use weighbridge_trust::Curve;
+use weighbridge_trust::attest::Type;
 use weighbridge_trust::digests::Algorithm;
+use weighbridge_trust::policy::{self, Evidence};
 
 use crate::args::ListFormat;
 use crate::trust_args::ByPolicy;
@@ -127,6 +129,78 @@ pub struct By {
     pub trust_config: Option<PathBuf>,
 }
 
+/// Options of `attest`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Exit codes: 0 attested · 1 not attested: the predicate lacks something, something in the model cannot be signed, or the signer \
+failed · 2 usage. A scan is attested whatever it finds, and ends as `scan` does: 1 the policy fails · 4 incomplete · 3 nothing \
+to weigh, and nothing attested")]
+pub struct Attest {
+    /// The model, data set or file that it is about: a folder, or a single file.
+    #[arg(value_name = "PATH")]
+    pub path: PathBuf,
+    /// What is attested.
+    #[arg(long = "type", value_enum, value_name = "TYPE")]
+    pub kind: TypeName,
+    /// JSON of the predicate, as its type defines it; for `scan`, without it, the scan is made now, as `scan` would with the same
+    /// configuration.
+    #[arg(long, value_name = "FILE", required_if_eq_any = [("kind", "custom"), ("kind", "dataset"), ("kind", "eval"),
+          ("kind", "sbom"), ("kind", "slsa"), ("kind", "train")])]
+    pub predicate: Option<PathBuf>,
+    /// Type of the predicate, for `custom`.
+    #[arg(long, value_name = "URI", required_if_eq("kind", "custom"))]
+    pub predicate_type: Option<String>,
+    /// Who signs.
+    #[command(flatten)]
+    pub by: By,
+    /// The file to which the attestation is added [default: `claims.jsonl` in the folder, or the name of the file with
+    /// `.claims.jsonl`].
+    #[arg(long, value_name = "FILE")]
+    pub claims: Option<PathBuf>,
+    /// Configuration of the scan, instead of looking for one.
+    #[arg(long, value_name = "FILE", conflicts_with = "predicate")]
+    pub config: Option<PathBuf>,
+    /// Scan without a configuration.
+    #[arg(long, conflicts_with_all = ["config", "predicate"])]
+    pub no_config: bool,
+    /// What is attested of.
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// What an attestation is about.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TypeName {
+    /// How it was built: SLSA provenance.
+    Slsa,
+    /// What a scan found.
+    Scan,
+    /// What is in it: CycloneDX or SPDX.
+    Sbom,
+    /// What an evaluation gave: a test result of in-toto.
+    Eval,
+    /// How a data set was made: SLSA provenance with a build type of Weighbridge.
+    Dataset,
+    /// How a model was trained, tuned, merged or converted: SLSA provenance with a build type of Weighbridge.
+    Train,
+    /// Anything else, by `--predicate-type`.
+    Custom,
+}
+
+impl From<TypeName> for Type {
+    fn from(name: TypeName) -> Self {
+        match name {
+            TypeName::Slsa => Self::Slsa,
+            TypeName::Scan => Self::Scan,
+            TypeName::Sbom => Self::Sbom,
+            TypeName::Eval => Self::Eval,
+            TypeName::Dataset => Self::Dataset,
+            TypeName::Train => Self::Train,
+            TypeName::Custom => Self::Custom,
+        }
+    }
+}
+
 /// Options of `sign`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -206,6 +280,20 @@ pub struct Verify {
     /// in the folder, and those beside the model that bear its name].
     #[arg(long, value_name = "FILE")]
     pub signature: Option<PathBuf>,
+    /// File with attestations [default: `claims.jsonl` in the folder, or the name of the file with `.claims.jsonl`].
+    #[arg(long, value_name = "FILE")]
+    pub claims: Option<PathBuf>,
+    /// What must be signed or attested by whom you believe: `oms` (the files), `pep740`, or a type of attestation, such as `scan`,
+    /// which must have passed; may be given several times. A trust policy says so itself [default: `oms`; for a file that only
+    /// has attestations of a Python index beside it `pep740`].
+    #[arg(long, value_name = "TYPE", value_parser = evidence, conflicts_with_all = ["trust", "embedded"])]
+    pub require: Vec<Evidence>,
+    /// Type of the predicate that `--require custom` means.
+    #[arg(long, value_name = "URI", requires = "require")]
+    pub predicate_type: Option<String>,
+    /// How old what is asked for with `--require` may be, such as `7d` or `12h`.
+    #[arg(long, value_name = "AGE", requires = "require", value_parser = age)]
+    pub max_age: Option<i64>,
     /// Verify the signature inside the model, over its tensors, even where there is another one
     /// [default: only where there is no other]. Never under a trust policy, which asks for signatures over files.
     #[arg(long, conflicts_with = "signature")]
@@ -243,4 +331,13 @@ pub struct Verify {
     /// The same as `--format json`.
     #[arg(long, conflicts_with = "format")]
     pub json: bool,
+}
+
+/// What a word for evidence means.
+pub(crate) fn evidence(word: &str) -> Result<Evidence, String> {
+    Evidence::of_word(word).ok_or_else(|| format!("there are {}", Evidence::words().join(", ")))
+}
+
+fn age(text: &str) -> Result<i64, String> {
+    policy::seconds(text).ok_or_else(|| "write days or hours, such as `400d` or `12h`".to_owned())
 }

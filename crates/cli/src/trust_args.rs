@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use weighbridge_trust::policy::Evidence;
 
 /// What to do with the trust policy.
 #[derive(Subcommand, Debug)]
@@ -62,6 +63,9 @@ pub struct AddAnchor {
     /// How it is known.
     #[arg(long, value_enum)]
     pub kind: AnchorKind,
+    /// The role that he has, by which rules may name him.
+    #[arg(long, value_name = "ROLE")]
+    pub role: Option<String>,
     /// File with the public key (PEM).
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
@@ -122,9 +126,18 @@ pub struct AddRule {
     /// Which models: a path as it lies below the folder of the policy, or a source, such as `models/prod/**` or `hf://org/**`.
     #[arg(value_name = "PATTERN")]
     pub matches: String,
+    /// What must be signed: `oms` (the files), `pep740`, or a type of attestation, such as `scan` [default: oms].
+    #[arg(long = "type", value_name = "TYPE", value_parser = crate::signing_args::evidence)]
+    pub kind: Option<Evidence>,
+    /// Type of the predicate, for `--type custom`.
+    #[arg(long, value_name = "URI", requires = "kind")]
+    pub predicate_type: Option<String>,
     /// The anchors that count.
-    #[arg(long, value_name = "ID", value_delimiter = ',', required = true)]
+    #[arg(long, value_name = "ID", value_delimiter = ',', required_unless_present = "by_role")]
     pub by: Vec<String>,
+    /// The roles whose anchors count.
+    #[arg(long, value_name = "ROLE", value_delimiter = ',')]
+    pub by_role: Vec<String>,
     /// How many of them must have signed [default: 1].
     #[arg(long, value_name = "N")]
     pub threshold: Option<usize>,

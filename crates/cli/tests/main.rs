@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 mod arguments;
+mod attest;
 #[allow(dead_code, reason = "the tests of the readers need more of it")]
 #[path = "../../read/tests/binary_builder.rs"]
 mod binary_builder;
@@ -45,6 +46,7 @@ fn main() {
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = [
         arguments::TESTS,
+        attest::TESTS,
         broken::TESTS,
         carried::TESTS,
         database::TESTS,

@@ -102,9 +102,91 @@ impl FromStr for Date {
     }
 }
 
+/// A moment, in whole seconds since 1970-01-01T00:00:00Z; written as RFC 3339 writes it, in UTC.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Moment(pub i64);
+
+/// A text that is no moment of RFC 3339.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("`{0}` is not a time of the form 2026-01-31T12:00:00Z")]
+pub struct MomentError(pub String);
+
+impl fmt::Display for Moment {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let day = Date::from_unix_seconds(self.0);
+        let rest = self.0.rem_euclid(86_400);
+        write!(out, "{day}T{:02}:{:02}:{:02}Z", rest / 3600, rest / 60 % 60, rest % 60)
+    }
+}
+
+impl FromStr for Moment {
+    type Err = MomentError;
+
+    /// Reads a moment (RFC 3339, section 5.6), with any offset. Parts of seconds are dropped; a leap second is the one before.
+    fn from_str(text: &str) -> Result<Self, MomentError> {
+        moment(text).ok_or_else(|| MomentError(text.to_owned()))
+    }
+}
+
+fn moment(text: &str) -> Option<Moment> {
+    let (day, rest) = (text.get(..10)?, text.get(10..)?);
+    let day: Date = day.parse().ok()?;
+    let rest = rest.strip_prefix(['T', 't', ' '])?;
+    let (clock, rest) = (rest.get(..8)?, rest.get(8..)?);
+    let [hour, minute, second] = <[&str; 3]>::try_from(clock.split(':').collect::<Vec<_>>()).ok()?;
+    let rest = match rest.strip_prefix('.') {
+        None => rest,
+        Some(rest) => {
+            let parts = rest.trim_start_matches(|letter: char| letter.is_ascii_digit());
+            (parts.len() < rest.len()).then_some(parts)?
+        }
+    };
+    let offset = match rest {
+        "Z" | "z" => 0,
+        rest => {
+            let sign = if rest.starts_with('+') { 1 } else { -1 };
+            let (hour, minute) = rest.strip_prefix(['+', '-'])?.split_once(':')?;
+            sign * (number(hour, 23)? * 3600 + number(minute, 59)? * 60)
+        }
+    };
+    let seconds = number(hour, 23)? * 3600 + number(minute, 59)? * 60 + number(second, 60)?.min(59);
+    Some(Moment(i64::from(day.days()) * 86_400 + seconds - offset))
+}
+
+/// Two digits that are not more than this.
+fn number(text: &str, most: i64) -> Option<i64> {
+    let is_plain = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|number| is_plain && *number <= most)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_moment_is_read_as_it_is_written_and_with_every_offset() {
+        for seconds in [0, 1, 1_709_164_799, 1_709_164_800, -1, -86_400] {
+            assert_eq!(Moment(seconds).to_string().parse(), Ok(Moment(seconds)));
+        }
+        for (text, expected) in [
+            ("2024-02-29T00:00:00Z", Some(1_709_164_800)),
+            ("2024-02-29t00:00:00.999z", Some(1_709_164_800)),
+            ("2024-02-29T01:30:00+01:30", Some(1_709_164_800)),
+            ("2024-02-28T19:00:00-05:00", Some(1_709_164_800)),
+            ("2024-02-28T23:59:60Z", Some(1_709_164_799)),
+            ("2024-02-30T00:00:00Z", None),
+            ("2024-02-29T24:00:00Z", None),
+            ("2024-02-29T00:00:00", None),
+            ("2024-02-29T00:00:00.Z", None),
+            ("2024-02-29T00:00:00+1:00", None),
+            ("2024-02-29T0:00:000Z", None),
+            ("2024-02-29", None),
+            ("2024-02-2\u{e9}T00:00:00Z", None),
+            ("", None),
+        ] {
+            assert_eq!(text.parse().ok(), expected.map(Moment), "{text}");
+        }
+    }
 
     #[test]
     fn every_day_of_four_centuries_survives_the_round_trip() {

@@ -158,6 +158,8 @@ pub struct Signature {
     pub files: BTreeMap<String, SignedFile>,
     /// Paths that were left out, with all below them.
     pub ignored: Vec<String>,
+    /// What it says of the files, by the type of its predicate; none where it says only that these are the model.
+    pub attested: Option<String>,
 }
 
 /// Whether a signature is good.

@@ -10,6 +10,7 @@ use weighbridge_core::lock::{Approval, Identity, Kind, Pin, Signer};
 use weighbridge_core::report::Report;
 use weighbridge_engine::flow::{Request, scan};
 use weighbridge_net::open::listing;
+use weighbridge_trust::attest::{self, Claim};
 use weighbridge_trust::bundle::Material;
 use weighbridge_trust::digests::Algorithm;
 use weighbridge_trust::lock;
@@ -26,6 +27,7 @@ pub(crate) fn tests() -> Vec<Trial> {
         test("locks::another_signer_is_told", another_signer),
         test("locks::a_signature_that_does_not_hold_is_told", not_holding),
         test("locks::a_lost_signature_is_told", lost),
+        test("locks::what_is_attested_is_compared", attested),
         test("locks::a_demanded_signature_is_missed", demanded),
         #[cfg(unix)]
         test("locks::a_moved_revision_is_told", moved),
@@ -85,6 +87,24 @@ pub(crate) fn sign(folder: Folder, path: &str, key: usize, method: Method) -> Fo
     let json = oms::sign(&manifest, &Holder(&KEYS[key])).unwrap().to_json();
     let name = if is_file { format!("{path}.sig") } else { format!("{path}/model.sig") };
     folder.file(name, json)
+}
+
+/// Attests something of what lies at `path`.
+pub(crate) fn attest(folder: Folder, path: &str, key: usize) -> Folder {
+    let at = folder.path().join(path);
+    let choice = Choice {
+        method: Method::Files,
+        algorithm: Algorithm::Sha256,
+        allow_symlinks: false,
+        ignore_paths: vec!["claims.jsonl".to_owned(), "model.sig".to_owned()],
+        signature: None,
+    };
+    let hashing = Hashing { cache: None, halt: &|| false, progress: &|_| {} };
+    let manifest = oms::describe(&listing::list(&at).unwrap(), &choice, &hashing).unwrap().manifest;
+    let payload = Claim::statement(&manifest, "https://a.example/looked-at/v1", serde_json::Value::Null);
+    let bundle = attest::sign(payload, &Holder(&KEYS[key])).unwrap();
+    let before = std::fs::read_to_string(at.join("claims.jsonl")).unwrap_or_default();
+    folder.file(format!("{path}/claims.jsonl"), attest::append(&before, &bundle).unwrap())
 }
 
 pub(crate) fn pins(files: &[(&str, &[u8])]) -> Approval {
@@ -172,6 +192,50 @@ fn quiet() {
     );
     // Other signatures.
     check(&model().file("m/w.pkl.sig", "-----BEGIN PGP SIGNATURE-----"), "");
+}
+
+fn attested() {
+    // Signed before it was attested, and locked without that.
+    let signed = locking(sign(model(), "m", 0, Method::Files), &[signed_by(approval(), 0, "model.sig")]);
+    let folder = attest(attest(signed, "m", 0), "m", 1);
+    check(&folder, "");
+    // What is called so and is something else was signed and locked by nobody.
+    let other = locking(sign(model(), "m", 0, Method::Files), &[signed_by(approval(), 0, "model.sig")]);
+    check(
+        &other.file("m/claims.jsonl", "{\"claim\": \"water damage\"}"),
+        "
+        WB-S007 medium m is not as it was signed: 1 file that nobody signed
+          at m/claims.jsonl
+          claims.jsonl: not signed
+          signed, as model.sig says, by key KEY0…; whether to believe that is not known here
+        WB-S003 low m has 1 file that the lock does not know
+          at m/claims.jsonl
+          claims.jsonl: not in the lock
+        ",
+    );
+    let attested = attest(model(), "m", 0).file("m/w.pkl", OTHER);
+    std::fs::remove_file(attested.path().join("m/sub/config.txt")).unwrap();
+    check(
+        &attested,
+        "
+        WB-S009 high m is not as it was attested: 1 file changed, 1 file missing
+          at m/w.pkl
+          w.pkl: sha256 f0cb6e7d… was attested, now 3eb1a2b1…
+          sub/config.txt: missing
+          `https://a.example/looked-at/v1`, signed, as claims.jsonl says, by key KEY0…; whether to believe that is not known here
+        ",
+    );
+    let elsewhere = attest(model(), "m", 0);
+    let claims = std::fs::read(elsewhere.path().join("m/claims.jsonl")).unwrap();
+    check(
+        &model().file("other/x.bin", "x").file("other/claims.jsonl", claims),
+        "
+        WB-S009 medium an attestation in claims.jsonl is about files that do not lie beside it
+          at other/claims.jsonl
+          notes.unknown: missing
+          `https://a.example/looked-at/v1`, signed, as claims.jsonl says, by key KEY0…; whether to believe that is not known here
+        ",
+    );
 }
 
 fn changed() {

@@ -221,6 +221,13 @@ const FIXTURES: &[Fixture] = &[
         |folder| folder.file("weighbridge.lock", "version = 1\nmodel = 1\n"),
         |folder| folder.file("weighbridge.lock", "version = 1\n"),
     ),
+    (
+        "WB-S009",
+        |folder| {
+            locks::attest(folder.file("m/w.pkl", HARMLESS_PICKLE), "m", 0).file("m/w.pkl", b"\x80\x02}.")
+        },
+        |folder| locks::attest(folder.file("m/w.pkl", HARMLESS_PICKLE), "m", 0),
+    ),
     ("WB-S010", |folder| again(folder, HARMLESS_PICKLE), |folder| again(folder, b"another")),
 ];
 

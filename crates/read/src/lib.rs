@@ -47,6 +47,7 @@ use weighbridge_core::reader::Reader;
 #[rustfmt::skip] // one line a reader
 pub static READERS: &[&dyn Reader] = &[
     &package::ApkReader,
+    &trust::AttestationsReader,
     &package::BomReader,
     &model::catboost::CatBoost,
     &model::cntk::Cntk,

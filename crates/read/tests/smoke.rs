@@ -1,10 +1,15 @@
 //! Every reader on seeded mutations of seeds: it may complain about anything, and must not panic.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use libtest_mimic::Trial;
 use weighbridge_read::{READERS, fuzz, package};
+use weighbridge_trust::attest::{self, Claim};
+use weighbridge_trust::bundle::Material;
+use weighbridge_trust::digests::{Algorithm, Bytes};
+use weighbridge_trust::oms::{self, Age, Manifest, Method, Piece, Signs};
 
 /// Mutations of each seed.
 const ROUNDS: usize = 300;
@@ -86,6 +91,7 @@ fn seeds(id: &str) -> Vec<Vec<u8>> {
             seeds.extend([elf(&binary), pe(&binary), mach_o(&binary), fat(&[mach_o(&binary)])]);
         }
         "model-lock" => seeds.push(LOCK.to_vec()),
+        "attestations" => seeds.push([attestation(), attestation(), b"{}\n".to_vec()].concat()),
         "model-signature" => seeds.push(signature()),
         "rpm-database" => seeds.extend(crate::package_rpm::seeds().into_iter().map(|(_, seed)| seed)),
         "npy" => seeds.push(file("data/labels.npy")),
@@ -261,25 +267,33 @@ files = [
 ]
 "#;
 
-/// A signature by somebody who has no key.
-fn signature() -> Vec<u8> {
-    use std::collections::BTreeMap;
-    use weighbridge_trust::bundle::Material;
-    use weighbridge_trust::digests::{Algorithm, Bytes};
-    use weighbridge_trust::oms::{self, Age, Manifest, Method, Piece, Signs};
+/// Somebody who has no key.
+struct Nobody;
 
-    struct Nobody;
-    impl Signs for Nobody {
-        fn material(&self) -> Material {
-            Material::Key("00".repeat(32))
-        }
-
-        fn sign(&self, _: &[u8]) -> Result<Vec<u8>, String> {
-            Ok(vec![0x30, 6, 2, 1, 1, 2, 1, 1])
-        }
+impl Signs for Nobody {
+    fn material(&self) -> Material {
+        Material::Key("00".repeat(32))
     }
+
+    fn sign(&self, _: &[u8]) -> Result<Vec<u8>, String> {
+        Ok(vec![0x30, 6, 2, 1, 1, 2, 1, 1])
+    }
+}
+
+/// A signature by him.
+fn signature() -> Vec<u8> {
+    oms::sign(&manifest(), &Nobody).unwrap().to_json().into_bytes()
+}
+
+/// A line with something that he attests.
+fn attestation() -> Vec<u8> {
+    let payload = Claim::statement(&manifest(), "https://a.example/b", serde_json::Value::Null);
+    format!("{}\n", attest::sign(payload, &Nobody).unwrap().to_json()).into_bytes()
+}
+
+fn manifest() -> Manifest {
     let piece = Piece { start: 0, end: None, digest: Bytes(vec![7; 32]) };
-    let manifest = Manifest {
+    Manifest {
         name: "m".to_owned(),
         age: Age::Current,
         method: Method::Files,
@@ -287,6 +301,5 @@ fn signature() -> Vec<u8> {
         allow_symlinks: false,
         ignore_paths: vec!["model.sig".to_owned()],
         files: BTreeMap::from([("a".to_owned(), vec![piece.clone()]), ("b/c".to_owned(), vec![piece])]),
-    };
-    oms::sign(&manifest, &Nobody).unwrap().to_json().into_bytes()
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use crate::attest::{self, Claim, pep740};
 use crate::bundle::Bundle;
 use crate::chain::{self, Anchor};
 use crate::keyless::{self, Instance, Roots, Wanted};
@@ -21,9 +22,11 @@ pub static TARGETS: &[Target] = &[
     ("log-key", log_key),
     ("log-proof", log_proof),
     ("signature", signature),
+    ("signature-attestation", attestation),
     ("signature-certificate", certificate),
     ("signature-key", key),
     ("signature-keyless", keyless),
+    ("signature-pep740", packaged),
     ("signature-statement", statement),
     ("signature-tensors", tensors),
     ("trust-policy", trust_policy),
@@ -100,6 +103,37 @@ fn signature(data: &[u8]) {
     assert!(oms::verify(&bundle, Trust::Key(&key)).is_err(), "a stranger's signature is believed");
     assert!(oms::verify(&bundle, Trust::Anchors { anchors: &[], time: 0 }).is_err(), "nobody is believed");
     assert!(tensors::verify(&bundle, Trust::Key(&key)).is_err(), "a stranger's signature is believed");
+}
+
+/// A file of attestations, and at the same time the statement of one.
+fn attestation(data: &[u8]) {
+    if let Ok(claim) = Claim::read(data) {
+        assert!(!claim.subjects.is_empty(), "a claim about nothing");
+    }
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Ok(lines) = attest::lines(text) else { return };
+    assert!(lines.len() <= attest::MOST, "more attestations than allowed");
+    let key = PublicKey::from_pem(KEY).expect("it is a key");
+    for line in &lines {
+        let Ok(bundle) = &line.bundle else { continue };
+        assert!(attest::signer(bundle, Trust::Key(&key)).is_err(), "a stranger's signature is believed");
+        let _ = attest::look(bundle, line.json);
+        if let Ok(longer) = attest::append(text, bundle) {
+            assert!(longer.starts_with(text), "what was there is not as it was");
+        }
+    }
+}
+
+fn packaged(data: &[u8]) {
+    static ROOTS: LazyLock<Roots> = LazyLock::new(Roots::public);
+    let text = String::from_utf8_lossy(data);
+    for json in pep740::read(&text).unwrap_or_default() {
+        let Ok(bundle) = Bundle::read(json.as_bytes()) else { continue };
+        let wanted =
+            Wanted { name: "nobody@models.example".to_owned(), issuer: "https://models.example".to_owned() };
+        let trust = Trust::Keyless { json: &json, wanted: &wanted, roots: &ROOTS };
+        assert!(attest::signer(&bundle, trust).is_err(), "a stranger is believed");
+    }
 }
 
 fn certificate(data: &[u8]) {

@@ -3,13 +3,14 @@
 //! Nothing here opens a file or a socket, or asks for the time: files come in as a [`Listing`], keys and bundles as texts,
 //! and the time as a number. Only a new key asks the system for random numbers. Read in this order: a [`bundle`] holds an
 //! envelope ([`dsse`]) and who made it; the envelope holds a statement ([`statement`]); that of a model lists its files
-//! ([`oms`]) or its tensors ([`tensors`]). Who may vouch for which model, a [`policy`] says; that a signature was made known,
-//! a [`log`] proves.
+//! ([`oms`]) or its tensors ([`tensors`]), or says something else about them ([`attest`]). Who may vouch for which model, a
+//! [`policy`] says; that a signature was made known, a [`log`] proves.
 //!
 //! [`Listing`]: weighbridge_core::listing::Listing
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may fail loudly"))]
 
+pub mod attest;
 pub mod bundle;
 pub mod chain;
 pub mod digests;

@@ -2,14 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
+mod attestations;
 mod certificates;
 mod chains;
 mod conformance;
 mod key_files;
 mod locks;
-mod memory;
 mod log;
+mod memory;
 mod models;
+mod packaged;
 mod policy;
 mod reference;
 mod smoke;
@@ -25,12 +27,14 @@ fn main() {
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = Vec::new();
     let plain = [
+        attestations::TESTS,
         chains::TESTS,
         key_files::TESTS,
         locks::TESTS,
-        memory::TESTS,
         log::TESTS,
+        memory::TESTS,
         models::TESTS,
+        packaged::TESTS,
         policy::TESTS,
         tensors::TESTS,
     ];
@@ -42,6 +46,7 @@ fn main() {
     }));
     trials.extend(conformance::trials());
     trials.extend(key_files::trials());
+    trials.extend(packaged::trials());
     trials.extend(reference::trials());
     trials.extend(smoke::trials());
     trials.extend(vectors::trials());

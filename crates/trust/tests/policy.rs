@@ -104,7 +104,7 @@ fn every_error_names_its_line() {
             14,
             "no anchor `c`",
         ),
-        ("[[rule]]\nmatch = 'x'\nrequire = [{type='slsa', by=['a']}]", 12, "there is no type `slsa`"),
+        ("[[rule]]\nmatch = 'x'\nrequire = [{type='gpg', by=['a']}]", 12, "there is no type `gpg`"),
         ("[[rule]]\nmatch = 'x'\nrequire = [{by=['a']}]", 12, "does not say its type"),
         ("[[rule]]\nmatch = 'x'\nrequire = [{type='oms'}]", 12, "does not say by whom"),
         ("[[rule]]\nmatch = 'x'\nrequire = [{type='oms', by=[]}]", 12, "`by` is empty"),
@@ -314,8 +314,10 @@ fn anchors_and_keys_are_both_counted_once() {
         (&[("a", 0), ("a", 1), ("b", 0), ("b", 1), ("c", 0), ("c", 1)], 2),
         (&[("a", 0), ("a", 1), ("b", 1), ("b", 2), ("c", 0)], 3),
     ] {
-        let vouchers: Vec<Voucher<'_>> =
-            signed.iter().map(|(anchor, key)| Voucher { anchor, signer: &keys[*key] }).collect();
+        let vouchers: Vec<Voucher<'_>> = signed
+            .iter()
+            .map(|(anchor, key)| Voucher { anchor, signer: &keys[*key], stated: None })
+            .collect();
         let judged = requirement.judge(&vouchers, NOW);
         assert_eq!(judged.count, count, "{signed:?}");
         assert_eq!(requirement.is_met(&judged), count >= 2);
@@ -328,7 +330,10 @@ fn anchors_and_keys_are_both_counted_once() {
         Signer::Identity(Identity { name, issuer, time })
     };
     let (one, other) = (identity(Some(1)), identity(Some(2)));
-    let vouchers = [Voucher { anchor: "a", signer: &one }, Voucher { anchor: "b", signer: &other }];
+    let vouchers = [
+        Voucher { anchor: "a", signer: &one, stated: None },
+        Voucher { anchor: "b", signer: &other, stated: None },
+    ];
     assert_eq!(requirement.judge(&vouchers, NOW).count, 1);
 }
 
@@ -351,7 +356,7 @@ fn an_age_needs_a_trusted_time() {
         (identity(None), Some("has no trusted time")),
         (key, Some("has no trusted time")),
     ] {
-        let judged = requirement.judge(&[Voucher { anchor: "a", signer: &signer }], NOW);
+        let judged = requirement.judge(&[Voucher { anchor: "a", signer: &signer, stated: None }], NOW);
         assert_eq!(judged.count, usize::from(said.is_none()), "{signer:?}");
         assert!(judged.short.concat().contains(said.unwrap_or_default()), "{:?}", judged.short);
     }
@@ -524,6 +529,7 @@ fn what_is_added_disturbs_nothing() {
         threshold: Some(2),
         max_age: Some("30d".to_owned()),
         unsigned: Some("warn".to_owned()),
+        ..NewRule::default()
     };
     let (longer, policy) = add(&text, &rule.to_toml(), "t").unwrap();
     assert!(longer.starts_with(&text));

@@ -104,6 +104,16 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
             let pem = |password: Option<&[u8]>| key.to_pem(password).unwrap().as_bytes().to_vec();
             vec![pem(None), pem(Some(b"secret")), key.public_key().to_pem().into_bytes()]
         }
+        "signature-attestation" => {
+            let claim = br#"{"_type":"https://in-toto.io/Statement/v1","subject":[{"name":"m","digest":{"sha256":
+                "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}}],"predicateType":
+                "https://in-toto.io/attestation/svr/v0.2","predicate":{"verifier":{"id":"https://weighbridge.dev/scan/v1",
+                "policies":[]},"timeCreated":"2026-01-31T12:00:00Z","properties":[],"weighbridge_scan":{"verdict":"fail"}}}"#;
+            vec![claim.to_vec(), [crate::attestations::line(), b"\n{}\n".to_vec()].concat()]
+        }
+        "signature-pep740" => vec![br#"{"version":1,"attestation_bundles":[{"attestations":[{"version":1,
+            "verification_material":{"certificate":"AA==","transparency_entries":[{}]},
+            "envelope":{"statement":"e30=","signature":"AA=="}}]}]}"#.to_vec()],
         "signature-statement" => vec![statement.to_vec()],
         "signature-tensors" => vec![Content::default().to_statement(), crate::tensors::content().to_statement()],
         "trust-policy" => vec![TRUST_POLICY.as_bytes().to_vec()],

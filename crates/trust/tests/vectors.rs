@@ -109,6 +109,7 @@ fn judge(folder: &Path, case: &Value) -> Result<Compared, String> {
     let model = if text(case, "name") == "key-symlink" { with_link(&model, copy.path()) } else { model };
     let signature = folder.join(text(case, "signature"));
     let tolerance = Tolerance {
+        claims: Vec::new(),
         signature: signature.strip_prefix(&model).ok().map(|path| path.to_string_lossy().into_owned()),
         ignore_paths: how["ignore_paths"]
             .as_array()

@@ -6,12 +6,13 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use weighbridge_core::digest::Digest;
-use weighbridge_core::fact::What;
+use weighbridge_core::fact::{Fact, What};
 use weighbridge_core::finding::{Finding, Remedy, Severity};
 use weighbridge_core::lock::{Approval, Signature};
 use weighbridge_core::place::{Place, Span};
 use weighbridge_core::rule::Rule;
 use weighbridge_core::world::{File, World};
+use weighbridge_trust::attest;
 use weighbridge_trust::lock::places::{self, Where};
 use weighbridge_trust::lock::{Difference, Found, Seen, Shown, compare, downgraded_to};
 
@@ -128,11 +129,23 @@ fn files<'w>(world: &World<'w>, base: &str, lock: &Place, approval: &Approval) -
         return BTreeMap::from([(".", found(file))]);
     }
     let signature = places::signature(base, approval);
-    let is_apart = |path: &str| path == &*lock.path || signature.as_deref() == Some(path);
+    // What is attested comes later, and is signed itself.
+    let claims = places::below(base, attest::FILE);
+    let has_claims = !approval.files.contains_key(attest::FILE) && holds_attestations(world, &claims);
+    let is_apart = |path: &str| {
+        path == &*lock.path || signature.as_deref() == Some(path) || (has_claims && path == claims)
+    };
     below(world, base)
         .filter(|(path, ..)| !is_apart(path))
         .map(|(_, rest, file)| (rest, found(file)))
         .collect()
+}
+
+/// Whether a file holds attestations.
+pub(super) fn holds_attestations(world: &World<'_>, path: &str) -> bool {
+    let is_one =
+        |fact: &Fact| matches!(&fact.what, What::Signature(signature) if signature.attested.is_some());
+    world.facts.get(&Place::file(path)).is_some_and(|facts| facts.iter().any(is_one))
 }
 
 /// Every file below a folder: its path, that below the folder, and the file.

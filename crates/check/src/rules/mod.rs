@@ -40,4 +40,5 @@ pub mod s005_lost_signature;
 pub mod s006_moved_revision;
 pub mod s007_altered_signed_model;
 pub mod s008_malformed_lock;
+pub mod s009_attested_other_bytes;
 pub mod s010_downgraded_model;

@@ -6,11 +6,12 @@ use weighbridge_core::lock::Signature;
 use weighbridge_core::place::Place;
 use weighbridge_core::rule::Rule;
 use weighbridge_core::world::{Check, World};
+use weighbridge_trust::attest;
 use weighbridge_trust::lock::places;
 use weighbridge_trust::oms;
 
 use super::dependency::{about_place, counted, is_below, shortened};
-use super::locked::below;
+use super::locked::{below, holds_attestations};
 
 /// The rule.
 pub static RULE: Rule = Rule {
@@ -35,6 +36,10 @@ impl Check for AlteredSignedModel {
     fn check(&self, world: &World<'_>, findings: &mut Vec<Finding>) {
         for fact in world.facts.values().flatten().filter(|it| it.evidence.place.inner.is_empty()) {
             let What::Signature(signature) = &fact.what else { continue };
+            // What is attested of a model is judged by a rule of its own.
+            if signature.attested.is_some() {
+                continue;
+            }
             let place = &fact.evidence.place;
             let exists = |path: &str| world.files.contains_key(path);
             let files = signature.files.keys().map(String::as_str);
@@ -110,6 +115,10 @@ fn extra<'w>(world: &World<'w>, place: &Place, signature: &Signature, base: &str
     // No shard speaks of an empty file (OpenSSF Model Signing v1.0, section 4.2).
     let is_sharded = signature.files.values().any(|file| file.size.is_some());
     let is_ignored = |path: &str| {
+        // Data sets are called so, too: what the name alone leaves out must be what it says.
+        if path == attest::FILE {
+            return holds_attestations(world, &places::below(base, path));
+        }
         places::is_left_out(path)
             || oms::IGNORED.iter().any(|it| path == *it || is_below(path, it))
             || signature.ignored.iter().any(|it| path == it || is_below(path, it))

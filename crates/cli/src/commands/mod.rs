@@ -37,6 +37,7 @@ pub(crate) fn run(cli: &Cli, setup: &Setup, printer: &Printer) -> Result<Exit, F
         Command::Fix(fix) => fix::run(&cli.global, fix, setup, printer),
         Command::Key(key) => signing::key::run(key, setup, printer),
         Command::Sign(sign) => signing::sign::run(&cli.global, sign, setup, printer),
+        Command::Attest(attest) => signing::attest::run(&cli.global, attest, setup, printer),
         Command::Trust(trust) => signing::trust::run(trust, setup, printer),
         Command::Verify(verify) => signing::verify::run(verify, setup, printer),
         Command::Lock(lock) => lock::run(&cli.global, lock, setup, printer),

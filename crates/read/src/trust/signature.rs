@@ -13,6 +13,11 @@ pub struct SignatureReader;
 /// The media type of every bundle begins with it (protobuf-specs, `sigstore_bundle.proto`).
 const MARK: &[u8] = b"application/vnd.dev.sigstore.bundle";
 
+/// Whether a file begins like a bundle.
+pub(super) fn is_bundle(hint: &Hint<'_>) -> bool {
+    hint.head.windows(MARK.len()).any(|window| window == MARK)
+}
+
 impl Reader for SignatureReader {
     fn about(&self) -> &'static About {
         &About {
@@ -26,8 +31,7 @@ impl Reader for SignatureReader {
 
     fn claims(&self, hint: &Hint<'_>) -> Claim {
         // Other signatures have that name, too.
-        let is_bundle = || hint.head.windows(MARK.len()).any(|window| window == MARK);
-        if hint.has_extension("sig") && is_bundle() { Claim::ByMagic } else { Claim::No }
+        if hint.has_extension("sig") && is_bundle(hint) { Claim::ByMagic } else { Claim::No }
     }
 
     fn read(&self, input: &Input, sink: &mut Sink) -> Result<(), Unread> {

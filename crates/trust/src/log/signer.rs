@@ -67,7 +67,7 @@ pub fn shown(json: &str, bundle: &Bundle, key: Option<&PublicKey>) -> Result<Ide
                 Err(SignerError::Signature("the certificate that it shows"))
             }
         }
-        Material::Keyless => {
+        Material::Keyless(_) => {
             let head: statement::Head =
                 statement::read(&bundle.envelope.payload).map_err(SignerError::Refused)?;
             let digest = head.subject.first().and_then(|subject| subject.digest.get("sha256"));

@@ -8,6 +8,7 @@ use weighbridge_core::listing::{File, Is, Item, Listing};
 use super::IGNORED;
 use super::hash::{self, Hashing};
 use super::manifest::{Age, Manifest, Method, Piece, lies_in};
+use crate::attest;
 
 /// What was found of one file.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -46,6 +47,8 @@ pub struct Compared {
 pub struct Tolerance {
     /// The signature itself, by its path below the model.
     pub signature: Option<String>,
+    /// Files with attestations, by their paths below the model, where they hold nothing else.
+    pub claims: Vec<String>,
     /// Further paths to leave out, with all below them.
     pub ignore_paths: Vec<String>,
     /// Links are followed even where they were not when the model was signed.
@@ -57,6 +60,25 @@ const RUNNING: [&str; 26] = [
     "bat", "ckpt", "cmd", "com", "dll", "dylib", "exe", "jar", "joblib", "js", "lua", "npy", "pickle", "pkl",
     "pl", "ps1", "pt", "pth", "py", "pyc", "pyd", "pyz", "rb", "sh", "so", "wasm",
 ];
+
+impl Tolerance {
+    /// Whether a file is the signature itself.
+    pub(crate) fn is_taken(&self, path: &str) -> bool {
+        self.signature.as_deref() == Some(path)
+    }
+
+    /// Whether a file holds attestations and nothing else.
+    pub(crate) fn is_claims(&self, path: &str) -> bool {
+        self.claims.iter().any(|claims| claims == path)
+    }
+
+    /// Whether a file is left out whatever was signed.
+    pub(crate) fn leaves_out(&self, path: &str) -> bool {
+        self.is_claims(path)
+            || IGNORED.iter().any(|ignored| lies_in(path, ignored))
+            || self.ignore_paths.iter().any(|ignored| lies_in(path, ignored))
+    }
+}
 
 impl Compared {
     /// Everything that was signed is there as it was signed, and nothing else is that was not left out by rule.
@@ -123,14 +145,18 @@ impl Manifest {
         if !listing.is_file {
             // What is signed is looked at even where it should have been left out.
             let expected = self.files.contains_key(path);
-            if tolerance.signature.as_deref() == Some(path) && !expected {
+            if tolerance.is_taken(path) && !expected {
                 return None;
             }
-            let left_out = self.ignores(path)
-                || IGNORED.iter().any(|ignored| lies_in(path, ignored))
-                || tolerance.ignore_paths.iter().any(|ignored| lies_in(path, ignored));
+            let is_claims = tolerance.is_claims(path);
+            // Data sets are called so, too: what the name alone leaves out must be what it says.
+            let left_out = if path == attest::FILE && !is_claims {
+                tolerance.ignore_paths.iter().any(|ignored| lies_in(path, ignored))
+            } else {
+                self.ignores(path) || tolerance.leaves_out(path)
+            };
             if left_out && !expected {
-                return Some(Status::Ignored { runs: runs(item) });
+                return Some(Status::Ignored { runs: !is_claims && runs(item) });
             }
         }
         let links = self.allow_symlinks || tolerance.allow_symlinks || self.age == Age::Old;

@@ -45,13 +45,27 @@ pub fn look(json: &str) -> Result<Signature, LookError> {
         return Err(Refusal::PayloadType(envelope.payload_type.clone()).into());
     }
     let manifest = Manifest::read(&envelope.payload)?;
-    let (identity, proof) = match &bundle.material {
+    let (identity, proof) = proof(&bundle, json, manifest.age == Age::Old)?;
+    let files = manifest.files.iter().map(|(path, pieces)| (path.clone(), signed_file(pieces, &manifest)));
+    Ok(Signature {
+        identity,
+        proof,
+        files: files.collect(),
+        ignored: manifest.ignore_paths.clone(),
+        attested: None,
+    })
+}
+
+/// Who a bundle says has signed, and whether that holds; `json` is its text, and `is_old` where it says that it is one of an early
+/// release.
+pub(crate) fn proof(bundle: &Bundle, json: &str, is_old: bool) -> Result<(Identity, Proof), LookError> {
+    let envelope = &bundle.envelope;
+    Ok(match &bundle.material {
         Material::Key(hint) => {
             // Early releases put the key itself there.
             let hint = PublicKey::from_pem(hint).map_or_else(|_| hint.clone(), |key| key.hint());
             let signed = envelope.signed();
-            let early =
-                (manifest.age == Age::Old).then(|| Sha2::Sha256.digest(&dsse::encode_0_2(&envelope.payload)));
+            let early = is_old.then(|| Sha2::Sha256.digest(&dsse::encode_0_2(&envelope.payload)));
             let unproved = Unproved {
                 digests: [Sha2::Sha256, Sha2::Sha384, Sha2::Sha512].map(|sha2| sha2.digest(&signed)),
                 early,
@@ -87,9 +101,7 @@ pub fn look(json: &str) -> Result<Signature, LookError> {
                 ),
             }
         }
-    };
-    let files = manifest.files.iter().map(|(path, pieces)| (path.clone(), signed_file(pieces, &manifest)));
-    Ok(Signature { identity, proof, files: files.collect(), ignored: manifest.ignore_paths.clone() })
+    })
 }
 
 /// Whether a signature that needs a key is one of this key.

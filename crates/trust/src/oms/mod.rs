@@ -15,6 +15,7 @@ mod verify;
 pub use compare::{Compared, Status, Tolerance, may_run, runs};
 pub(crate) use hash::each;
 pub use hash::{Halt, Hashing};
+pub(crate) use look::proof;
 pub use look::{LookError, holds, look};
 pub use manifest::{Age, Manifest, Method, Piece};
 pub use read::ManifestError;

@@ -71,7 +71,7 @@ impl Manifest {
     ///
     /// # Errors
     /// [`ManifestError::Malformed`].
-    pub(super) fn claimed_root(payload: &[u8]) -> Result<[u8; 32], ManifestError> {
+    pub(crate) fn claimed_root(payload: &[u8]) -> Result<[u8; 32], ManifestError> {
         let head: statement::Head = statement::read(payload).map_err(ManifestError::Malformed)?;
         let digest = head.subject.first().and_then(|subject| subject.digest.get("sha256"));
         let digest = digest.and_then(|digest| Bytes::of_text(digest, Algorithm::Sha256.length()));

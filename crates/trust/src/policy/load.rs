@@ -1,7 +1,8 @@
 //! Turns anchors into keys, certificates and roots, and asks them about bundles.
 
 use super::{Anchor, Certificates, Kind, NamePattern, Policy, PolicyError, Text};
-use crate::bundle::Bundle;
+use crate::attest;
+use crate::bundle::{Bundle, Material};
 use crate::chain;
 use crate::keyless::Roots;
 use crate::keys::PublicKey;
@@ -137,16 +138,54 @@ impl Loaded {
     /// # Errors
     /// Why not.
     pub fn verify(&self, bundle: &Bundle, json: &str, time: i64) -> Result<Verified, NotVouched> {
-        let trust = match &self.holder {
+        let verified = oms::verify(bundle, self.trust(json, time))?;
+        self.takes(&verified.signer)?;
+        Ok(verified)
+    }
+
+    /// Whether this anchor signed a claim, in the same way.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn verify_claim(&self, bundle: &Bundle, json: &str, time: i64) -> Result<Signer, NotVouched> {
+        let signer = attest::signer(bundle, self.trust(json, time))?;
+        self.takes(&signer)?;
+        Ok(signer)
+    }
+
+    /// The hint by which bundles name its key; none where it is known by something else.
+    pub fn hint(&self) -> Option<String> {
+        match &self.holder {
+            Holder::Key(key) => Some(key.hint()),
+            Holder::Certificates { .. } | Holder::Sigstore { .. } => None,
+        }
+    }
+
+    /// Whether a bundle that shows a key says by its hint that it is the one of another anchor: then there is no need to try.
+    pub fn is_of_another_key(&self, bundle: &Bundle) -> bool {
+        match (&self.holder, &bundle.material) {
+            (Holder::Key(key), Material::Key(hint)) => {
+                let is_hint = hint.len() == 64 && hint.bytes().all(|byte| byte.is_ascii_hexdigit());
+                is_hint && *hint != key.hint()
+            }
+            _ => false,
+        }
+    }
+
+    fn trust<'a>(&'a self, json: &'a str, time: i64) -> Trust<'a> {
+        match &self.holder {
             Holder::Key(key) => Trust::Key(key),
             Holder::Certificates { trusted, .. } => Trust::Anchors { anchors: trusted, time },
             Holder::Sigstore { issuer, identity, roots } => {
                 Trust::Pattern { json, name: identity, issuer, roots }
             }
-        };
-        let verified = oms::verify(bundle, trust)?;
+        }
+    }
+
+    /// Whether somebody whose signature is good is the one who is meant.
+    fn takes(&self, signer: &Signer) -> Result<(), NotVouched> {
         if let (Holder::Certificates { trusted, is_leaf, names }, Signer::Certificate(leaf)) =
-            (&self.holder, &verified.signer)
+            (&self.holder, signer)
         {
             if *is_leaf && !trusted.iter().any(|anchor| anchor.fingerprint() == leaf.fingerprint) {
                 return Err(NotVouched::Leaf(leaf.subject.clone()));
@@ -158,7 +197,7 @@ impl Loaded {
                 return Err(NotVouched::Names { subject: leaf.subject.clone(), names });
             }
         }
-        Ok(verified)
+        Ok(())
     }
 
     /// What is wrong with this anchor at a time in seconds since 1970, although it can be read: certificates that are not

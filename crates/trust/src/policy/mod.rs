@@ -12,13 +12,15 @@ mod pattern;
 mod read;
 mod write;
 
-pub use judge::{Judged, Voucher, in_days};
+pub use judge::{Claimed, Judged, Voucher, in_days, too_old};
 pub use load::{Loaded, NotVouched};
 pub use pattern::{NamePattern, Place, PlacePattern};
+pub use read::seconds;
 pub use write::{AddError, NewAnchor, NewRule, TEMPLATE, add};
 
 use std::fmt;
 
+use crate::attest::Type;
 use crate::digests::Bytes;
 
 /// The name of the file.
@@ -57,6 +59,8 @@ pub struct Anchor {
     pub id: String,
     /// The line on which it begins, counted from 1.
     pub line: usize,
+    /// The role that it has, by which rules may name it.
+    pub role: Option<String>,
     /// By what it is known.
     pub kind: Kind,
 }
@@ -134,12 +138,16 @@ pub struct Requirement {
     pub line: usize,
     /// What is signed.
     pub evidence: Evidence,
-    /// The ids of the anchors that count, each once.
+    /// The ids of the anchors that count, each once; those that it names by a role, too.
     pub by: Vec<String>,
     /// How many of them must have signed, with as many keys.
     pub threshold: usize,
     /// How old the signature may be, in seconds.
     pub max_age: Option<i64>,
+    /// The predicate type that a claim must have, where its type does not say.
+    pub predicate_type: Option<String>,
+    /// Whether a claim that gives a verdict counts only if it passed.
+    pub passed: bool,
 }
 
 /// What is signed.
@@ -147,17 +155,39 @@ pub struct Requirement {
 pub enum Evidence {
     /// The files of the model, in the form of OpenSSF Model Signing.
     Oms,
+    /// That a publisher uploaded the file, in the form of PEP 740.
+    Pep740,
+    /// What somebody attests of the files.
+    Claim(Type),
 }
 
 impl Evidence {
-    /// All, with their words.
-    pub const ALL: [(&'static str, Self); 1] = [("oms", Self::Oms)];
+    /// The words for all, sorted.
+    pub fn words() -> Vec<&'static str> {
+        let claims = Type::ALL.into_iter().map(|(word, _)| word);
+        let mut words: Vec<&str> = claims.chain([Self::Oms.word(), Self::Pep740.word()]).collect();
+        words.sort_unstable();
+        words
+    }
+
+    /// What this word means.
+    pub fn of_word(word: &str) -> Option<Self> {
+        let claims = Type::ALL.into_iter().map(|(_, kind)| Self::Claim(kind));
+        claims.chain([Self::Oms, Self::Pep740]).find(|evidence| evidence.word() == word)
+    }
 
     /// The word for it in the file.
     pub fn word(self) -> &'static str {
         match self {
             Self::Oms => "oms",
+            Self::Pep740 => "pep740",
+            Self::Claim(kind) => kind.word(),
         }
+    }
+
+    /// Whether it may itself state when it was made.
+    pub fn states_a_time(self) -> bool {
+        matches!(self, Self::Claim(kind) if kind.states_a_time())
     }
 }
 

@@ -12,13 +12,15 @@ use super::{
     Anchor, Certificates, Evidence, Kind, LARGEST, MOST_ANCHORS, MOST_RULES, NamePattern, PlacePattern,
     Policy, PolicyError, Requirement, Rule, Text, Unsigned,
 };
+use crate::attest::Type;
 use crate::digests::{Algorithm, Bytes};
 
 const KEYS: [&str; 3] = ["anchor", "rule", "version"];
 const RULE_KEYS: [&str; 3] = ["match", "require", "unsigned"];
-const REQUIREMENT_KEYS: [&str; 4] = ["by", "max-age", "threshold", "type"];
+const REQUIREMENT_KEYS: [&str; 7] =
+    ["by", "by-role", "max-age", "predicate-type", "threshold", "type", "verdict"];
 /// The keys of every anchor.
-const ANCHOR_KEYS: [&str; 2] = ["id", "kind"];
+const ANCHOR_KEYS: [&str; 3] = ["id", "kind", "role"];
 /// The kinds of anchors, and the keys that each has beside.
 const KINDS: [(&str, &[&str]); 5] = [
     ("cosign-key", &["key"]),
@@ -50,6 +52,12 @@ impl Policy {
     }
 }
 
+/// A rule as it stands in the file, and the roles that each of its requirements names.
+struct Drafted {
+    rule: Rule,
+    roles: Vec<Vec<String>>,
+}
+
 /// What it takes to say where something stands.
 struct Reader<'a> {
     file: &'a str,
@@ -79,6 +87,7 @@ impl Reader<'_> {
                 Some("begin with `version = 1`".to_owned()),
             ));
         }
+        let rules = rules.into_iter().map(|drafted| self.named(drafted, &anchors)).collect::<Read<_>>()?;
         let policy = Policy { file: self.file.to_owned(), anchors, rules };
         self.check(&policy)?;
         Ok(policy)
@@ -114,6 +123,35 @@ impl Reader<'_> {
         Ok(())
     }
 
+    /// A rule in which every requirement names anchors in place of roles.
+    fn named(&self, drafted: Drafted, anchors: &[Anchor]) -> Read<Rule> {
+        let Drafted { mut rule, roles } = drafted;
+        for (requirement, roles) in rule.require.iter_mut().zip(roles) {
+            for role in roles {
+                let of_role = anchors.iter().filter(|anchor| anchor.role.as_ref() == Some(&role));
+                let ids: Vec<&String> = of_role.map(|anchor| &anchor.id).collect();
+                if ids.is_empty() {
+                    let known: BTreeSet<&str> = anchors.iter().filter_map(|it| it.role.as_deref()).collect();
+                    let known: Vec<&str> = known.into_iter().take(8).collect();
+                    let hint = if known.is_empty() { None } else { Some(there_are(&known)) };
+                    return Err(self.at(requirement.line, format!("no anchor has the role `{role}`"), hint));
+                }
+                for id in ids {
+                    if !requirement.by.contains(id) {
+                        requirement.by.push(id.clone());
+                    }
+                }
+            }
+            let (threshold, count) = (requirement.threshold, requirement.by.len());
+            if threshold > count {
+                let message =
+                    format!("`threshold` is {threshold}, and {count} may sign: it can never be met");
+                return Err(self.at(requirement.line, message, None));
+            }
+        }
+        Ok(rule)
+    }
+
     fn anchor(&self, table: &DeTable<'_>, span: Range<usize>) -> Read<Anchor> {
         let line = self.line(span.start);
         let (Some(id), Some(kind)) = (table.get("id"), table.get("kind")) else {
@@ -125,12 +163,8 @@ impl Reader<'_> {
                 (missing == "kind").then_some(hint),
             ));
         };
-        let name = self.text("id", id)?;
-        let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.');
-        if name.len() > 64 || !name.chars().all(plain) {
-            let message = "an `id` is at most 64 letters, digits, `-`, `_` and `.`";
-            return Err(self.error(id.span(), message, None));
-        }
+        let name = self.word("id", id)?;
+        let role = table.get("role").map(|role| self.word("role", role).map(str::to_owned)).transpose()?;
         let word = self.text("kind", kind)?;
         let Some((word, own)) = KINDS.into_iter().find(|(known, _)| *known == word) else {
             let hint = there_are(&KINDS.map(|(word, _)| word));
@@ -177,7 +211,7 @@ impl Reader<'_> {
             "x509-leaf" => Kind::Leaf(self.certificates(table, needed("certificates")?)?),
             word => Kind::Key { word, key: self.placed("key", needed("key")?)? },
         };
-        Ok(Anchor { id: name.to_owned(), line, kind })
+        Ok(Anchor { id: name.to_owned(), line, role, kind })
     }
 
     fn certificates(&self, table: &DeTable<'_>, files: &Value<'_>) -> Read<Certificates> {
@@ -203,7 +237,7 @@ impl Reader<'_> {
         Ok(certificates)
     }
 
-    fn rule(&self, table: &DeTable<'_>, span: Range<usize>) -> Read<Rule> {
+    fn rule(&self, table: &DeTable<'_>, span: Range<usize>) -> Read<Drafted> {
         let line = self.line(span.start);
         let (mut matches, mut require, mut unsigned) = (None, Vec::new(), Unsigned::Refuse);
         for (key, value) in in_order(table) {
@@ -227,6 +261,7 @@ impl Reader<'_> {
                 _ => return Err(self.unknown(key, "rule.", &RULE_KEYS)),
             }
         }
+        let (require, roles): (Vec<Requirement>, Vec<Vec<String>>) = require.into_iter().unzip();
         let Some(matches) = matches else {
             let hint = "write `match = \"models/**\"`".to_owned();
             return Err(self.error(span, "this rule does not say what it matches", Some(hint)));
@@ -236,10 +271,10 @@ impl Reader<'_> {
             let hint = "write `require = [{ type = \"oms\", by = [\"…\"] }]`, with ids of anchors".to_owned();
             return Err(self.error(span, message, Some(hint)));
         }
-        Ok(Rule { matches, line, require, unsigned })
+        Ok(Drafted { rule: Rule { matches, line, require, unsigned }, roles })
     }
 
-    fn requirements(&self, value: &Value<'_>) -> Read<Vec<Requirement>> {
+    fn requirements(&self, value: &Value<'_>) -> Read<Vec<(Requirement, Vec<String>)>> {
         let mut requirements = Vec::new();
         for item in self.list("require", value)? {
             let Some(table) = item.get_ref().as_table() else {
@@ -250,20 +285,28 @@ impl Reader<'_> {
         Ok(requirements)
     }
 
-    fn requirement(&self, table: &DeTable<'_>, span: Range<usize>) -> Read<Requirement> {
+    /// A requirement, and the roles that it names.
+    fn requirement(&self, table: &DeTable<'_>, span: Range<usize>) -> Read<(Requirement, Vec<String>)> {
         let line = self.line(span.start);
-        let (mut evidence, mut by, mut threshold, mut max_age) = (None, Vec::new(), None, None);
+        let (mut evidence, mut by, mut roles, mut threshold) = (None, Vec::new(), Vec::new(), None);
+        let (mut max_age, mut predicate_type, mut verdict) = (None, None, None);
         for (key, value) in in_order(table) {
             match key.get_ref().as_ref() {
-                "by" => {
-                    let mut ids = BTreeSet::new();
-                    for item in self.list("by", value)? {
-                        let id = self.text("by", item)?;
-                        if !ids.insert(id) {
-                            return Err(self.error(item.span(), format!("`by` names `{id}` twice"), None));
+                "by" => by = self.names("by", value)?,
+                "by-role" => roles = self.names("by-role", value)?,
+                "predicate-type" => {
+                    predicate_type = Some((self.text("predicate-type", value)?.to_owned(), value.span()));
+                }
+                "verdict" => {
+                    let passed = match self.text("verdict", value)? {
+                        "any" => false,
+                        "pass" => true,
+                        text => {
+                            let message = format!("`verdict` cannot be `{text}`");
+                            return Err(self.error(value.span(), message, Some(there_are(&["any", "pass"]))));
                         }
-                        by.push(id.to_owned());
-                    }
+                    };
+                    verdict = Some((passed, value.span()));
                 }
                 "max-age" => {
                     let text = self.text("max-age", value)?;
@@ -281,9 +324,8 @@ impl Reader<'_> {
                 }
                 "type" => {
                     let text = self.text("type", value)?;
-                    let known = Evidence::ALL.into_iter().find(|(word, _)| *word == text);
-                    evidence = Some(known.map(|(_, evidence)| evidence).ok_or_else(|| {
-                        let hint = there_are(&Evidence::ALL.map(|(word, _)| word));
+                    evidence = Some(Evidence::of_word(text).ok_or_else(|| {
+                        let hint = there_are(&Evidence::words());
                         self.error(value.span(), format!("there is no type `{text}`"), Some(hint))
                     })?);
                 }
@@ -294,12 +336,35 @@ impl Reader<'_> {
             let hint = "write `type = \"oms\"`".to_owned();
             return Err(self.error(span, "this requirement does not say its type", Some(hint)));
         };
-        if by.is_empty() {
-            let hint = "write `by = [\"…\"]`, with ids of anchors".to_owned();
+        if by.is_empty() && roles.is_empty() {
+            let hint = "write `by = [\"…\"]`, with ids of anchors, or `by-role`, with their roles".to_owned();
             return Err(self.error(span, "this requirement does not say by whom", Some(hint)));
         }
+        let predicate_type = match (evidence, predicate_type) {
+            (Evidence::Claim(Type::Custom), None) => {
+                let hint = "write `predicate-type = \"https://…\"`".to_owned();
+                let message = "a requirement of type `custom` does not say which predicate";
+                return Err(self.error(span, message, Some(hint)));
+            }
+            (Evidence::Claim(_), Some((text, _))) => Some(text),
+            (evidence, Some((_, span))) => {
+                let message = format!("a requirement of type `{}` has no `predicate-type`", evidence.word());
+                return Err(self.error(span, message, None));
+            }
+            (_, None) => None,
+        };
+        let has_outcome = matches!(evidence, Evidence::Claim(kind) if kind.has_outcome());
+        let passed = match verdict {
+            Some((_, span)) if !has_outcome => {
+                let message = format!("a requirement of type `{}` has no `verdict`", evidence.word());
+                return Err(self.error(span, message, None));
+            }
+            Some((passed, _)) => passed,
+            None => true,
+        };
         let threshold = match threshold {
-            Some((number, span)) if number > by.len() => {
+            // Of roles it is not known yet how many have them.
+            Some((number, span)) if number > by.len() && roles.is_empty() => {
                 let message =
                     format!("`threshold` is {number}, and `by` names {}: it can never be met", by.len());
                 return Err(self.error(span, message, None));
@@ -307,7 +372,32 @@ impl Reader<'_> {
             Some((number, _)) => number,
             None => 1,
         };
-        Ok(Requirement { line, evidence, by, threshold, max_age })
+        Ok((Requirement { line, evidence, by, threshold, max_age, predicate_type, passed }, roles))
+    }
+
+    /// A list of names, each once.
+    fn names(&self, key: &str, value: &Value<'_>) -> Read<Vec<String>> {
+        let mut names: Vec<String> = Vec::new();
+        for item in self.list(key, value)? {
+            let name = self.text(key, item)?;
+            if names.iter().any(|other| other == name) {
+                return Err(self.error(item.span(), format!("`{key}` names `{name}` twice"), None));
+            }
+            names.push(name.to_owned());
+        }
+        Ok(names)
+    }
+
+    /// The id or the role of an anchor.
+    fn word<'v>(&self, key: &str, value: &'v Value<'_>) -> Read<&'v str> {
+        let name = self.text(key, value)?;
+        let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.');
+        if name.len() > 64 || !name.chars().all(plain) {
+            let article = if key == "id" { "an" } else { "a" };
+            let message = format!("{article} `{key}` is at most 64 letters, digits, `-`, `_` and `.`");
+            return Err(self.error(value.span(), message, None));
+        }
+        Ok(name)
     }
 
     /// The tables below `[[key]]`.
@@ -387,8 +477,8 @@ impl Reader<'_> {
     }
 }
 
-/// A number of days or hours, in seconds.
-fn seconds(text: &str) -> Option<i64> {
+/// A number of days or hours (`400d`, `12h`) in seconds; none if it is none.
+pub fn seconds(text: &str) -> Option<i64> {
     let (number, unit) = match (text.strip_suffix('d'), text.strip_suffix('h')) {
         (Some(number), _) => (number, 86_400),
         (None, Some(number)) => (number, 3600),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Policy, PolicyError};
+use super::{Evidence, Policy, PolicyError};
 
 /// A policy that asks nothing yet, with explanations.
 pub const TEMPLATE: &str = r#"# Who may vouch for which model. `weighbridge verify` reads this file, `weighbridge trust check` tells what is
@@ -14,6 +14,7 @@ version = 1
 # [[anchor]]
 # id = "team"
 # kind = "public-key"                       # or "cosign-key"
+# role = "trainer"                          # rules may name those who have it: by-role = ["trainer"]
 # key = "keys/team.pub"                     # a file, or the PEM itself between three quotes
 #
 # [[anchor]]
@@ -36,6 +37,8 @@ version = 1
 # match = "models/**"                       # below this folder; `hf://org/**` for models from there
 # require = [{ type = "oms", by = ["team", "vendor"], threshold = 1 }]
 # unsigned = "refuse"                       # or "warn", or "pin", which leaves it to `weighbridge.lock`
+# Attestations are asked for in the same list, all of which must be met, such as a scan of this week that passed:
+# `{ type = "scan", by = ["scanner"], max-age = "7d" }`.
 "#;
 
 /// An anchor to add.
@@ -43,6 +46,8 @@ version = 1
 pub struct NewAnchor {
     /// Its id.
     pub id: String,
+    /// Its role.
+    pub role: Option<String>,
     /// The word for its kind.
     pub kind: String,
     /// File of the key.
@@ -66,8 +71,14 @@ pub struct NewAnchor {
 pub struct NewRule {
     /// The pattern.
     pub matches: String,
+    /// What must be signed, if not the files.
+    pub evidence: Option<String>,
+    /// The type of the predicate of a claim.
+    pub predicate_type: Option<String>,
     /// Ids of anchors.
     pub by: Vec<String>,
+    /// Roles of anchors.
+    pub by_role: Vec<String>,
     /// How many must have signed, if not one.
     pub threshold: Option<usize>,
     /// How old the signatures may be.
@@ -97,6 +108,7 @@ impl NewAnchor {
         line(&mut text, "id", &quoted(&self.id));
         line(&mut text, "kind", &quoted(&self.kind));
         let single = [
+            ("role", &self.role),
             ("key", &self.key),
             ("issuer", &self.issuer),
             ("identity", &self.identity),
@@ -120,8 +132,17 @@ impl NewAnchor {
 impl NewRule {
     /// The table of it.
     pub fn to_toml(&self) -> String {
-        let mut requirement = format!("{{ type = \"oms\", by = {}", list(&self.by));
+        let evidence = self.evidence.as_deref().unwrap_or(Evidence::Oms.word());
+        let mut requirement = format!("{{ type = {}", quoted(evidence));
         // Writing to a string cannot fail.
+        if let Some(predicate_type) = &self.predicate_type {
+            let _ = write!(requirement, ", predicate-type = {}", quoted(predicate_type));
+        }
+        for (key, names) in [("by", &self.by), ("by-role", &self.by_role)] {
+            if !names.is_empty() {
+                let _ = write!(requirement, ", {key} = {}", list(names));
+            }
+        }
         if let Some(threshold) = self.threshold {
             let _ = write!(requirement, ", threshold = {threshold}");
         }

@@ -19,7 +19,7 @@ use weighbridge_trust::lock::{self, Difference, Found, Seen, Shown};
 use weighbridge_trust::oms;
 
 use self::place::Place;
-use super::signing::Memory;
+use super::signing::{Memory, claims};
 use crate::args::Global;
 use crate::errors::Failure;
 use crate::exit::Exit;
@@ -148,7 +148,9 @@ impl Now {
         };
         // What is no signature is a file like any other, unless the lock says that one should be there.
         let is_apart = signature.is_some() || matches!(looked, Signed::Signature(..));
-        let left_out: Vec<&str> = is_apart.then_some(name.as_str()).into_iter().collect();
+        let claims = if listing.is_file { None } else { claims::set_apart(&place.path) };
+        let left_out: Vec<&str> =
+            is_apart.then_some(name.as_str()).into_iter().chain(claims.as_deref()).collect();
         let files = memory.with(|hashing| lock::find(&listing, &left_out, hashing));
         let revision = place.revision_there();
         Ok(Some(Self { files, signature: looked, revision }))

@@ -108,7 +108,7 @@ fn source(path: &Path, signer: Option<&PublicKey>, time: i64) -> Result<Source, 
             _ => refused(&error),
         })?;
         let record = Record::of(&bundle, identity, time).map_err(|error| refused(&error))?;
-        let is_keyless = bundle.material == Material::Keyless;
+        let is_keyless = matches!(bundle.material, Material::Keyless(_));
         items.push(Item { json: json.to_owned(), record, index: None, is_keyless });
     }
     if items.is_empty() {

@@ -4,13 +4,15 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use weighbridge_core::date::Date;
+use weighbridge_core::date::{Date, Moment};
 use weighbridge_core::wire::v1;
 use weighbridge_core::wire::v1::verification as wire;
+use weighbridge_trust::attest::Type;
 use weighbridge_trust::log::Included;
 use weighbridge_trust::oms::{Compared, Signer, Status};
 use weighbridge_trust::tensors;
 
+use super::claimed::{Attested, Standing};
 use super::policed::{Refused, Ruled, Vouched, asked};
 use crate::exit::Exit;
 use crate::printer::one_line;
@@ -27,6 +29,8 @@ pub(super) struct Found {
     pub(super) signed: Option<Signed>,
     /// What the trust policy says of it, where one was asked.
     pub(super) ruled: Option<Ruled>,
+    /// What is attested of it.
+    pub(super) claims: Vec<Attested>,
 }
 
 /// What is to be thought of a model.
@@ -109,7 +113,14 @@ fn one(text: &mut String, found: &Found) {
     if let Some(ruled) = &found.ruled {
         rule(text, ruled);
     }
-    let Some(signed) = &found.signed else { return };
+    if let Some(signed) = &found.signed {
+        files(text, found, signed);
+    }
+    claims(text, found);
+}
+
+/// The signature over the files, and what was found of each.
+fn files(text: &mut String, found: &Found, signed: &Signed) {
     let early = if signed.early { ", in a form of an early release" } else { "" };
     match &found.ruled {
         // Who vouches stands there already.
@@ -159,6 +170,43 @@ fn one(text: &mut String, found: &Found) {
         let rule = if signed.tensors.is_some() { "" } else { ", left out by rule" };
         let _ = writeln!(text, "  not signed{rule}: {}", one_line(&names));
     }
+}
+
+/// What is attested, by whom, and what does not count.
+fn claims(text: &mut String, found: &Found) {
+    for it in found.claims.iter().take(MOST_LINES) {
+        let kind = match &it.claim {
+            Some(claim) if it.is_pep740 => format!("{} of a Python index", short(&claim.predicate_type)),
+            Some(claim) if claim.kind == Type::Custom => claim.predicate_type.clone(),
+            Some(claim) => claim.kind.word().to_owned(),
+            None => "attestation".to_owned(),
+        };
+        let outcome = it.claim.as_ref().and_then(|claim| claim.outcome);
+        let outcome = outcome.map(|outcome| format!(": {}", outcome.word())).unwrap_or_default();
+        let time = it.claim.as_ref().and_then(|claim| claim.time);
+        let time = time.map(|time| format!(", {}", Moment(time))).unwrap_or_default();
+        // Writing to a string cannot fail.
+        let _ = match it.standing {
+            Standing::Valid => writeln!(text, "  attested {kind}{outcome}{time} ({})", it.place),
+            standing => writeln!(text, "  {kind}{outcome}{time} ({}) {}", it.place, standing.word()),
+        };
+        if let Some(reason) = &it.reason {
+            let _ = writeln!(text, "    {reason}");
+        }
+        for (anchor, who) in &it.by {
+            let anchor = if found.ruled.is_some() { format!("`{anchor}`: ") } else { String::new() };
+            let _ = writeln!(text, "    by {anchor}{}", signer(who));
+        }
+    }
+    if found.claims.len() > MOST_LINES {
+        let more = found.claims.len().saturating_sub(MOST_LINES);
+        let _ = writeln!(text, "  and {more} more attestations (`--json` lists all)");
+    }
+}
+
+/// The last names of a predicate type.
+fn short(predicate_type: &str) -> &str {
+    predicate_type.rsplit_once("/attestations/").map_or(predicate_type, |(_, name)| name)
 }
 
 /// The rule that applies, who vouches, and which signatures do not count.
@@ -289,8 +337,36 @@ fn model(found: &Found) -> wire::Model {
             .flat_map(|signed| &signed.compared.files)
             .map(|(path, status)| file(path, status))
             .collect(),
+        claims: found.claims.iter().map(wire_claim).collect(),
         tensors: tensors_of(signed, |compared| &compared.tensors),
         metadata: tensors_of(signed, |compared| &compared.metadata),
+    }
+}
+
+fn wire_claim(attested: &Attested) -> wire::Claim {
+    let claim = attested.claim.as_ref();
+    let by = |(anchor, signer): &(String, Signer)| wire::ClaimSigner {
+        anchor: anchor.clone(),
+        signer: wire_signer(signer),
+    };
+    wire::Claim {
+        place: attested.place.clone(),
+        standing: match attested.standing {
+            Standing::Valid => wire::Standing::Valid,
+            Standing::Stale => wire::Standing::Stale,
+            Standing::OtherBytes => wire::Standing::OtherBytes,
+            Standing::BadSignature => wire::Standing::BadSignature,
+            Standing::NotLogged => wire::Standing::NotLogged,
+            Standing::UnknownSigner => wire::Standing::UnknownSigner,
+            Standing::Malformed => wire::Standing::Malformed,
+            Standing::Unchecked => wire::Standing::Unchecked,
+        },
+        reason: attested.reason.clone(),
+        kind: claim.map(|claim| if attested.is_pep740 { "pep740" } else { claim.kind.word() }),
+        predicate_type: claim.map(|claim| claim.predicate_type.clone()),
+        time: claim.and_then(|claim| claim.time),
+        verdict: claim.and_then(|claim| claim.outcome).map(|outcome| outcome.word()),
+        signers: attested.by.iter().map(by).collect(),
     }
 }
 

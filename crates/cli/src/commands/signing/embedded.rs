@@ -163,6 +163,7 @@ pub(super) fn verify(
         verdict: Verdict::Unsigned(None),
         signed: None,
         ruled: None,
+        claims: Vec::new(),
     };
     let signature =
         |file: &Carrier| file.contents.signature.clone().map(|json| (file.path(path, listed), json));

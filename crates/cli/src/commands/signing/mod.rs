@@ -1,6 +1,9 @@
-//! Keys, signatures and whom to believe: `weighbridge key`, `sign`, `verify`, `trust`.
+//! Keys, signatures and whom to believe: `weighbridge key`, `sign`, `attest`, `verify`, `trust`.
 
 mod answer;
+pub(super) mod attest;
+mod claimed;
+pub(super) mod claims;
 mod device;
 mod embedded;
 pub(super) mod key;

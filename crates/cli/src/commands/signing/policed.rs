@@ -9,12 +9,13 @@ use weighbridge_net::open::listing;
 use weighbridge_trust::bundle::Bundle;
 use weighbridge_trust::log::{self, Included, VerifierKey};
 use weighbridge_trust::oms::{self, Manifest, Signer, Tolerance};
-use weighbridge_trust::policy::{Judged, Place, Requirement, Rule, Unsigned, Voucher};
+use weighbridge_trust::policy::{Evidence, Judged, Place, Requirement, Rule, Unsigned, Voucher};
 
 use super::answer::{Found, Signed, Verdict};
+use super::claimed::{self, Attested, Who};
 use super::policy::Ready;
-use super::verify::{read, verdict};
-use super::{Memory, below, ignored};
+use super::verify::{claims_tolerance, read, verdict};
+use super::{Memory, below, claims, ignored};
 use crate::errors::Failure;
 use crate::signing_args::Verify;
 
@@ -92,6 +93,7 @@ pub(super) fn one(
         verdict: Verdict::NoRule(format!("no rule of {file} speaks of it")),
         signed: None,
         ruled: None,
+        claims: Vec::new(),
     };
     let mut ruled = Ruled { file, rule: None, met: Vec::new(), vouched: Vec::new(), refused: Vec::new() };
     let places = ready.on_disk.places(path, source)?;
@@ -113,7 +115,18 @@ pub(super) fn one(
     ruled.rule = Some(rule.clone());
     let Gathered { count, good, refused, unread } = gather(path, &listing, verify, ready, log, time)?;
     ruled.refused = refused;
-    let mut compared = compare(path, &listing, verify, &good, memory)?;
+    let gathered = claims::gather(path, verify.claims.as_deref());
+    let gathered = gathered.map_err(|error| Failure::unreadable(path, &error))?;
+    let tolerance = claims_tolerance(path, verify, &listing, &gathered)?;
+    let who = |bundle: &Bundle, json: &str| who(ready, bundle, json, log, time);
+    let allow = verify.allow_unsigned_files;
+    let mut attested = claimed::judge(&listing, &gathered, &tolerance, allow, memory, &who);
+    claimed::age(&mut attested, &rule.require, time);
+    let mut compared = compare(path, &listing, verify, &good, &gathered.apart, memory)?;
+    let asks_files = rule.require.iter().any(|requirement| requirement.evidence == Evidence::Oms);
+    let asks_claims = rule.require.iter().any(|requirement| requirement.evidence != Evidence::Oms);
+    let unread_claims = gathered.unread.map(|(place, why)| format!("`{place}`: {why}"));
+    let unread = unread.filter(|_| asks_files).or(unread_claims.filter(|_| asks_claims));
     let mut worst = unread.map(Verdict::Unchecked);
     let mut shown: Option<(u8, usize)> = None;
     for (at, (good, (_, verdict))) in good.iter().zip(&compared).enumerate() {
@@ -136,7 +149,7 @@ pub(super) fn one(
             let reason = verdict.reason().unwrap_or_default().to_owned();
             ruled.refused.push(Refused { signature, anchor: Some(anchor.clone()), is_good: true, reason });
             // What is known to be bad is told before what could not be said.
-            if is_named && !matches!(worst, Some(Verdict::Bad(_))) {
+            if is_named && asks_files && !matches!(worst, Some(Verdict::Bad(_))) {
                 worst = Some(verdict.clone());
             }
         }
@@ -145,16 +158,23 @@ pub(super) fn one(
     let vouchers: Vec<Voucher<'_>> = ruled
         .vouched
         .iter()
-        .map(|vouched| Voucher { anchor: &vouched.anchor, signer: &vouched.signer })
+        .map(|vouched| Voucher { anchor: &vouched.anchor, signer: &vouched.signer, stated: None })
         .collect();
-    ruled.met = rule.require.iter().map(|requirement| requirement.judge(&vouchers, time)).collect();
+    let judged = |requirement: &Requirement| match requirement.evidence {
+        Evidence::Oms => requirement.judge(&vouchers, time),
+        Evidence::Pep740 | Evidence::Claim(_) => claimed::meets(&attested, requirement, time),
+    };
+    ruled.met = rule.require.iter().map(judged).collect();
     let met = rule.require.iter().zip(&ruled.met).all(|(requirement, judged)| requirement.is_met(judged));
     found.verdict = match worst {
         _ if met => Verdict::Verified,
-        _ if count == 0 => unsigned(rule),
+        _ if count == 0 && attested.is_empty() => unsigned(rule),
         Some(worst) => worst,
-        None if ruled.vouched.iter().any(|vouched| vouched.is_named) => {
+        None if ruled.met.iter().any(|judged| judged.count > 0) => {
             Verdict::Bad("the signatures are not enough for the rule".to_owned())
+        }
+        None if attested.iter().any(|it| is_by_one(rule, it)) => {
+            Verdict::Bad("the attestations are not those that the rule asks for".to_owned())
         }
         None => Verdict::Bad("nobody whom the rule names has signed it".to_owned()),
     };
@@ -174,7 +194,34 @@ pub(super) fn one(
         });
     }
     found.ruled = Some(ruled);
+    found.claims = attested;
     Ok(found)
+}
+
+/// Whether an attestation is good and by somebody whom the rule names.
+fn is_by_one(rule: &Rule, attested: &Attested) -> bool {
+    let is_named =
+        |(anchor, _): &(String, Signer)| rule.require.iter().any(|asked| asked.by.contains(anchor));
+    attested.by.iter().any(is_named)
+}
+
+/// Which anchors signed a claim.
+fn who(ready: &Ready, bundle: &Bundle, json: &str, log: Option<&VerifierKey>, time: i64) -> Who {
+    let (mut signers, mut refused) = (Vec::new(), claimed::Refused::Other(None));
+    for anchor in ready.anchors.iter().filter(|anchor| !anchor.is_of_another_key(bundle)) {
+        let signer = anchor
+            .verify_claim(bundle, json, time)
+            .map_err(|error| claimed::refused_by(&error, bundle, anchor.hint().as_deref()))
+            .and_then(|signer| claimed::logged(signer, bundle, json, log));
+        match signer {
+            Ok(signer) => signers.push((anchor.id.clone(), signer)),
+            Err(claimed::Refused::Other(None)) => {}
+            // That it is bad is told before whose it may be.
+            Err(why) if !matches!(refused, claimed::Refused::Bad(_)) => refused = why,
+            Err(_) => {}
+        }
+    }
+    if signers.is_empty() { Err(refused) } else { Ok(signers) }
 }
 
 /// What becomes of a model without any signature.
@@ -263,6 +310,7 @@ fn compare(
     listing: &Listing,
     verify: &Verify,
     good: &[Good],
+    claims: &[String],
     memory: &Memory,
 ) -> Result<Vec<(oms::Compared, Verdict)>, Failure> {
     // Only signatures that somebody in the policy vouches for may lie in the model without being signed themselves.
@@ -279,6 +327,7 @@ fn compare(
         }
         let tolerance = Tolerance {
             signature: below(&one.path, path),
+            claims: claims.to_vec(),
             ignore_paths: ignore_paths.clone(),
             allow_symlinks: verify.reading.allow_symlinks,
         };
@@ -350,6 +399,8 @@ pub(super) fn asked(requirement: &Requirement) -> String {
         .max_age
         .map(|most| format!(", not older than {}", weighbridge_trust::policy::in_days(most)));
     let ids = ids.join(", ");
+    let any = if requirement.passed { "" } else { ", whatever its verdict" };
+    let predicate = requirement.predicate_type.as_ref().map(|it| format!(" `{it}`")).unwrap_or_default();
     let whom = if requirement.by.len() == 1 { ids } else { format!("{} of {ids}", requirement.threshold) };
-    format!("{} by {whom}{}", requirement.evidence.word(), age.unwrap_or_default())
+    format!("{}{predicate} by {whom}{}{any}", requirement.evidence.word(), age.unwrap_or_default())
 }

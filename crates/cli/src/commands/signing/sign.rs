@@ -13,7 +13,7 @@ use weighbridge_trust::{PrivateKey, PublicKey, chain};
 
 use super::device::Device;
 use super::keyless::Keyless;
-use super::{Memory, below, default_signature, embedded, ignored, key, text};
+use super::{Memory, below, claims, default_signature, embedded, ignored, key, text};
 use crate::args::Global;
 use crate::errors::Failure;
 use crate::exit::Exit;
@@ -38,13 +38,17 @@ pub(in crate::commands) fn run(
     let signature = sign.signature.clone().unwrap_or_else(|| default_signature(&sign.path));
     let memory = Memory::open(sign.reading.no_cache, setup)?;
     let listing = listing::list(&sign.path).map_err(|error| Failure::unreadable(&sign.path, &error))?;
-    let choice = Choice {
+    let mut choice = Choice {
         method: sign.shards.map_or(Method::Files, Method::Shards),
         algorithm: sign.hash.into(),
         allow_symlinks: sign.reading.allow_symlinks,
         ignore_paths: ignored(&sign.reading, &sign.path)?,
         signature: below(&signature, &sign.path),
     };
+    if !listing.is_file {
+        // Attestations may come at any time, and are signed themselves.
+        choice.ignore_paths.extend(claims::set_apart(&sign.path));
+    }
     let described = memory.with(|hashing| oms::describe(&listing, &choice, hashing));
     if memory.cancel.is_cancelled() {
         return Ok(Exit::Interrupted);
@@ -243,7 +247,8 @@ fn unwritten(signature: &Path, error: &io::Error) -> Failure {
     }
 }
 
-fn refused(error: &SignError) -> Failure {
+/// Why a model is not signed, as it is told.
+pub(super) fn refused(error: &SignError) -> Failure {
     const SHOWN: usize = 10;
     let mut failure = Failure::new(Exit::Fail, error.to_string());
     if let SignError::Files(files) = error {

@@ -66,6 +66,7 @@ fn new_anchor(typed: &AddAnchor, on_disk: &OnDisk) -> Result<NewAnchor, Failure>
     let name = |path: &Option<PathBuf>| path.as_deref().map(|path| on_disk.name(path)).transpose();
     Ok(NewAnchor {
         id: typed.id.clone(),
+        role: typed.role.clone(),
         kind: typed.kind.word().to_owned(),
         key: name(&typed.key)?,
         certificates: typed.certificates.iter().map(|path| on_disk.name(path)).collect::<Result<_, _>>()?,
@@ -80,7 +81,10 @@ fn new_anchor(typed: &AddAnchor, on_disk: &OnDisk) -> Result<NewAnchor, Failure>
 fn new_rule(typed: &AddRule) -> NewRule {
     NewRule {
         matches: typed.matches.clone(),
+        evidence: typed.kind.map(|kind| kind.word().to_owned()),
+        predicate_type: typed.predicate_type.clone(),
         by: typed.by.clone(),
+        by_role: typed.by_role.clone(),
         threshold: typed.threshold,
         max_age: typed.max_age.clone(),
         unsigned: typed.unsigned.clone(),
@@ -120,7 +124,8 @@ fn list(on_disk: &OnDisk) -> String {
             Some(ready) => ready.describe(),
             None => "cannot be used: see `weighbridge trust check`".to_owned(),
         };
-        let _ = writeln!(text, "anchor  {}  {}  {about}", anchor.id, anchor.kind.word());
+        let role = anchor.role.as_ref().map(|role| format!("  role {role}")).unwrap_or_default();
+        let _ = writeln!(text, "anchor  {}  {}{role}  {about}", anchor.id, anchor.kind.word());
     }
     for rule in rules {
         let asked: Vec<String> = rule.require.iter().map(asked).collect();
@@ -155,7 +160,8 @@ fn check(on_disk: &OnDisk, paths: &[PathBuf], now: i64) -> Result<(String, bool)
     for requirement in rules.iter().flat_map(|rule| &rule.require) {
         let has_time = |id: &&String| anchors.iter().any(|it| it.id == **id && it.kind.states_a_time());
         let most = requirement.by.iter().filter(has_time).count();
-        if requirement.max_age.is_some() && most < requirement.threshold {
+        let has_own = requirement.evidence.states_a_time();
+        if requirement.max_age.is_some() && most < requirement.threshold && !has_own {
             told.push((
                 requirement.line,
                 format!(

@@ -6,15 +6,20 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use weighbridge_core::listing::Listing;
 use weighbridge_net::open::listing;
 use weighbridge_trust::PublicKey;
+use weighbridge_trust::attest::{self, Type};
 use weighbridge_trust::bundle::{self, Bundle};
 use weighbridge_trust::chain::Anchor;
 use weighbridge_trust::keyless::{Roots, Wanted};
 use weighbridge_trust::log::{self, VerifierKey};
 use weighbridge_trust::oms::{self, Compared, Tolerance, Trust};
+use weighbridge_trust::policy::{Evidence, Requirement};
 
 use super::answer::{self, Found, Signed, Verdict};
+use super::claimed::{self, Attested};
+use super::claims::{self, Gathered};
 use super::policy::{OnDisk, Ready};
 use super::{Memory, below, default_signature, embedded, ignored, key, policed, policy, text};
 use crate::args::ListFormat;
@@ -34,8 +39,9 @@ pub(super) enum Whom {
 
 /// Runs the command.
 pub(in crate::commands) fn run(verify: &Verify, setup: &Setup, printer: &Printer) -> Result<Exit, Failure> {
-    if verify.signature.is_some() && verify.paths.len() > 1 {
-        return Err(Failure::usage("one signature is named, and several models"));
+    if (verify.signature.is_some() || verify.claims.is_some()) && verify.paths.len() > 1 {
+        let what = if verify.signature.is_some() { "signature" } else { "file with attestations" };
+        return Err(Failure::usage(format!("one {what} is named, and several models")));
     }
     if verify.by_policy.source.is_some() && verify.paths.len() > 1 {
         return Err(Failure::usage("one source is named, and several models"));
@@ -43,6 +49,14 @@ pub(in crate::commands) fn run(verify: &Verify, setup: &Setup, printer: &Printer
     let source = verify.by_policy.source.as_deref().map(policy::source).transpose()?;
     let whom = whom(verify)?;
     let log = verify.log.as_deref().map(verifier_key).transpose()?;
+    if verify.require.contains(&Evidence::Claim(Type::Custom)) != verify.predicate_type.is_some() {
+        return Err(Failure::usage("`--require custom` and `--predicate-type` belong together"));
+    }
+    if whom.is_none() && !verify.require.is_empty() {
+        return Err(Failure::usage("`--require` does not say whom to believe").hint(
+            "add `--public-key`, `--certificate-chain` or `--identity`; a trust policy says in its rules what is required",
+        ));
+    }
     if whom.is_some() && (source.is_some() || verify.by_policy.strict) {
         return Err(Failure::usage("`--source` and `--strict` are for trust policies, and none is asked"));
     }
@@ -141,7 +155,118 @@ fn one(
     memory: &Memory,
     time: i64,
 ) -> Result<Found, Failure> {
-    let listing = listing::list(path).map_err(|error| Failure::unreadable(path, &error))?;
+    let unreadable = |error: io::Error| Failure::unreadable(path, &error);
+    let listing = listing::list(path).map_err(unreadable)?;
+    let gathered = claims::gather(path, verify.claims.as_deref()).map_err(unreadable)?;
+    let who = |bundle: &Bundle, json: &str| {
+        let hint = match whom {
+            Whom::Key(key) => Some(key.hint()),
+            Whom::Anchors(_) | Whom::Identity(..) => None,
+        };
+        let signer = attest::signer(bundle, trust(whom, json, time))
+            .map_err(|error| claimed::refused(&error, bundle, hint.as_deref()))?;
+        claimed::logged(signer, bundle, json, log).map(|signer| vec![(NAMED.to_owned(), signer)])
+    };
+    let tolerance = claims_tolerance(path, verify, &listing, &gathered)?;
+    let mut attested =
+        claimed::judge(&listing, &gathered, &tolerance, verify.allow_unsigned_files, memory, &who);
+    let wants_files = verify.require.is_empty() || verify.require.contains(&Evidence::Oms);
+    let mut found = Found {
+        path: path.display().to_string(),
+        signature: None,
+        verdict: Verdict::Verified,
+        signed: None,
+        ruled: None,
+        claims: Vec::new(),
+    };
+    if wants_files {
+        found = signed(path, verify, whom, &listing, &gathered.apart, log, memory, time)?;
+    }
+    let is_packaged = matches!(found.verdict, Verdict::Unsigned(_)) && attested.iter().any(|it| it.is_pep740);
+    let require = match &*verify.require {
+        [] if is_packaged => {
+            found.verdict = Verdict::Verified;
+            &[Evidence::Pep740][..]
+        }
+        require => require,
+    };
+    let requirements: Vec<Requirement> =
+        require.iter().filter(|it| **it != Evidence::Oms).map(|it| requirement(*it, verify)).collect();
+    claimed::age(&mut attested, &requirements, time);
+    let unmet = requirements.iter().filter_map(|asked| unmet(&attested, &gathered, asked, time));
+    // What is known to be bad is told before what could not be said.
+    let order = [Exit::Fail, Exit::Incomplete, Exit::Nothing];
+    let mut verdicts: Vec<Verdict> = [found.verdict].into_iter().chain(unmet).collect();
+    verdicts.sort_by_key(|it| order.iter().position(|exit| *exit == it.exit()).unwrap_or(order.len()));
+    found.verdict = verdicts.into_iter().next().unwrap_or(Verdict::Verified);
+    found.claims = attested;
+    Ok(found)
+}
+
+/// What anchors are called where the command line says whom to believe.
+const NAMED: &str = "the one you named";
+
+/// What `--require` asks for.
+fn requirement(evidence: Evidence, verify: &Verify) -> Requirement {
+    let is_custom = evidence == Evidence::Claim(Type::Custom);
+    Requirement {
+        line: 0,
+        evidence,
+        by: vec![NAMED.to_owned()],
+        threshold: 1,
+        max_age: verify.max_age,
+        predicate_type: verify.predicate_type.clone().filter(|_| is_custom),
+        passed: true,
+    }
+}
+
+/// What is to be thought of a model that lacks an attestation; nothing if it has it.
+fn unmet(attested: &[Attested], gathered: &Gathered, asked: &Requirement, time: i64) -> Option<Verdict> {
+    let judged = claimed::meets(attested, asked, time);
+    if asked.is_met(&judged) {
+        return None;
+    }
+    let word = asked.evidence.word();
+    let reason = judged.short.into_iter().next().or_else(|| claimed::reason(attested, asked));
+    Some(match (reason, &gathered.unread) {
+        (_, Some((place, why))) => Verdict::Unchecked(format!("`{place}`: {why}")),
+        (Some(reason), None) if claimed::is_there(attested, asked) => {
+            Verdict::Bad(format!("no attestation `{word}` counts: {reason}"))
+        }
+        _ => Verdict::Unsigned(Some(format!("there is no attestation `{word}`"))),
+    })
+}
+
+/// What is no part of what is attested: the attestations themselves, and signatures.
+pub(super) fn claims_tolerance(
+    path: &Path,
+    verify: &Verify,
+    listing: &Listing,
+    gathered: &Gathered,
+) -> Result<Tolerance, Failure> {
+    let mut ignore_paths = ignored(&verify.reading, path)?;
+    if !listing.is_file {
+        ignore_paths.extend(claims::signatures(path).map_err(|error| Failure::unreadable(path, &error))?);
+    }
+    Ok(Tolerance {
+        signature: None,
+        claims: gathered.apart.clone(),
+        ignore_paths,
+        allow_symlinks: verify.reading.allow_symlinks,
+    })
+}
+
+/// What is found of the signature over the files.
+fn signed(
+    path: &Path,
+    verify: &Verify,
+    whom: &Whom,
+    listing: &Listing,
+    claims: &[String],
+    log: Option<&VerifierKey>,
+    memory: &Memory,
+    time: i64,
+) -> Result<Found, Failure> {
     let signature = verify.signature.clone().unwrap_or_else(|| default_signature(path));
     let mut found = Found {
         path: path.display().to_string(),
@@ -149,6 +274,7 @@ fn one(
         verdict: Verdict::Unsigned(None),
         signed: None,
         ruled: None,
+        claims: Vec::new(),
     };
     if log.is_some() && !signature.exists() && verify.signature.is_none() {
         // One inside the model carries no proof, and would count for nothing.
@@ -158,7 +284,7 @@ fn one(
         return Ok(found);
     }
     if verify.embedded || (verify.signature.is_none() && !signature.exists()) {
-        let inside = embedded::verify(path, &listing, verify, whom, memory, time);
+        let inside = embedded::verify(path, listing, verify, whom, memory, time);
         found.signature = None;
         return Ok(inside.unwrap_or(found));
     }
@@ -189,10 +315,11 @@ fn one(
     };
     let tolerance = Tolerance {
         signature: below(&signature, path),
+        claims: claims.to_vec(),
         ignore_paths: ignored(&verify.reading, path)?,
         allow_symlinks: verify.reading.allow_symlinks,
     };
-    let compared = memory.with(|hashing| verified.manifest.compare(&listing, &tolerance, hashing));
+    let compared = memory.with(|hashing| verified.manifest.compare(listing, &tolerance, hashing));
     found.verdict = verdict(&compared, verify.allow_unsigned_files);
     let logged =
         log.map(|log| log::verify(&json, &bundle, &log::identity(&verified.signer), log)).transpose();

@@ -56,6 +56,8 @@ pub struct Model {
     pub log: Option<Log>,
     /// Every file that was signed or lies there, sorted by path; of a model whose tensors are signed, those that hold none.
     pub files: Vec<File>,
+    /// What is attested of it, in the order of files and lines.
+    pub claims: Vec<Claim>,
     /// Every tensor that was signed or is there, sorted by name; only where the signature is one of tensors.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tensors: Option<Vec<Tensor>>,
@@ -180,6 +182,56 @@ pub enum Method {
     Certificate,
     /// By Sigstore.
     Sigstore,
+}
+
+/// An attestation.
+pub struct Claim {
+    /// The file with it, and its line.
+    pub place: String,
+    /// What is to be thought of it.
+    pub standing: Standing,
+    /// Why it does not count; `null` where it does.
+    pub reason: Option<String>,
+    /// What it is about: a type of `attest`, or `pep740`; `null` where it cannot be read.
+    #[serde(rename = "type")]
+    pub kind: Option<&'static str>,
+    /// The type of its predicate.
+    pub predicate_type: Option<String>,
+    /// When it was made, as its signer says, in seconds since 1970; `null` where it does not say so.
+    pub time: Option<i64>,
+    /// The verdict of a scan or an evaluation: `pass`, `warned`, `incomplete` or `fail`.
+    pub verdict: Option<&'static str>,
+    /// Who signed it, of those who are believed.
+    pub signers: Vec<ClaimSigner>,
+}
+
+/// Somebody who is believed and signed an attestation.
+pub struct ClaimSigner {
+    /// The anchor that he is; where no policy was asked, words for the one who was named.
+    pub anchor: String,
+    /// Who.
+    pub signer: Signer,
+}
+
+/// What is to be thought of an attestation.
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// Signed by somebody who is believed, and of these bytes.
+    Valid,
+    /// The same, and older than what is asked for may be.
+    Stale,
+    /// Signed by somebody who is believed, and of other bytes, or not of all that lies there.
+    OtherBytes,
+    /// The signature does not hold.
+    BadSignature,
+    /// Signed by somebody who is believed, and not in the log that is asked for.
+    NotLogged,
+    /// Signed by somebody who is not believed.
+    UnknownSigner,
+    /// It cannot be understood.
+    Malformed,
+    /// Some of the files could not be read.
+    Unchecked,
 }
 
 /// A file of a model.
