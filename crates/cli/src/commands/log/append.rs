@@ -29,6 +29,8 @@ struct Source {
     items: Vec<Item>,
     /// One bundle a line.
     is_lines: bool,
+    /// Of the file as it was read.
+    digest: Digest,
 }
 
 /// A bundle, and what is written down of it.
@@ -46,11 +48,14 @@ pub(super) fn run(append: &LogAppend, setup: &Setup, printer: &Printer) -> Resul
     let key = NoteKey::read(&text(&append.key)?).map_err(|error| failed(&append.key, &error))?;
     let signer = append.public_key.as_deref().map(public).transpose()?;
     let time = setup.now.div_euclid(1_000_000_000);
-    let mut sources = append
-        .bundles
-        .iter()
-        .map(|path| source(path, signer.as_ref(), time))
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut sources: Vec<Source> = Vec::with_capacity(append.bundles.len());
+    for path in &append.bundles {
+        let path = if path.is_dir() { default_signature(path) } else { path.clone() };
+        // A file that is named twice is one.
+        if !sources.iter().any(|source| is_same(&source.path, &path)) {
+            sources.push(read_source(path, signer.as_ref(), time)?);
+        }
+    }
     let files = Files::new(&append.folder);
     let (before, guard) = open(&files, &append.folder, &key)?;
     find(&files, before.size, &mut sources)?;
@@ -82,9 +87,12 @@ fn open(files: &Files, folder: &Path, key: &NoteKey) -> Result<(Checkpoint, std:
     Ok((head, guard))
 }
 
+fn is_same(one: &Path, other: &Path) -> bool {
+    one == other || one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
+}
+
 /// The bundles of a file that the user named.
-fn source(path: &Path, signer: Option<&PublicKey>, time: i64) -> Result<Source, Failure> {
-    let path = if path.is_dir() { default_signature(path) } else { path.to_owned() };
+fn read_source(path: PathBuf, signer: Option<&PublicKey>, time: i64) -> Result<Source, Failure> {
     let whole = read(&path, true).map_err(|error| Failure::unreadable(&path, &error))?;
     let is_lines = path.extension().is_some_and(|extension| extension == "jsonl");
     let texts: Vec<(usize, &str)> = if is_lines {
@@ -114,7 +122,7 @@ fn source(path: &Path, signer: Option<&PublicKey>, time: i64) -> Result<Source, 
     if items.is_empty() {
         return Err(Failure::usage(format!("`{}` holds no bundle", path.display())));
     }
-    Ok(Source { path, items, is_lines })
+    Ok(Source { path, items, is_lines, digest: Digest::of(whole.as_bytes()) })
 }
 
 /// Looks for what is in the log already, and takes the record of it.
@@ -228,6 +236,13 @@ fn prove_all(
     }
     if source.items.iter().all(|item| item.is_keyless) {
         return Ok(());
+    }
+    let now = read(&source.path, true).map_err(|error| Failure::unreadable(&source.path, &error))?;
+    if Digest::of(now.as_bytes()) != source.digest {
+        let what =
+            format!("`{}` has changed since it was read, and was left as it is", source.path.display());
+        return Err(Failure::new(Exit::Incomplete, what)
+            .hint("what it held stands in the log; the same command again looks at what it holds now"));
     }
     let mut text = lines.join("\n");
     if source.is_lines {
