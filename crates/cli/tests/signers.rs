@@ -119,13 +119,24 @@ fn a_model_is_signed_keyless(modules: &std::path::Path) {
     world.run(&verify).ends(1).shows(&["changed   weights.bin"]);
     world.run("verify model").ends(1);
 
+    // Inside of the files, by a log of version 2.
+    let header = br#"{"w":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}"#;
+    let length = u64::try_from(header.len()).unwrap().to_le_bytes();
+    world.write("tensors/m.safetensors", [&length[..], header, b"ab"].concat());
+    world.write("log2.json", standin.text("log2.json"));
+    world
+        .run("sign tensors --embed --keyless --identity-token token --trust-config log2.json")
+        .ends(0)
+        .says(&[&by, "in tensors/m.safetensors"]);
+    world.run(&verify.replace("model", "tensors")).ends(0).shows(&["tensors  verified", IDENTITY]);
+
     // From the environment; and what fails leaves the signature that was there.
     let token = standin.text("token");
     world.run_with(&[("WEIGHBRIDGE_IDENTITY_TOKEN", &token)], sign).ends(0);
     world.run_with(&[("SIGSTORE_ID_TOKEN", &token)], &format!("{sign} --ambient-token")).ends(0);
     world.run(&verify).ends(0);
     let failing = "sign model --keyless --identity-token token --trust-config authority-repeats.json";
-    let told = world.run(failing).ends(1).says(&["answers with status 403"]);
+    let told = world.run(failing).ends(1).says(&["answers with status 403", "hint: nothing was written"]);
     assert!(!told.err.contains(&token), "{}", told.err);
     world.run(&verify).ends(0);
 }

@@ -54,7 +54,11 @@ pub(in crate::commands) fn run(
         return Ok(Exit::Interrupted);
     }
     let described = described.map_err(|error| refused(&error))?;
-    let bundle = oms::sign(&described.manifest, &signer).map_err(|error| refused(&error))?;
+    let bundle = oms::sign(&described.manifest, &signer).map_err(|error| signer.advise(refused(&error)))?;
+    // A device or a service may take its time.
+    if memory.cancel.is_cancelled() {
+        return Ok(Exit::Interrupted);
+    }
     let json = bundle.to_json();
     replace_file(&signature, |out| out.write_all(json.as_bytes()))
         .map_err(|error| unwritten(&signature, &error))?;
@@ -95,6 +99,16 @@ impl Signer {
         match self {
             Self::Holder(holder) => holder.name(),
             Self::Keyless(keyless) => keyless.name(),
+        }
+    }
+
+    /// Adds to a failure what to do where services do not sign.
+    fn advise(&self, failure: Failure) -> Failure {
+        match self {
+            Self::Holder(_) => failure,
+            Self::Keyless(_) => failure.hint(
+                "nothing was written; try again, or name the services of another instance with `--trust-config FILE`",
+            ),
         }
     }
 }
