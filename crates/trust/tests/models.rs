@@ -392,7 +392,7 @@ fn lists_that_contradict_themselves_are_refused() {
         use weighbridge_core::digest::Hasher;
         let mut root = Hasher::default();
         for _ in resources {
-            root.update(weighbridge_trust::digests::Bytes::of_text(a, 32).unwrap().0.as_slice());
+            root.update(Bytes::of_text(a, 32).unwrap().0.as_slice());
         }
         let subject = format!(r#"{{"name":"m","digest":{{"sha256":"{}"}}}}"#, root.finish());
         let subjects = vec![subject; subjects].join(",");
