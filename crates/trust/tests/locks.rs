@@ -25,6 +25,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("locks::no byte of a pin can be changed", no_byte_of_a_pin_can_be_changed),
     ("locks::every difference is told", every_difference_is_told),
     ("locks::what was replaced does not come back unnoticed", what_was_replaced),
+    ("locks::what was replaced is read strictly", what_was_replaced_is_read_strictly),
     ("locks::a signature is one of the pinned key or is told", a_signature_is_one_of_the_pinned_key),
     ("locks::a signature is one of the pinned certificate or is told", a_signature_is_one_of_the_certificate),
     ("locks::snapshots of the hub are known by their paths", snapshots_are_known_by_their_paths),
@@ -135,6 +136,23 @@ fn what_was_replaced() {
     assert_eq!(many.superseded.len(), lock::MOST_SUPERSEDED);
 }
 
+fn what_was_replaced_is_read_strictly() {
+    let text = lock::write(&[full()]);
+    let line = 1 + text.lines().position(|line| line == "superseded = [").unwrap();
+    let earlier = text.lines().nth(line).unwrap();
+    for (other, expected) in [
+        (earlier.replace("weighbridge1:", "weighbridge2:"), "is no digest of the lock"),
+        (earlier.replace("weighbridge1:", "weighbridge1:AB"), "is no digest of the lock"),
+        (earlier.replace("fedcba98", "fed cba98"), "is no revision"),
+        (earlier.replace("2026-11-26", "2026-11-31"), "is no day"),
+        (earlier.replace("until", "after"), "unknown field `after`"),
+    ] {
+        let error = lock::read(&text.replacen(earlier, &other, 1)).unwrap_err();
+        assert!(error.to_string().starts_with(&format!("line {}: ", line + 1)), "{error}");
+        assert!(error.message.contains(expected), "{error}");
+    }
+}
+
 fn read(text: &str) -> Vec<Approval> {
     lock::read(text).unwrap().into_iter().map(|(_, approval)| approval).collect()
 }
@@ -186,7 +204,7 @@ fn the_digest_is_that_of_the_page() {
 }
 
 fn what_is_wrong_is_told_with_its_line() {
-    let text = lock::write(&[Approval { signature_required: false, ..full() }]);
+    let text = lock::write(&[Approval { signature_required: false, superseded: Vec::new(), ..full() }]);
     let other_key = PrivateKey::generate(Curve::P256).unwrap().public_key().hint();
     let fingerprint = text.split("fingerprint = \"").nth(1).unwrap().get(..64).unwrap();
     for (from, to, expected) in [
