@@ -17,6 +17,8 @@ pub(crate) const TESTS: &[Test] = &[
     ("why_something_was_approved_is_told", why_is_told),
     ("a_lock_that_cannot_be_believed_is_refused_with_its_line", a_hostile_lock_is_refused),
     ("what_cannot_be_read_is_not_locked", what_cannot_be_read_is_not_locked),
+    #[cfg(unix)]
+    ("names_write_no_lines_of_their_own", names_write_no_lines),
 ];
 
 /// A pickle that holds nothing.
@@ -49,6 +51,10 @@ fn a_model_is_locked_and_the_scan_compares() {
     world.run("lock diff models/a/").ends(1).shows(&parts);
     world.run("scan .").ends(1).shows(&["WB-S002", "WB-S003"]);
     assert_eq!(fs::read(world.path("weighbridge.lock")).unwrap(), lock, "nothing was written");
+    // The lock lies above this target.
+    let alone = world.run("scan models/a").says(&["weighbridge.lock` lies above the target"]);
+    assert!(!alone.out.contains("WB-S"), "{}", alone.out);
+    assert!(!world.run("scan . models/a").err.contains("lies above"));
     world.run("lock update --reason meant").ends(0).shows(&parts[1..]).says(&["locked models/a: 2 files"]);
     world.run("lock verify --no-cache").ends(0);
     fs::remove_dir_all(world.path("models/a")).unwrap();
@@ -281,4 +287,20 @@ fn what_cannot_be_read_is_not_locked() {
     // What is no signature is a file like any other.
     world.run("lock add models/b").ends(0).says(&["2 files, no model file in it, not signed"]);
     world.run("lock verify").ends(0);
+}
+
+/// A line break in a name would let it say that it is as approved.
+#[cfg(unix)]
+fn names_write_no_lines() {
+    let world = world();
+    world.write("models/a/x\nmodels/a  as approved", "x");
+    world.run("lock add models/a").ends(0);
+    fs::remove_file(world.path("models/a/x\nmodels/a  as approved")).unwrap();
+    let line = "  missing   x\\u{a}models/a  as approved\n";
+    for command in ["lock verify", "lock diff"] {
+        let told = world.run(command).ends(1);
+        assert_eq!(told.out.lines().filter(|line| line.starts_with("models/a")).count(), 1, "{}", told.out);
+        told.shows(&[line]);
+    }
+    world.run("lock update").ends(0).shows(&[line]);
 }
