@@ -18,6 +18,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use weighbridge_core::cache::Cache;
+use weighbridge_core::coverage::Unread;
 use weighbridge_core::limits::Cancel;
 use weighbridge_net::digests::Digests;
 use weighbridge_trust::oms::Hashing;
@@ -135,5 +136,13 @@ impl Memory {
         {
             printer.detail(&format!("digests are not kept in `{}`: {error}", path.display()));
         }
+    }
+}
+
+/// Why a file was not read, and what to do where that is known.
+fn unread(why: &Unread) -> String {
+    match why {
+        Unread::Special("link") => format!("{why}; `--allow-symlinks` follows it"),
+        why => why.to_string(),
     }
 }

@@ -226,6 +226,9 @@ fn unmet(attested: &[Attested], gathered: &Gathered, asked: &Requirement, time: 
     if asked.is_met(&judged) {
         return None;
     }
+    if let Some(why) = claimed::unchecked(attested, asked) {
+        return Some(Verdict::Unchecked(why));
+    }
     let word = asked.evidence.word();
     let reason = judged.short.into_iter().next().or_else(|| claimed::reason(attested, asked));
     Some(match (reason, &gathered.unread) {
