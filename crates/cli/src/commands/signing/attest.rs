@@ -14,7 +14,7 @@ use weighbridge_trust::digests::Algorithm;
 use weighbridge_trust::oms::{self, Choice, Manifest, Method};
 
 use super::sign::{refused, signer};
-use super::{Memory, below, claims, ignored};
+use super::{Memory, below, check_usual, claims, ignored};
 use crate::args::{self, Global, Resolving, Weighing};
 use crate::commands::scan;
 use crate::errors::Failure;
@@ -36,6 +36,9 @@ pub(in crate::commands) fn run(
 ) -> Result<Exit, Failure> {
     let signer = signer(&attest.by, global, setup, printer)?;
     let file = attest.claims.clone().unwrap_or_else(|| claims::default_file(&attest.path));
+    if attest.claims.is_none() {
+        check_usual(&file, "--claims")?;
+    }
     if attest.kind != TypeName::Custom && attest.predicate_type.is_some() {
         return Err(Failure::usage("`--predicate-type` is for `--type custom`: the other types say theirs"));
     }

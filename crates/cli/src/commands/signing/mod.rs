@@ -26,6 +26,7 @@ use zeroize::Zeroizing;
 
 use super::end_on_interrupt;
 use crate::errors::Failure;
+use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::setup::Setup;
 use crate::signing_args::{Password, Reading};
@@ -137,6 +138,17 @@ impl Memory {
             printer.detail(&format!("digests are not kept in `{}`: {error}", path.display()));
         }
     }
+}
+
+/// Refuses to write where a link or a device lies under the usual name: whoever made the model would say what is overwritten.
+fn check_usual(file: &Path, option: &str) -> Result<(), Failure> {
+    let what = match fs::symlink_metadata(file) {
+        Ok(metadata) if metadata.is_symlink() => "a link, and the file behind it would change",
+        Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => "no regular file",
+        _ => return Ok(()),
+    };
+    Err(Failure::new(Exit::Fail, format!("`{}` is {what}", file.display()))
+        .hint(format!("take it away, or name another file with `{option}`")))
 }
 
 /// Why a file was not read, and what to do where that is known.
