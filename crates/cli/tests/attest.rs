@@ -1,6 +1,7 @@
 //! `weighbridge attest`, and what `verify` makes of attestations.
 
 use std::fs;
+use std::path::Path;
 use std::process::Child;
 
 use crate::Test;
@@ -96,6 +97,12 @@ fn what_is_attested_is_verified() {
     assert!(world.path("m/weights.npy.claims.jsonl").exists());
     world.run("verify m/weights.npy --public-key team.pub --require train").ends(0);
     fs::remove_file(world.path("m/weights.npy.claims.jsonl")).unwrap();
+    // The predicate that the documentation shows is one.
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/attestations.md");
+    let page = fs::read_to_string(page).unwrap();
+    let shown = page.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    world.write("train.json", shown);
+    world.run("attest m --type train --predicate train.json --key team --claims shown.jsonl").ends(0);
     // Or somewhere else, where the folder cannot be written to.
     world.run("attest m --type slsa --predicate trained.json --key team --claims elsewhere.jsonl").ends(0);
     let elsewhere = "verify m --public-key team.pub --claims elsewhere.jsonl --require slsa --require oms";

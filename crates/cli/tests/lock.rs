@@ -11,6 +11,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("what_is_dangerous_is_not_locked_without_a_reason", what_is_dangerous_is_not_locked),
     ("a_lock_is_the_same_to_the_byte", a_lock_is_the_same_to_the_byte),
     ("a_signer_is_pinned_and_changes_only_with_a_reason", a_signer_is_pinned),
+    ("what_is_not_as_its_signature_says_is_not_locked", what_is_not_as_signed),
     ("a_revision_of_the_hub_is_pinned", a_revision_is_pinned),
     ("the_model_of_the_example_is_caught_by_lock_and_by_signature", the_example_is_caught),
     ("a_step_back_is_told_and_taken_only_with_a_reason", a_step_back),
@@ -287,6 +288,37 @@ fn what_cannot_be_read_is_not_locked() {
     // What is no signature is a file like any other.
     world.run("lock add models/b").ends(0).says(&["2 files, no model file in it, not signed"]);
     world.run("lock verify").ends(0);
+}
+
+fn what_is_not_as_signed() {
+    let world = world();
+    world.run("key generate k").ends(0);
+    world.run("sign models/a --key k").ends(0);
+    world.write("models/a/sub/config.txt", "d");
+    let says = ["`models/a` is not as its signature says: `sub/config.txt` is another one", "--force"];
+    world.run("lock add models/a --public-key k.pub").ends(1).says(&says);
+    world.run("lock add models/a").ends(1).says(&says[..1]);
+    assert!(!world.path("weighbridge.lock").exists());
+    // What nobody signed is told, and is for the reviewer to judge.
+    world.write("models/a/sub/config.txt", "c").write("models/a/more.txt", "x");
+    world
+        .run("lock add models/a --public-key k.pub")
+        .ends(0)
+        .says(&["nobody signed `more.txt` of `models/a`"]);
+    // The same of what is changed later: it is no longer what the signer signed.
+    world.write("models/a/sub/config.txt", "d");
+    world.run("lock update").ends(1).says(&says[..1]);
+    fs::remove_file(world.path("models/a/sub/config.txt")).unwrap();
+    world.run("lock update").ends(1).says(&["`sub/config.txt` is missing"]);
+    world.run("lock update --force --reason known").ends(0).says(&["warning: `models/a` is not as"]);
+    // A file alone, and shards.
+    world.run("sign models/a --key k --shards").ends(0);
+    world.run("lock update").ends(0);
+    world.write("one.pkl", PICKLE);
+    world.run("sign one.pkl --key k").ends(0);
+    world.run("lock add one.pkl --public-key k.pub").ends(0);
+    world.write("one.pkl", [PICKLE, PICKLE].concat());
+    world.run("lock update one.pkl").ends(1).says(&["`one.pkl` is not as its signature says"]);
 }
 
 /// A line break in a name would let it say that it is as approved.

@@ -233,7 +233,7 @@ fn attested() {
         "
         WB-S009 high m is not as it was attested: 1 file changed
           at m/w.pkl
-          w.pkl: sha256 f0cb6e7d… was attested, now 3eb1a2b1…
+          w.pkl: sha256 af305d30… was attested, now bccb426e…
           `https://a.example/looked-at/v1`, signed, as claims.jsonl says, by key KEY0…; whether to believe that is not known here
         ",
     );
@@ -247,7 +247,7 @@ fn attested() {
         "
         WB-S009 high m is not as it was attested: 1 file changed
           at m/w.pkl
-          w.pkl: sha256 f0cb6e7d… was attested, now 3eb1a2b1…
+          w.pkl: sha256 af305d30… was attested, now bccb426e…
           `https://a.example/looked-at/v1`, signed, as claims.jsonl says, by key KEY0…; whether to believe that is not known here
         ",
     );

@@ -73,7 +73,8 @@ pub(super) fn run(
             )
             .hint("`--force --reason TEXT` goes back to it all the same"));
         }
-        let signer = add::signer(&place, &now, key, old.signer.as_ref(), today, printer)?;
+        let force = update.ground.force;
+        let signer = add::signer(&place, &now, key, old.signer.as_ref(), today, force, printer)?;
         if signer.is_none() && old.signature_required {
             return Err(Failure::new(Exit::Fail, format!("`{}` is not signed", place.source))
                 .hint("the lock demands it: `signature-required`"));
