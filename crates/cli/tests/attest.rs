@@ -1,6 +1,7 @@
 //! `weighbridge attest`, and what `verify` makes of attestations.
 
 use std::fs;
+use std::path::Path;
 use std::process::Child;
 
 use crate::Test;
@@ -96,6 +97,12 @@ fn what_is_attested_is_verified() {
     assert!(world.path("m/weights.npy.claims.jsonl").exists());
     world.run("verify m/weights.npy --public-key team.pub --require train").ends(0);
     fs::remove_file(world.path("m/weights.npy.claims.jsonl")).unwrap();
+    // The predicate that the documentation shows is one.
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/attestations.md");
+    let page = fs::read_to_string(page).unwrap();
+    let shown = page.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    world.write("train.json", shown);
+    world.run("attest m --type train --predicate train.json --key team --claims shown.jsonl").ends(0);
     // Or somewhere else, where the folder cannot be written to.
     world.run("attest m --type slsa --predicate trained.json --key team --claims elsewhere.jsonl").ends(0);
     let elsewhere = "verify m --public-key team.pub --claims elsewhere.jsonl --require slsa --require oms";
@@ -154,6 +161,26 @@ fn every_standing_has_its_exit_code() {
     world.run("verify m --public-key team.pub --require scann").ends(2).says(&["there are custom, dataset"]);
     world.run("verify m --public-key team.pub --require custom").ends(2).says(&["belong together"]);
     world.run("verify m --require scan").ends(2).says(&["does not say whom to believe"]);
+    // What is dated ahead is never shown as good.
+    let later = [("SOURCE_DATE_EPOCH", "4102444800")];
+    world.run_with(&later, "attest m --type scan --key scanner --claims ahead.jsonl").ends(0);
+    world
+        .run(&format!("{verify} --claims ahead.jsonl"))
+        .ends(1)
+        .shows(&["scan: pass, 2100-01-01T00:00:00Z (ahead.jsonl:1) stale", "signed in the future"]);
+    // What lies behind links is not looked at unasked, so that nothing can be said.
+    #[cfg(unix)]
+    {
+        world.write("linked/real.npy", array(3));
+        std::os::unix::fs::symlink("real.npy", world.path("linked/weights.npy")).unwrap();
+        world.run("attest linked --type scan --key scanner --allow-symlinks").ends(0);
+        let verify = "verify linked --public-key scanner.pub --require scan";
+        world.run(verify).ends(4).shows(&[
+            "linked  could not be checked",
+            "`weights.npy` could not be read: link, not opened; `--allow-symlinks` follows it",
+        ]);
+        world.run(&format!("{verify} --allow-symlinks")).ends(0);
+    }
     // A file that is changed, one that is new, one that is gone.
     world.write("m/weights.npy", array(4));
     world.run(verify).ends(1).shows(&["of other bytes", "`weights.npy` is another one"]);
@@ -367,6 +394,11 @@ fn a_lock_and_a_scan_know_attestations() {
     world.run("scan .").ends(0);
     world.write("m/weights.npy", array(4));
     world.run("scan .").ends(1).shows(&["WB-S009", "m is not as it was attested: 1 file changed", "WB-S002"]);
+    // Approved and attested anew, the same command as before is enough.
+    world.run("lock update").ends(0);
+    scan(&world, "scanner").ends(0).says(&["attested scan: pass, of 2 files"]);
+    world.run("verify m --public-key scanner.pub --require scan").ends(0).shows(&["of other bytes"]);
+    world.run("scan .").ends(0);
 }
 
 fn a_wheel_is_verified_by_what_its_index_attests() {

@@ -91,7 +91,7 @@ fn a_model_carries_its_signature() {
     let verified = world.run(VERIFY).ends(0);
     let lines: Vec<&str> = verified.out.lines().collect();
     let [first, by, tensors, others] = &*lines else { panic!("{lines:?}") };
-    assert_eq!(*first, "model  verified");
+    assert_eq!(*first, "model  verified, the tensors alone");
     assert!(by.starts_with("  signed by key ") && by.ends_with("… (P-256)"), "{by}");
     assert_eq!(*tensors, "  3 tensors as signed (sha256)");
     assert_eq!(*others, "  not signed: config.json, model.safetensors.index.json");

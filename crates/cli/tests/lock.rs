@@ -11,12 +11,15 @@ pub(crate) const TESTS: &[Test] = &[
     ("what_is_dangerous_is_not_locked_without_a_reason", what_is_dangerous_is_not_locked),
     ("a_lock_is_the_same_to_the_byte", a_lock_is_the_same_to_the_byte),
     ("a_signer_is_pinned_and_changes_only_with_a_reason", a_signer_is_pinned),
+    ("what_is_not_as_its_signature_says_is_not_locked", what_is_not_as_signed),
     ("a_revision_of_the_hub_is_pinned", a_revision_is_pinned),
     ("the_model_of_the_example_is_caught_by_lock_and_by_signature", the_example_is_caught),
     ("a_step_back_is_told_and_taken_only_with_a_reason", a_step_back),
     ("why_something_was_approved_is_told", why_is_told),
     ("a_lock_that_cannot_be_believed_is_refused_with_its_line", a_hostile_lock_is_refused),
     ("what_cannot_be_read_is_not_locked", what_cannot_be_read_is_not_locked),
+    #[cfg(unix)]
+    ("names_write_no_lines_of_their_own", names_write_no_lines),
 ];
 
 /// A pickle that holds nothing.
@@ -49,6 +52,10 @@ fn a_model_is_locked_and_the_scan_compares() {
     world.run("lock diff models/a/").ends(1).shows(&parts);
     world.run("scan .").ends(1).shows(&["WB-S002", "WB-S003"]);
     assert_eq!(fs::read(world.path("weighbridge.lock")).unwrap(), lock, "nothing was written");
+    // The lock lies above this target.
+    let alone = world.run("scan models/a").says(&["weighbridge.lock` lies above the target"]);
+    assert!(!alone.out.contains("WB-S"), "{}", alone.out);
+    assert!(!world.run("scan . models/a").err.contains("lies above"));
     world.run("lock update --reason meant").ends(0).shows(&parts[1..]).says(&["locked models/a: 2 files"]);
     world.run("lock verify --no-cache").ends(0);
     fs::remove_dir_all(world.path("models/a")).unwrap();
@@ -281,4 +288,51 @@ fn what_cannot_be_read_is_not_locked() {
     // What is no signature is a file like any other.
     world.run("lock add models/b").ends(0).says(&["2 files, no model file in it, not signed"]);
     world.run("lock verify").ends(0);
+}
+
+fn what_is_not_as_signed() {
+    let world = world();
+    world.run("key generate k").ends(0);
+    world.run("sign models/a --key k").ends(0);
+    world.write("models/a/sub/config.txt", "d");
+    let says = ["`models/a` is not as its signature says: `sub/config.txt` is another one", "--force"];
+    world.run("lock add models/a --public-key k.pub").ends(1).says(&says);
+    world.run("lock add models/a").ends(1).says(&says[..1]);
+    assert!(!world.path("weighbridge.lock").exists());
+    // What nobody signed is told, and is for the reviewer to judge.
+    world.write("models/a/sub/config.txt", "c").write("models/a/more.txt", "x");
+    world
+        .run("lock add models/a --public-key k.pub")
+        .ends(0)
+        .says(&["nobody signed `more.txt` of `models/a`"]);
+    // The same of what is changed later: it is no longer what the signer signed.
+    world.write("models/a/sub/config.txt", "d");
+    world.run("lock update").ends(1).says(&says[..1]);
+    fs::remove_file(world.path("models/a/sub/config.txt")).unwrap();
+    world.run("lock update").ends(1).says(&["`sub/config.txt` is missing"]);
+    world.run("lock update --force --reason known").ends(0).says(&["warning: `models/a` is not as"]);
+    // A file alone, and shards.
+    world.run("sign models/a --key k --shards").ends(0);
+    world.run("lock update").ends(0);
+    world.write("one.pkl", PICKLE);
+    world.run("sign one.pkl --key k").ends(0);
+    world.run("lock add one.pkl --public-key k.pub").ends(0);
+    world.write("one.pkl", [PICKLE, PICKLE].concat());
+    world.run("lock update one.pkl").ends(1).says(&["`one.pkl` is not as its signature says"]);
+}
+
+/// A line break in a name would let it say that it is as approved.
+#[cfg(unix)]
+fn names_write_no_lines() {
+    let world = world();
+    world.write("models/a/x\nmodels/a  as approved", "x");
+    world.run("lock add models/a").ends(0);
+    fs::remove_file(world.path("models/a/x\nmodels/a  as approved")).unwrap();
+    let line = "  missing   x\\u{a}models/a  as approved\n";
+    for command in ["lock verify", "lock diff"] {
+        let told = world.run(command).ends(1);
+        assert_eq!(told.out.lines().filter(|line| line.starts_with("models/a")).count(), 1, "{}", told.out);
+        told.shows(&[line]);
+    }
+    world.run("lock update").ends(0).shows(&[line]);
 }

@@ -15,6 +15,7 @@ mod carried;
 mod certificates;
 mod database;
 mod embedded;
+mod five_minutes;
 mod fix;
 mod hostile;
 mod interrupts;
@@ -51,6 +52,7 @@ fn main() {
         carried::TESTS,
         database::TESTS,
         embedded::TESTS,
+        five_minutes::TESTS,
         fix::TESTS,
         hostile::TESTS,
         interrupts::TESTS,

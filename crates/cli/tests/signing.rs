@@ -13,6 +13,8 @@ pub(crate) const TESTS: &[Test] = &[
     ("the_answer_for_programs_fits_its_schema", the_answer_for_programs_fits_its_schema),
     ("a_private_key_is_kept_private", a_private_key_is_kept_private),
     ("a_signature_is_written_whole_or_not_at_all", a_signature_is_written_whole_or_not_at_all),
+    #[cfg(unix)]
+    ("a_model_does_not_say_what_is_overwritten", a_model_does_not_say_what_is_overwritten),
     ("a_file_can_be_a_model", a_file_can_be_a_model),
 ];
 
@@ -63,6 +65,10 @@ fn every_way_of_being_wrong_has_its_exit_code() {
         .ends(0)
         .shows(&["left out by rule: new.txt"]);
     world.run("verify model --public-key k.pub --ignore-paths ../k").ends(2).says(&["does not lie below"]);
+    world
+        .run("sign model --key k --signature apart.sig --ignore-paths model/new.txt")
+        .ends(0)
+        .says(&["warning: `--ignore-paths model/new.txt` leaves nothing out"]);
     world.write("model/weights.safetensors", "x".repeat(1000));
     fs::remove_file(world.path("model/sub/config.json")).unwrap();
     let found = world.run("verify model --public-key k.pub --allow-unsigned-files").ends(1);
@@ -210,4 +216,26 @@ fn a_file_can_be_a_model() {
         world.run(&format!("sign toy.gguf --key k {arguments}")).ends(0);
         world.run("verify toy.gguf --public-key k.pub").ends(0);
     }
+}
+
+#[cfg(unix)]
+fn a_model_does_not_say_what_is_overwritten() {
+    use std::os::unix::fs::symlink;
+    let world = World::new();
+    world.write("model/weights.bin", "x").write("mine", "").run("key generate k").ends(0);
+    symlink("../mine", world.path("model/model.sig")).unwrap();
+    symlink("../mine", world.path("model/claims.jsonl")).unwrap();
+    world.run("sign model --key k").ends(1).says(&["`model/model.sig` is a link", "--signature"]);
+    world
+        .run("attest model --type scan --key k")
+        .ends(1)
+        .says(&["`model/claims.jsonl` is a link", "--claims"]);
+    assert_eq!(fs::read(world.path("mine")).unwrap(), b"");
+    for name in ["model/model.sig", "model/claims.jsonl"] {
+        fs::remove_file(world.path(name)).unwrap();
+    }
+    // A pipe would be waited for.
+    let made = std::process::Command::new("mkfifo").arg(world.path("model/model.sig")).status();
+    assert!(made.unwrap().success());
+    world.run("sign model --key k").ends(1).says(&["no regular file"]);
 }

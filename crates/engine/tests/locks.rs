@@ -225,6 +225,32 @@ fn attested() {
           `https://a.example/looked-at/v1`, signed, as claims.jsonl says, by key KEY0…; whether to believe that is not known here
         ",
     );
+    // Attested anew, by the same signer: the last word counts. By another one, it does not.
+    check(&attest(attest(model(), "m", 0).file("m/w.pkl", OTHER), "m", 0), "");
+    let by_another = attest(attest(model(), "m", 0).file("m/w.pkl", OTHER), "m", 1);
+    check(
+        &by_another,
+        "
+        WB-S009 high m is not as it was attested: 1 file changed
+          at m/w.pkl
+          w.pkl: sha256 af305d30… was attested, now bccb426e…
+          `https://a.example/looked-at/v1`, signed, as claims.jsonl says, by key KEY0…; whether to believe that is not known here
+        ",
+    );
+    // One that is about the bytes of before, and was written down later, takes nothing back.
+    let before = attest(model(), "m", 0);
+    let before = std::fs::read_to_string(before.path().join("m/claims.jsonl")).unwrap();
+    let now = attest(model().file("m/w.pkl", OTHER), "m", 0);
+    let both = std::fs::read_to_string(now.path().join("m/claims.jsonl")).unwrap() + &before;
+    check(
+        &now.file("m/claims.jsonl", both),
+        "
+        WB-S009 high m is not as it was attested: 1 file changed
+          at m/w.pkl
+          w.pkl: sha256 af305d30… was attested, now bccb426e…
+          `https://a.example/looked-at/v1`, signed, as claims.jsonl says, by key KEY0…; whether to believe that is not known here
+        ",
+    );
     let elsewhere = attest(model(), "m", 0);
     let claims = std::fs::read(elsewhere.path().join("m/claims.jsonl")).unwrap();
     check(

@@ -13,7 +13,7 @@ use weighbridge_engine::flow::{self, Asking};
 use weighbridge_net::digests::Digests;
 use weighbridge_net::index::Client;
 
-use super::end_on_interrupt;
+use super::{end_on_interrupt, lock};
 use crate::advisories;
 use crate::args::{Global, Indexes, Resolving, Scan};
 use crate::errors::Failure;
@@ -28,6 +28,7 @@ use crate::setup::Setup;
 pub(super) fn run(global: &Global, scan: &Scan, setup: &Setup, printer: &Printer) -> Result<Exit, Failure> {
     let settings = settings::scan(global, scan, setup, printer)?;
     end_on_interrupt(Some(settings.weigh.context.cancel.clone()))?;
+    lock::warn_of_those_above(&settings.weigh.targets, printer);
     let started = Instant::now();
     let (weigh, resolve) = (&settings.weigh, scan.resolving.resolve);
     let client = client_if(scan.ask_index || resolve, &scan.resolving.indexes, weigh, setup, printer)?;

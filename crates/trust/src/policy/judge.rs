@@ -79,11 +79,11 @@ impl Requirement {
         let mut short = Vec::new();
         // One that is dated ahead would be the last word for ever.
         of_type.retain(|claimed| {
-            let is_ahead = time(&claimed.voucher).is_some_and(|time| is_ahead(time, now));
-            if is_ahead && self.by.iter().any(|id| id == claimed.voucher.anchor) {
-                short.push(format!("`{}` {AHEAD}", claimed.voucher.anchor));
+            let ahead = too_new(&claimed.voucher, now);
+            if let Some(why) = ahead.filter(|_| self.by.iter().any(|id| id == claimed.voucher.anchor)) {
+                short.push(format!("`{}` {why}", claimed.voucher.anchor));
             }
-            !is_ahead
+            ahead.is_none()
         });
         if self.passed && self.has_outcome() {
             // What somebody said last is what he says: a pass of yesterday is not one after the failure of today.
@@ -151,6 +151,11 @@ fn is_ahead(time: i64, now: i64) -> bool {
 /// Whether the one vouched after the other, as the same anchor.
 fn is_later(one: &Voucher<'_>, other: &Voucher<'_>) -> bool {
     one.anchor == other.anchor && time(one) > time(other)
+}
+
+/// Why what somebody attested at a time to come does not count; nothing if it is no such time.
+pub fn too_new(voucher: &Voucher<'_>, now: i64) -> Option<&'static str> {
+    time(voucher).is_some_and(|time| is_ahead(time, now)).then_some(AHEAD)
 }
 
 /// Why a signature is older than so many seconds; none if it is not.

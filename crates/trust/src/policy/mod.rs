@@ -12,7 +12,7 @@ mod pattern;
 mod read;
 mod write;
 
-pub use judge::{Claimed, Judged, Voucher, in_days, too_old};
+pub use judge::{Claimed, Judged, Voucher, in_days, too_new, too_old};
 pub use load::{Loaded, NotVouched};
 pub use pattern::{NamePattern, Place, PlacePattern};
 pub use read::seconds;

@@ -35,7 +35,7 @@ impl NamePattern {
     }
 
     fn new(text: &str, may_be_a_host: bool) -> Result<Self, String> {
-        check_letters(text)?;
+        check_letters(text, |_| false)?;
         let has_star = |part: &str| part.contains('*');
         if has_star(text) {
             match (text.split_once("://"), text.rsplit_once('@')) {
@@ -139,7 +139,11 @@ impl PlacePattern {
     /// # Errors
     /// What is wrong with it, in words.
     pub fn new(text: &str) -> Result<Self, String> {
-        check_letters(text)?;
+        let is_source = text.contains("://");
+        // Folders have names with spaces; one at an end is a slip of whoever typed it.
+        let is_inner = |text: &str| !text.starts_with(' ') && !text.ends_with(' ');
+        let spaces = !is_source && text.split('/').all(is_inner);
+        check_letters(text, |letter| spaces && letter == ' ')?;
         if let Some(letter) = text.chars().find(|letter| matches!(letter, '?' | '[' | ']' | '{' | '}')) {
             return Err(format!("`{letter}` is no wildcard here, there are `*` and `**`"));
         }
@@ -247,12 +251,13 @@ impl fmt::Display for PlacePattern {
     }
 }
 
-/// What no pattern may hold.
-fn check_letters(text: &str) -> Result<(), String> {
+/// What no pattern may hold, but for the blanks that are allowed in it.
+fn check_letters(text: &str, allowed: impl Fn(char) -> bool) -> Result<(), String> {
     if text.len() > LONGEST_PATTERN {
         return Err(format!("a pattern of more than {LONGEST_PATTERN} bytes"));
     }
-    if text.chars().any(|letter| letter.is_control() || letter.is_whitespace()) {
+    let is_blank = |letter: char| (letter.is_control() || letter.is_whitespace()) && !allowed(letter);
+    if text.chars().any(is_blank) {
         return Err(format!("`{}` holds a blank", text.escape_debug()));
     }
     if text.contains('\\') {
@@ -408,6 +413,8 @@ mod tests {
             ("hf://**", "hf://org/name", true),
             ("hf://**", "https://org/name", false),
             ("Models", "models", false),
+            ("my models/*", "my models/a b", true),
+            ("my models/a", "mymodels/a", false),
         ] {
             let read = PlacePattern::new(pattern).unwrap();
             assert_eq!(read.matches(&Place::new(place).unwrap()), expected, "{pattern} {place}");
@@ -416,6 +423,10 @@ mod tests {
             ["", "a//b", "a/", "./a", "../a", "a/**b", "a/***", "a?", "[ab]", "hf://*/x", "hf://", "H://x"]
         {
             assert!(PlacePattern::new(pattern).is_err(), "{pattern}");
+        }
+        // What nobody sees at the end of a name, and what only looks like a space.
+        for pattern in ["a ", " a", "a /b", "a/ b", " ", "a\tb", "a\u{a0}b", "hf://o/a b"] {
+            assert!(PlacePattern::new(pattern).is_err(), "{pattern:?}");
         }
         for place in ["", "a//b", "../a", "a/.."] {
             assert_eq!(Place::new(place), None, "{place}");

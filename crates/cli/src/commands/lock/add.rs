@@ -6,8 +6,8 @@ use weighbridge_core::date::Date;
 use weighbridge_core::fact::Target;
 use weighbridge_core::lock::{Approval, Grant, Identity, Proof, Scanned, Signature, Signer};
 use weighbridge_core::report::{Report, Safety};
-use weighbridge_trust::PublicKey;
-use weighbridge_trust::oms;
+use weighbridge_trust::lock::{Found, places};
+use weighbridge_trust::{PublicKey, attest, oms};
 
 use super::place::{Lies, Place};
 use super::{LockOnDisk, Memory, Now, Signed, tell};
@@ -43,7 +43,7 @@ pub(super) fn run(global: &Global, add: &LockAdd, setup: &Setup, printer: &Print
         // The scan that follows does not hash again what was just hashed.
         memory.save(printer);
         let files = now.pins(&place)?;
-        let signer = signer(&place, &now, key.as_ref(), None, today, printer)?;
+        let signer = signer(&place, &now, key.as_ref(), None, today, add.ground.force, printer)?;
         if signer.is_none() && add.signature_required {
             return Err(Failure::new(Exit::Fail, format!("`{}` is not signed", place.source))
                 .hint("`weighbridge sign` signs it; leave out `--signature-required` to lock it as it is"));
@@ -120,6 +120,7 @@ pub(super) fn signer(
     key: Option<&PublicKey>,
     earlier: Option<&Signer>,
     today: Date,
+    force: bool,
     printer: &Printer,
 ) -> Result<Option<Signer>, Failure> {
     let Signed::Signature(name, signature) = &now.signature else {
@@ -129,10 +130,69 @@ pub(super) fn signer(
         }
         return Ok(None);
     };
+    fits(place, now, signature, force, printer)?;
     let known = earlier.and_then(|it| it.key.as_ref()).and_then(|der| PublicKey::from_der(der).ok());
     let (identity, key) = proved(place, signature, key, known.as_ref(), printer)?;
     let first_seen = earlier.filter(|it| it.identity == identity).map_or(today, |it| it.first_seen);
     Ok(Some(Signer { identity, key: key.map(|key| key.to_der()), first_seen, signature: name.clone() }))
+}
+
+/// Refuses what is not as its signature says: a lock that names who signed must not name him for what he did not sign.
+fn fits(
+    place: &Place,
+    now: &Now,
+    signature: &Signature,
+    force: bool,
+    printer: &Printer,
+) -> Result<(), Failure> {
+    let is_file = now.files.contains_key(".");
+    let wrong = signature.files.iter().find_map(|(path, signed)| {
+        if places::is_left_out(path) || path == attest::FILE {
+            return None;
+        }
+        let Some(found) = now.files.get(if is_file { "." } else { path }) else {
+            return Some(format!("`{path}` is missing"));
+        };
+        let is_other = match (signed.digest, &found.digest) {
+            (Some(signed), Ok(found)) => signed != *found,
+            _ => signed.size.is_some_and(|size| size != found.size),
+        };
+        is_other.then(|| format!("`{path}` is another one"))
+    });
+    if let Some(wrong) = wrong {
+        let text = format!("`{}` is not as its signature says: {wrong}", place.source);
+        if !force {
+            return Err(Failure::new(Exit::Fail, text).hint(
+                "get it anew from its signer, or sign it again; `--force --reason TEXT` locks it all the same",
+            ));
+        }
+        printer.warn(&text);
+    }
+    let is_below = |path: &str, folder: &str| {
+        path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let is_ignored = |path: &str| {
+        let mut ignored = oms::IGNORED.into_iter().chain(signature.ignored.iter().map(String::as_str));
+        ignored.any(|it| is_below(path, it))
+    };
+    // No shard speaks of an empty file (OpenSSF Model Signing v1.0, section 4.2).
+    let is_sharded = signature.files.values().any(|file| file.size.is_some());
+    let is_extra = |(path, found): &(&String, &Found)| {
+        !(is_file
+            || signature.files.contains_key(*path)
+            || is_ignored(path)
+            || (is_sharded && found.size == 0))
+    };
+    let mut extra = now.files.iter().filter(is_extra);
+    if let Some((first, _)) = extra.next() {
+        let more = extra.count();
+        let more = if more == 0 { String::new() } else { format!(" (and {more} more)") };
+        printer.warn(&format!(
+            "nobody signed `{first}` of `{}`{more}, which is locked all the same",
+            place.source
+        ));
+    }
+    Ok(())
 }
 
 /// Who signed, as far as it can be proved.

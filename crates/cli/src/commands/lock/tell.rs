@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use weighbridge_core::lock::{Approval, Identity};
 use weighbridge_trust::lock::Difference;
 
+use crate::printer::one_line;
+
 /// Differences that are told of one model.
 const MOST: usize = 40;
 
@@ -24,25 +26,29 @@ pub(super) fn differences(differences: &[Difference]) -> String {
 fn one(difference: &Difference) -> String {
     match difference {
         Difference::Unsigned => "  unsigned  and the lock demands a signature\n".to_owned(),
-        Difference::NotHolding(why) => format!("  signature  does not hold: {why}\n"),
+        Difference::NotHolding(why) => format!("  signature  does not hold: {}\n", one_line(why)),
         Difference::Changed { path, pinned, size, digest } => {
             let digest = digest.map_or_else(|| "not hashed".to_owned(), |digest| digest.to_string());
             format!(
-                "  changed   {path}\n            was {}, {} bytes\n            is  {digest}, {size} bytes\n",
-                pinned.digest, pinned.size
+                "  changed   {}\n            was {}, {} bytes\n            is  {digest}, {size} bytes\n",
+                one_line(path),
+                pinned.digest,
+                pinned.size
             )
         }
-        Difference::Missing(path) => format!("  missing   {path}\n"),
-        Difference::Extra(path) => format!("  extra     {path}\n"),
+        Difference::Missing(path) => format!("  missing   {}\n", one_line(path)),
+        Difference::Extra(path) => format!("  extra     {}\n", one_line(path)),
         Difference::SignerChanged { pinned, shown } => {
             format!("  signer    was {}\n            is  {}\n", identity(pinned), identity(shown))
         }
-        Difference::SignatureLost(path) => format!("  signature  lost: there is no {path} any more\n"),
+        Difference::SignatureLost(path) => {
+            format!("  signature  lost: there is no {} any more\n", one_line(path))
+        }
         Difference::Downgraded(until) => format!("  downgrade  it is what was replaced on {until}\n"),
         Difference::Moved { pinned, found } => {
             format!("  revision  was {pinned}\n            is  {found}\n")
         }
-        Difference::Unread { path, why } => format!("  unread    {path}: {why}\n"),
+        Difference::Unread { path, why } => format!("  unread    {}: {why}\n", one_line(path)),
     }
 }
 
@@ -52,7 +58,7 @@ pub(super) fn identity(identity: &Identity) -> String {
         Identity::Sigstore { name, .. } if name.is_empty() => {
             "somebody whom Sigstore does not name".to_owned()
         }
-        other => other.to_string(),
+        other => one_line(&other.to_string()),
     }
 }
 
@@ -60,9 +66,9 @@ pub(super) fn identity(identity: &Identity) -> String {
 pub(super) fn ground(approval: &Approval) -> String {
     let files = approval.files.len();
     let bytes: u64 = approval.files.values().fold(0, |sum, pin| sum.saturating_add(pin.size));
-    let mut text = format!("{}  ({})\n", approval.source, approval.kind.as_str());
+    let mut text = format!("{}  ({})\n", one_line(&approval.source), approval.kind.as_str());
     let mut line = |label: &str, value: &str| {
-        let _ = writeln!(text, "  {label:<9} {value}");
+        let _ = writeln!(text, "  {label:<9} {}", one_line(value));
     };
     line("approved", &approval.approved.to_string());
     line("reason", approval.reason.as_deref().unwrap_or("none was given"));

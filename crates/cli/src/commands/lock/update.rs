@@ -11,7 +11,7 @@ use crate::commands::signing::key;
 use crate::errors::Failure;
 use crate::exit::Exit;
 use crate::lock_args::LockUpdate;
-use crate::printer::{Printer, printable};
+use crate::printer::{Printer, one_line, printable};
 use crate::settings;
 use crate::setup::Setup;
 
@@ -46,7 +46,7 @@ pub(super) fn run(
         if differences.is_empty() && !has_new_key {
             continue;
         }
-        let told = printable(&format!("{}\n{}", place.source, tell::differences(&differences)));
+        let told = printable(&format!("{}\n{}", one_line(&place.source), tell::differences(&differences)));
         printer.out(|out| out.write_all(told.as_bytes()))?;
         let files = now.pins(&place)?;
         let is_of_signer = |it: &&Difference| {
@@ -73,7 +73,8 @@ pub(super) fn run(
             )
             .hint("`--force --reason TEXT` goes back to it all the same"));
         }
-        let signer = add::signer(&place, &now, key, old.signer.as_ref(), today, printer)?;
+        let force = update.ground.force;
+        let signer = add::signer(&place, &now, key, old.signer.as_ref(), today, force, printer)?;
         if signer.is_none() && old.signature_required {
             return Err(Failure::new(Exit::Fail, format!("`{}` is not signed", place.source))
                 .hint("the lock demands it: `signature-required`"));

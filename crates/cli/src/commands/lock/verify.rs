@@ -11,7 +11,7 @@ use super::{LockOnDisk, Memory, Now, tell};
 use crate::errors::Failure;
 use crate::exit::Exit;
 use crate::lock_args::{LockLook, LockWhy};
-use crate::printer::{Printer, printable};
+use crate::printer::{Printer, one_line, printable};
 use crate::setup::Setup;
 
 /// Whether everything is as it was approved.
@@ -39,7 +39,7 @@ fn run(look: &LockLook, is_diff: bool, setup: &Setup, printer: &Printer) -> Resu
         let Some(now) = now else {
             differs = true;
             // Writing to a string cannot fail.
-            let _ = writeln!(text, "{}  NOT AS APPROVED\n  it is not there", place.source);
+            let _ = writeln!(text, "{}  NOT AS APPROVED\n  it is not there", one_line(&place.source));
             if let Some(found) = place.revision_there().filter(|it| Some(it) != place.snapshot().as_ref()) {
                 let _ = writeln!(text, "  another revision is: {found}");
             }
@@ -55,7 +55,7 @@ fn run(look: &LockLook, is_diff: bool, setup: &Setup, printer: &Printer) -> Resu
             (false, true) => "NOT AS APPROVED",
             (false, false) => "could not be checked",
         };
-        let _ = write!(text, "{}  {verdict}\n{}", place.source, tell::differences(&differences));
+        let _ = write!(text, "{}  {verdict}\n{}", one_line(&place.source), tell::differences(&differences));
     }
     memory.save(printer);
     let text = printable(&text);

@@ -97,7 +97,11 @@ pub(super) fn text(found: &[Found]) -> String {
 }
 
 fn one(text: &mut String, found: &Found) {
+    // Whoever took `model.sig` away left this one, which says less.
+    let is_partial =
+        found.signed.as_ref().is_some_and(|it| it.tensors.is_some() && !it.compared.files.is_empty());
     let verdict = match &found.verdict {
+        Verdict::Verified if is_partial => "verified, the tensors alone",
         Verdict::Verified => "verified",
         Verdict::Bad(_) => "NOT VERIFIED",
         Verdict::Warned(_) => "unsigned, taken with a warning",
@@ -186,12 +190,13 @@ fn claims(text: &mut String, found: &Found) {
         let time = it.claim.as_ref().and_then(|claim| claim.time);
         let time = time.map(|time| format!(", {}", Moment(time))).unwrap_or_default();
         // Writing to a string cannot fail.
+        let (kind, place) = (one_line(&kind), one_line(&it.place));
         let _ = match it.standing {
-            Standing::Valid => writeln!(text, "  attested {kind}{outcome}{time} ({})", it.place),
-            standing => writeln!(text, "  {kind}{outcome}{time} ({}) {}", it.place, standing.word()),
+            Standing::Valid => writeln!(text, "  attested {kind}{outcome}{time} ({place})"),
+            standing => writeln!(text, "  {kind}{outcome}{time} ({place}) {}", standing.word()),
         };
         if let Some(reason) = &it.reason {
-            let _ = writeln!(text, "    {reason}");
+            let _ = writeln!(text, "    {}", one_line(reason));
         }
         for (anchor, who) in &it.by {
             let anchor = if found.ruled.is_some() { format!("`{anchor}`: ") } else { String::new() };
@@ -268,7 +273,7 @@ fn line<'a>(path: &'a str, status: &Status) -> Option<Line<'a>> {
         Status::Missing => ("missing", path, Vec::new()),
         Status::Extra => ("extra", path, Vec::new()),
         Status::Ignored { runs: true } => ("can run", path, vec!["not signed".to_owned()]),
-        Status::Unread(why) => ("unread", path, vec![why.to_string()]),
+        Status::Unread(why) => ("unread", path, vec![super::unread(why)]),
     })
 }
 

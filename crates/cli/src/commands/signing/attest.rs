@@ -14,7 +14,7 @@ use weighbridge_trust::digests::Algorithm;
 use weighbridge_trust::oms::{self, Choice, Manifest, Method};
 
 use super::sign::{refused, signer};
-use super::{Memory, below, claims, ignored};
+use super::{Memory, below, check_usual, claims, ignored};
 use crate::args::{self, Global, Resolving, Weighing};
 use crate::commands::scan;
 use crate::errors::Failure;
@@ -36,6 +36,9 @@ pub(in crate::commands) fn run(
 ) -> Result<Exit, Failure> {
     let signer = signer(&attest.by, global, setup, printer)?;
     let file = attest.claims.clone().unwrap_or_else(|| claims::default_file(&attest.path));
+    if attest.claims.is_none() {
+        check_usual(&file, "--claims")?;
+    }
     if attest.kind != TypeName::Custom && attest.predicate_type.is_some() {
         return Err(Failure::usage("`--predicate-type` is for `--type custom`: the other types say theirs"));
     }
@@ -64,7 +67,8 @@ pub(in crate::commands) fn run(
         _ => {
             // The scan that follows does not hash again what was just hashed.
             memory.save(printer);
-            let (predicate, verdict) = scanned(global, attest, &manifest, &memory, setup, printer)?;
+            let (predicate, verdict) =
+                scanned(global, attest, &manifest, listing.is_file, &memory, setup, printer)?;
             let again =
                 listing::list(&attest.path).map_err(|error| Failure::unreadable(&attest.path, &error))?;
             if describe(attest, &file, &again, &memory)? != manifest {
@@ -89,6 +93,9 @@ pub(in crate::commands) fn run(
     ));
     printer.say(&format!("  by {}", signer.name()));
     printer.say(&format!("  to {}", file.display()));
+    if exit != Exit::Pass {
+        printer.say(&format!("  `weighbridge scan {}` says why", attest.path.display()));
+    }
     Ok(exit)
 }
 
@@ -124,6 +131,7 @@ fn scanned(
     global: &Global,
     attest: &Attest,
     manifest: &Manifest,
+    is_file: bool,
     memory: &Memory,
     setup: &Setup,
     printer: &Printer,
@@ -153,8 +161,10 @@ fn scanned(
     };
     let mut weigh = settings::scan(global, &scan, setup, printer)?.weigh;
     weigh.context.cancel = memory.cancel.clone();
-    // What is left out of scans is attested all the same, so that it has to be looked at.
-    weigh.exclude = Vec::new();
+    // What is left out of scans is attested all the same, so that it has to be looked at. Earlier attestations are no part of
+    // that: one of the model as it was must not fail the model as it is.
+    let apart = Some(&attest.path).filter(|_| !is_file).and_then(|path| claims::set_apart(path));
+    weigh.exclude = apart.iter().map(|path| format!("/{path}")).collect();
     let policy = weigh.config.as_deref().map(|path| -> Result<_, Failure> {
         let text = claims::text(path, LARGEST).map_err(|error| Failure::unreadable(path, &error))?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();

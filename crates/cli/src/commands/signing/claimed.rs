@@ -7,7 +7,7 @@ use weighbridge_trust::bundle::{Bundle, Material};
 use weighbridge_trust::keyless::KeylessError;
 use weighbridge_trust::log::{self, VerifierKey};
 use weighbridge_trust::oms::{Compared, Refusal, Signer, Status, Tolerance};
-use weighbridge_trust::policy::{Claimed, Judged, NotVouched, Requirement, Voucher, too_old};
+use weighbridge_trust::policy::{Claimed, Judged, NotVouched, Requirement, Voucher, too_new, too_old};
 
 use super::Memory;
 use super::claims::{Found, Gathered};
@@ -31,7 +31,7 @@ pub(super) struct Attested {
 pub(super) enum Standing {
     /// Signed by somebody who is believed, and of these bytes.
     Valid,
-    /// The same, and older than what is asked for may be.
+    /// The same, and older than what is asked for may be, or dated in the future.
     Stale,
     /// Signed by somebody who is believed, and of other bytes, or not of all that lies there.
     OtherBytes,
@@ -197,8 +197,15 @@ fn against(compared: &Compared, allow_unsigned: bool) -> Option<(Standing, Strin
     if let Some(missing) = of(|status| matches!(status, Status::Missing)) {
         return Some((Standing::OtherBytes, told(missing, "is missing")));
     }
+    let why = |(path, more): (String, usize)| {
+        let why = match compared.files.get(&path) {
+            Some(Status::Unread(why)) => format!("could not be read: {}", super::unread(why)),
+            _ => "could not be read".to_owned(),
+        };
+        told((path, more), &why)
+    };
     if let Some(unread) = of(|status| matches!(status, Status::Unread(_))) {
-        return Some((Standing::Unchecked, told(unread, "could not be read")));
+        return Some((Standing::Unchecked, why(unread)));
     }
     let unsaid = of(|status| matches!(status, Status::Extra | Status::Ignored { runs: true }));
     let unsaid = unsaid.filter(|_| !allow_unsigned)?;
@@ -223,6 +230,17 @@ pub(super) fn reason(attested: &[Attested], requirement: &Requirement) -> Option
     Some(format!("{}: {}{reason}", refused.place, refused.standing.word()))
 }
 
+/// Why it cannot be said whether an attestation by somebody who is asked for is true; nothing where that can be said of all.
+pub(super) fn unchecked(attested: &[Attested], requirement: &Requirement) -> Option<String> {
+    let is_asked = |it: &&Attested| {
+        it.standing == Standing::Unchecked
+            && is_of_type(it, requirement)
+            && it.by.iter().any(|(anchor, _)| requirement.by.contains(anchor))
+    };
+    let it = attested.iter().find(is_asked)?;
+    Some(format!("{}: {}", it.place, it.reason.as_deref().unwrap_or_default()))
+}
+
 fn is_of_type(attested: &Attested, requirement: &Requirement) -> bool {
     // What cannot be read may be the one that is asked for.
     attested.claim.as_ref().is_none_or(|claim| requirement.is_of_type(claim, attested.is_pep740))
@@ -241,7 +259,7 @@ fn claimed(attested: &[Attested]) -> Vec<Claimed<'_>> {
     claimed
 }
 
-/// Marks what is older than the requirements allow.
+/// Marks what is older than the requirements allow, and what is dated in the future.
 pub(super) fn age(attested: &mut [Attested], requirements: &[Requirement], time: i64) {
     for it in attested.iter_mut().filter(|it| it.standing == Standing::Valid) {
         let Some(claim) = &it.claim else { continue };
@@ -250,8 +268,9 @@ pub(super) fn age(attested: &mut [Attested], requirements: &[Requirement], time:
             let asked = requirements
                 .iter()
                 .filter(|asked| asked.by.contains(anchor) && asked.is_of_type(claim, it.is_pep740));
-            let stale =
-                asked.filter_map(|asked| asked.max_age).find_map(|most| too_old(&voucher, most, time));
+            let mut ages = asked.filter_map(|asked| asked.max_age);
+            let stale = too_new(&voucher, time).map(str::to_owned);
+            let stale = stale.or_else(|| ages.find_map(|most| too_old(&voucher, most, time)));
             if let Some(why) = stale {
                 (it.standing, it.reason) = (Standing::Stale, Some(format!("`{anchor}` {why}")));
                 break;

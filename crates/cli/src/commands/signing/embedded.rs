@@ -61,7 +61,7 @@ enum Problem {
 
 impl From<(&str, &Unread)> for Problem {
     fn from((name, why): (&str, &Unread)) -> Self {
-        let text = format!("`{name}`: {why}");
+        let text = format!("`{name}`: {}", super::unread(why));
         match why {
             Unread::Malformed(_) | Unread::Truncated { .. } => Self::Broken(text),
             _ => Self::Unread(text),

@@ -18,6 +18,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use weighbridge_core::cache::Cache;
+use weighbridge_core::coverage::Unread;
 use weighbridge_core::limits::Cancel;
 use weighbridge_net::digests::Digests;
 use weighbridge_trust::oms::Hashing;
@@ -25,6 +26,7 @@ use zeroize::Zeroizing;
 
 use super::end_on_interrupt;
 use crate::errors::Failure;
+use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::setup::Setup;
 use crate::signing_args::{Password, Reading};
@@ -135,5 +137,24 @@ impl Memory {
         {
             printer.detail(&format!("digests are not kept in `{}`: {error}", path.display()));
         }
+    }
+}
+
+/// Refuses to write where a link or a device lies under the usual name: whoever made the model would say what is overwritten.
+fn check_usual(file: &Path, option: &str) -> Result<(), Failure> {
+    let what = match fs::symlink_metadata(file) {
+        Ok(metadata) if metadata.is_symlink() => "a link, and the file behind it would change",
+        Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => "no regular file",
+        _ => return Ok(()),
+    };
+    Err(Failure::new(Exit::Fail, format!("`{}` is {what}", file.display()))
+        .hint(format!("take it away, or name another file with `{option}`")))
+}
+
+/// Why a file was not read, and what to do where that is known.
+fn unread(why: &Unread) -> String {
+    match why {
+        Unread::Special("link") => format!("{why}; `--allow-symlinks` follows it"),
+        why => why.to_string(),
     }
 }

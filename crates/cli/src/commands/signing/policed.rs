@@ -127,6 +127,8 @@ pub(super) fn one(
     let asks_claims = rule.require.iter().any(|requirement| requirement.evidence != Evidence::Oms);
     let unread_claims = gathered.unread.map(|(place, why)| format!("`{place}`: {why}"));
     let unread = unread.filter(|_| asks_files).or(unread_claims.filter(|_| asks_claims));
+    let unread =
+        unread.or_else(|| rule.require.iter().find_map(|asked| claimed::unchecked(&attested, asked)));
     let mut worst = unread.map(Verdict::Unchecked);
     let mut shown: Option<(u8, usize)> = None;
     for (at, (good, (_, verdict))) in good.iter().zip(&compared).enumerate() {

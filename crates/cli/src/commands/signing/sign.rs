@@ -1,5 +1,6 @@
 //! `weighbridge sign`: signs a model.
 
+use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -13,7 +14,7 @@ use weighbridge_trust::{PrivateKey, PublicKey, chain};
 
 use super::device::Device;
 use super::keyless::Keyless;
-use super::{Memory, below, claims, default_signature, embedded, ignored, key, text};
+use super::{Memory, below, check_usual, claims, default_signature, embedded, ignored, key, text};
 use crate::args::Global;
 use crate::errors::Failure;
 use crate::exit::Exit;
@@ -36,6 +37,9 @@ pub(in crate::commands) fn run(
         return embedded::sign(sign, &signer, &|| signer.name(), setup, printer);
     }
     let signature = sign.signature.clone().unwrap_or_else(|| default_signature(&sign.path));
+    if sign.signature.is_none() {
+        check_usual(&signature, "--signature")?;
+    }
     let memory = Memory::open(sign.reading.no_cache, setup)?;
     let listing = listing::list(&sign.path).map_err(|error| Failure::unreadable(&sign.path, &error))?;
     let mut choice = Choice {
@@ -45,6 +49,13 @@ pub(in crate::commands) fn run(
         ignore_paths: ignored(&sign.reading, &sign.path)?,
         signature: below(&signature, &sign.path),
     };
+    // Somebody who names it from where he stands would sign what he means to leave out.
+    for path in choice.ignore_paths.iter().filter(|it| fs::symlink_metadata(sign.path.join(it)).is_err()) {
+        let model = sign.path.display();
+        printer.warn(&format!(
+            "`--ignore-paths {path}` leaves nothing out: there is no such path below `{model}`"
+        ));
+    }
     if !listing.is_file {
         // Attestations may come at any time, and are signed themselves.
         choice.ignore_paths.extend(claims::set_apart(&sign.path));

@@ -180,7 +180,7 @@ fn one(
         claims: Vec::new(),
     };
     if wants_files {
-        found = signed(path, verify, whom, &listing, &gathered.apart, log, memory, time)?;
+        found = signed(path, verify, (whom, log), &listing, &gathered.apart, memory, time)?;
     }
     let is_packaged = matches!(found.verdict, Verdict::Unsigned(_)) && attested.iter().any(|it| it.is_pep740);
     let require = match &*verify.require {
@@ -226,6 +226,9 @@ fn unmet(attested: &[Attested], gathered: &Gathered, asked: &Requirement, time: 
     if asked.is_met(&judged) {
         return None;
     }
+    if let Some(why) = claimed::unchecked(attested, asked) {
+        return Some(Verdict::Unchecked(why));
+    }
     let word = asked.evidence.word();
     let reason = judged.short.into_iter().next().or_else(|| claimed::reason(attested, asked));
     Some(match (reason, &gathered.unread) {
@@ -260,10 +263,9 @@ pub(super) fn claims_tolerance(
 fn signed(
     path: &Path,
     verify: &Verify,
-    whom: &Whom,
+    (whom, log): (&Whom, Option<&VerifierKey>),
     listing: &Listing,
     claims: &[String],
-    log: Option<&VerifierKey>,
     memory: &Memory,
     time: i64,
 ) -> Result<Found, Failure> {
