@@ -10,12 +10,15 @@ use weighbridge_core::digest::{Digest, Hasher};
 use weighbridge_core::fact::{Target, What};
 use weighbridge_core::input::Input;
 use weighbridge_core::limits::Limits;
+use weighbridge_core::lock::{Metadata, Tensor, TensorSignature, Weights};
 use weighbridge_core::place::Place;
 use weighbridge_core::reader::{Claim, HEAD_BYTES, Hint, Reader};
 use weighbridge_core::sink::Sink;
+use weighbridge_trust::tensors;
 
 pub use super::safetensors::Stored;
 use super::{gguf, pickle, safetensors, torch_legacy};
+use crate::bytes::offset;
 
 /// The key under which a signature lies.
 pub const KEY: &str = "weighbridge.signature";
@@ -47,17 +50,6 @@ pub struct Contents {
     pub signature: Option<String>,
     /// Which of how many files of a model this one says it is, counted from zero.
     pub split: Option<(u64, u64)>,
-}
-
-/// An entry of the metadata.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Metadata {
-    /// The key.
-    pub name: String,
-    /// `string`, or `gguf:N` for a value of GGUF that is none.
-    pub kind: String,
-    /// SHA-256 of the value.
-    pub digest: Digest,
 }
 
 /// A piece of a file that is written anew.
@@ -121,6 +113,48 @@ pub fn contents(input: &Input, format: Format) -> Result<Contents, Unread> {
         Format::Safetensors => safetensors::contents(input),
         Format::Gguf => gguf::contents(input),
     }
+}
+
+/// Tells of the signature that a file of the target carries, with the digests of all its tensors. Files without one cost nothing
+/// more than their head.
+///
+/// # Errors
+/// When the file breaks a rule of its format, or cannot be read.
+pub(super) fn tell(input: &Input, format: Format, sink: &mut Sink) -> Result<(), Unread> {
+    let contents = contents(input, format)?;
+    let Some(json) = &contents.signature else { return Ok(()) };
+    let (identity, proof, signed) = match tensors::look(json) {
+        Ok(looked) => looked,
+        Err(error) if error.is_of_something_else() => {
+            return Err(Unread::Unsupported(format!("the signature inside: {error}")));
+        }
+        Err(error) => {
+            sink.malformed(format!("the signature inside: {error}"), None);
+            return Ok(());
+        }
+    };
+    // Each of them is kept as a fact is.
+    let counts = [contents.tensors.len(), signed.tensors.len(), signed.metadata.len()];
+    if counts.into_iter().max() > Some(input.limits().facts) {
+        return Err(Unread::Limit(LimitKind::Facts, offset(input.limits().facts)));
+    }
+    let held = if input.is_remote() { Err(Unread::NotFetched) } else { Ok(held(input, &contents)?) };
+    let digest = Digest::of(json.as_bytes());
+    let signature = TensorSignature { identity, proof, digest, signed, held };
+    sink.observed(What::TensorSignature(Box::new(signature)), None);
+    Ok(())
+}
+
+/// The tensors and metadata of a file.
+fn held(input: &Input, contents: &Contents) -> Result<Weights, Unread> {
+    let tensor = |it: &Stored| {
+        let digest = digest(input, it.offset, it.offset.saturating_add(it.size))?;
+        Ok((it.name.clone(), Tensor { dtype: it.dtype.clone(), shape: it.shape.clone(), digest }))
+    };
+    Ok(Weights {
+        tensors: contents.tensors.iter().map(tensor).collect::<Result<_, Unread>>()?,
+        metadata: contents.metadata.iter().cloned().collect(),
+    })
 }
 
 /// The pieces of the file with this signature in place of any older one. Its tensors and all else stay as they are.
@@ -193,7 +227,9 @@ fn each<E: From<Told>>(
     end: u64,
     take: &mut dyn FnMut(&[u8]) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut buffer = vec![0; BUFFER];
+    // Most tensors of some models are small, and there are many.
+    let size = usize::try_from(end.saturating_sub(begin)).unwrap_or(BUFFER);
+    let mut buffer = vec![0; size.min(BUFFER)];
     let mut at = begin;
     while at < end {
         let rest = usize::try_from(end.saturating_sub(at)).unwrap_or(usize::MAX).min(buffer.len());
