@@ -20,6 +20,7 @@ use crate::support::{Folder, context, test};
 pub(crate) fn tests() -> Vec<Trial> {
     vec![
         test("choose: open requirements are resolved as pip would", open_requirements),
+        test("choose: what others take in, and what a Dockerfile installs", parts),
         test("choose: markers, extras and the Python decide", markers),
         test("choose: constraints narrow what is chosen", constraints),
         test("choose: manifests that exclude each other are resolved one by one", several),
@@ -113,6 +114,34 @@ fn open_requirements() {
         TABLE,
         &[("pyproject.toml", "[project]\nname='p'\nversion='1'\ndependencies=['lib']\n")],
         "
+        . → lib 2.0
+        lib 2.0 → deep 0.1
+    ",
+    );
+}
+
+/// What others take in is chosen with them, and what a Dockerfile installs for that alone.
+fn parts() {
+    check(
+        TABLE,
+        &[
+            ("requirements.txt", "-r sub/base.txt\n"),
+            ("sub/base.txt", "app\n"),
+            ("Dockerfile", "RUN pip install app==1.0\n"),
+        ],
+        "
+        . → app 1.0 ==1.0
+        . → app 2.0
+        app 1.0 → lib 2.0 >=1
+        app 2.0 → lib 2.0 >=2
+        lib 2.0 → deep 0.1
+    ",
+    );
+    check(
+        TABLE,
+        &[("requirements.txt", "lib<2\n"), ("Dockerfile", "RUN pip install lib\n")],
+        "
+        . → lib 1.0 <2
         . → lib 2.0
         lib 2.0 → deep 0.1
     ",

@@ -209,13 +209,13 @@ fn attested() {
     check(
         &other.file("m/claims.jsonl", "{\"claim\": \"water damage\"}"),
         "
+        WB-S003 medium m has 1 file that the lock does not know
+          at m/claims.jsonl
+          claims.jsonl: not in the lock
         WB-S007 medium m is not as it was signed: 1 file that nobody signed
           at m/claims.jsonl
           claims.jsonl: not signed
           signed, as model.sig says, by key KEY0…; whether to believe that is not known here
-        WB-S003 low m has 1 file that the lock does not know
-          at m/claims.jsonl
-          claims.jsonl: not in the lock
         ",
     );
     let attested = attest(model(), "m", 0).file("m/w.pkl", OTHER);
@@ -225,7 +225,7 @@ fn attested() {
         "
         WB-S009 high m is not as it was attested: 1 file changed, 1 file missing
           at m/w.pkl
-          w.pkl: sha256 f0cb6e7d… was attested, now 3eb1a2b1…
+          w.pkl: sha256 af305d30… was attested, now bccb426e…
           sub/config.txt: missing
           `https://a.example/looked-at/v1`, signed, as claims.jsonl says, by key KEY0…; whether to believe that is not known here
         ",

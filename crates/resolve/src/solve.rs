@@ -353,3 +353,26 @@ impl DependencyProvider for Provider<'_, '_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_need_not_be_built_is_nearer() {
+        let release = |text: &str| {
+            let (version, is_source) = text.strip_prefix('s').map_or((text, false), |text| (text, true));
+            Release { version: Version::parse(version).unwrap(), yanked: false, file: 0, is_source }
+        };
+        let order = |texts: &[&str], from: &str| {
+            let releases: Vec<Release> = texts.iter().map(|text| release(text)).collect();
+            let all: Vec<(usize, &Release)> = releases.iter().enumerate().collect();
+            let ordered = by_distance(&all, &Version::parse(from).unwrap());
+            ordered.iter().map(|(_, it)| it.version.to_string()).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(order(&["1", "2", "3", "4"], "2"), "2 3 4 1");
+        // What is there stays the nearest, whatever it is.
+        assert_eq!(order(&["s1", "2", "s3", "s4", "5", "6"], "3"), "3 5 6 4 2 1");
+        assert_eq!(order(&["1", "s2", "s3"], "3"), "3 1 2");
+    }
+}

@@ -199,7 +199,7 @@ fn every_field_is_asked_for_by_name() {
         check(kind, None, good).unwrap_or_else(|error| panic!("{kind:?}: {error}"));
         for field in fields {
             let mut lacking = good.clone();
-            let pointer = format!("/{}", field.replace('.', "/").replace('[', "/").replace(']', ""));
+            let pointer = format!("/{}", field.replace(['.', '['], "/").replace(']', ""));
             let (above, name) = pointer.rsplit_once('/').unwrap();
             let removed = lacking.pointer_mut(above).unwrap().as_object_mut().unwrap().remove(name);
             assert!(removed.is_some(), "{field}");

@@ -101,6 +101,7 @@ fn real_attestations_verify(assets: &Path) -> Result<(), Failed> {
             attest::signer(&bundle, trust(bundle_json, &stranger, &roots)),
             Err(Refusal::Keyless(_))
         ));
+        assert_eq!(pep740::is_publish(&claim.predicate_type), !file.contains("slsa"), "{file}");
         // Each part that is signed or proves it, changed: none verifies.
         let whole: Value = serde_json::from_str(bundle_json)?;
         for path in [
@@ -142,6 +143,14 @@ fn digest_of(claim: &Claim) -> [u8; 32] {
 }
 
 fn a_form_is_refused() {
+    for (predicate_type, is_one) in [
+        ("https://docs.index.example/attestations/publish/v1", true),
+        ("https:///attestations/publish/v1", false),
+        ("https://docs.index.example/other/attestations/publish/v1", false),
+        ("https://docs.index.example/attestations/publish/v2", false),
+    ] {
+        assert_eq!(pep740::is_publish(predicate_type), is_one, "{predicate_type}");
+    }
     let attestation = json!({
         "version": 1,
         "verification_material": { "certificate": "AA==", "transparency_entries": [] },

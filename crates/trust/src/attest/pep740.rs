@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use crate::bundle::MEDIA_TYPE;
 use crate::dsse::IN_TOTO;
 
-/// The predicate type of what a publisher attests when he uploads a file.
-pub const PUBLISH: &str = "https://docs.pypi.org/attestations/publish/v1";
+/// How the predicate types end of what a publisher attests when he uploads a file; each index begins its own with an address of its
+/// documentation.
+const PUBLISH: &str = "/attestations/publish/v1";
 /// Largest file that is read, in bytes.
 pub const LARGEST: usize = 4 << 20;
 /// Most attestations in one file.
@@ -61,6 +62,12 @@ struct Envelope {
 
 /// The names of files with attestations of a package begin with its name and end so.
 pub const ENDINGS: [&str; 2] = [".attestation", ".provenance"];
+
+/// Whether a predicate type is one of what a publisher attests when he uploads a file.
+pub fn is_publish(predicate_type: &str) -> bool {
+    let host = predicate_type.strip_prefix("https://").and_then(|rest| rest.strip_suffix(PUBLISH));
+    host.is_some_and(|host| !host.is_empty() && !host.contains('/'))
+}
 
 /// The attestations in a file, a single one or the provenance that an index hands out, each as the JSON of a bundle.
 ///

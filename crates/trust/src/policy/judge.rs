@@ -113,7 +113,7 @@ impl Requirement {
     pub fn is_of_type(&self, claim: &Claim, is_pep740: bool) -> bool {
         let is_one = match self.evidence {
             Evidence::Oms => false,
-            Evidence::Pep740 => is_pep740 && claim.predicate_type == pep740::PUBLISH,
+            Evidence::Pep740 => is_pep740 && pep740::is_publish(&claim.predicate_type),
             Evidence::Claim(kind) => claim.kind.is(kind),
         };
         is_one && self.predicate_type.as_ref().is_none_or(|wanted| *wanted == claim.predicate_type)

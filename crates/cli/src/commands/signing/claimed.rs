@@ -220,7 +220,7 @@ pub(super) fn reason(attested: &[Attested], requirement: &Requirement) -> Option
     let mut of_type = attested.iter().filter(|it| is_of_type(it, requirement));
     let refused = of_type.find(|it| it.standing != Standing::Valid)?;
     let reason = refused.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    Some(format!("{} is {}{reason}", refused.place, refused.standing.word()))
+    Some(format!("{}: {}{reason}", refused.place, refused.standing.word()))
 }
 
 fn is_of_type(attested: &Attested, requirement: &Requirement) -> bool {
