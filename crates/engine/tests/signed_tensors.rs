@@ -199,7 +199,7 @@ fn come_and_go() {
           at m/model-00001-of-00002.safetensors
           layers.8.mlp.weight: signed as layers.7.mlp.weight
           more\\u202e: not signed
-          format: not the value that was signed
+          metadata format: not the value that was signed
           norm: missing
           signed, as model-00001-of-00002.safetensors says, by key KEY0…; whether to believe that is not known here
         ",
@@ -236,7 +236,7 @@ fn template() {
         "
         WB-S011 high the model is not as it was signed: 1 key of the metadata changed
           at m.gguf
-          tokenizer.chat_template: not the value that was signed
+          metadata tokenizer.chat_template: not the value that was signed
           signed, as m.gguf says, by key KEY0…; whether to believe that is not known here
         ",
     );

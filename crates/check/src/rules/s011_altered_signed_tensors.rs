@@ -173,7 +173,9 @@ fn told(signed: &Content, held: &Content) -> BTreeMap<Kind, Vec<(String, String)
     let compared = signed.compare(held);
     let mut told: BTreeMap<Kind, Vec<(String, String)>> = BTreeMap::new();
     let mut tell = |kind, name: String, what: String| {
-        let line = format!("{}: {what}", Shown(&name));
+        let metadata = matches!(kind, Kind::OtherMetadata | Kind::MissingMetadata);
+        let of = if metadata { "metadata " } else { "" };
+        let line = format!("{of}{}: {what}", Shown(&name));
         told.entry(kind).or_default().push((name, line));
     };
     for (name, status) in compared.tensors {
