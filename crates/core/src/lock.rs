@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use crate::coverage::Unread;
 use crate::date::Date;
@@ -198,6 +199,15 @@ pub struct SignedFile {
 /// reads it does not know whom to believe.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct TensorSignature {
+    /// What it says. Every file of a model says the same, which can be as much as the names of a hundred thousand tensors.
+    pub says: Arc<SignedTensors>,
+    /// What the file itself holds; not read where that would fetch all of it from a server.
+    pub held: Result<Weights, Unread>,
+}
+
+/// What a signature over tensors says.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct SignedTensors {
     /// Whoever it says has signed.
     pub identity: Identity,
     /// What is known of its being good.
@@ -206,8 +216,6 @@ pub struct TensorSignature {
     pub digest: Digest,
     /// What was signed, in whichever files.
     pub signed: Weights,
-    /// What the file itself holds; not read where that would fetch all of it from a server.
-    pub held: Result<Weights, Unread>,
 }
 
 /// Tensors and metadata.

@@ -39,7 +39,7 @@ impl Check for AlteredSignedTensors {
         for (place, facts) in world.facts.iter().filter(|(place, _)| place.inner.is_empty()) {
             for fact in facts {
                 let What::TensorSignature(signature) = &fact.what else { continue };
-                let model = models.entry((place.folder(), signature.digest)).or_default();
+                let model = models.entry((place.folder(), signature.says.digest)).or_default();
                 model.push(Carrier { place, signature });
             }
         }
@@ -56,11 +56,12 @@ struct Carrier<'w> {
 /// What is wrong with the files of one folder that carry one signature.
 fn judge(carriers: &[Carrier<'_>]) -> Option<Finding> {
     let Carrier { place, signature } = carriers.first()?;
-    let digest = signature.digest.to_string();
+    let says = &*signature.says;
+    let digest = says.digest.to_string();
     let base = if place.folder().is_empty() { "the model" } else { place.folder() };
-    if let Proof::Fails(why) = &signature.proof {
+    if let Proof::Fails(why) = &says.proof {
         // Somebody's own instance of Sigstore is not known here, and says nothing against him.
-        let (severity, more) = match signature.identity {
+        let (severity, more) = match says.identity {
             Identity::Sigstore { .. } => (Severity::Medium, " (by the public instance of Sigstore)"),
             _ => (RULE.severity, ""),
         };
@@ -75,7 +76,7 @@ fn judge(carriers: &[Carrier<'_>]) -> Option<Finding> {
     let by = format!(
         "signed, as {} says, by {}; whether to believe that is not known here",
         place.name(),
-        signature.identity
+        says.identity
     );
     if let Some((at, why)) =
         carriers.iter().find_map(|it| Some((it.place, it.signature.held.as_ref().err()?)))
@@ -88,7 +89,7 @@ fn judge(carriers: &[Carrier<'_>]) -> Option<Finding> {
             ..about_place(&RULE, at, None, &[place.folder(), &digest, "unread"])
         });
     }
-    let signed = Content::from(signature.signed.clone());
+    let signed = Content::from(says.signed.clone());
     let held = all(carriers);
     let told = told(&signed, &held);
     let first = told.first_key_value().and_then(|(kind, them)| Some((*kind, &*them.first()?.0)));
@@ -118,7 +119,7 @@ fn judge(carriers: &[Carrier<'_>]) -> Option<Finding> {
 impl Carrier<'_> {
     /// Whether what is wrong with this tensor, or key of the metadata, can be seen in the file.
     fn shows(&self, name: &str) -> bool {
-        let signed = &self.signature.signed;
+        let signed = &self.signature.says.signed;
         self.signature.held.as_ref().is_ok_and(|held| {
             held.tensors.get(name).is_some_and(|it| signed.tensors.get(name) != Some(it))
                 || held.metadata.iter().any(|it| it.name == name && !signed.metadata.contains(it))
@@ -133,7 +134,7 @@ fn all(carriers: &[Carrier<'_>]) -> Content {
     for Carrier { signature, .. } in carriers {
         let Ok(held) = &signature.held else { continue };
         for (name, tensor) in &held.tensors {
-            if !all.tensors.contains_key(name) || signature.signed.tensors.get(name) != Some(tensor) {
+            if !all.tensors.contains_key(name) || signature.says.signed.tensors.get(name) != Some(tensor) {
                 all.tensors.insert(name.clone(), tensor.clone());
             }
         }

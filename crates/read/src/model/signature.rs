@@ -3,17 +3,20 @@
 //!
 //! Nothing is taken from a file that breaks any rule of its format: loaders would disagree on what is in it.
 
+use std::collections::BTreeMap;
 use std::io;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use weighbridge_core::coverage::{LimitKind, Unread};
 use weighbridge_core::digest::{Digest, Hasher};
 use weighbridge_core::fact::{Target, What};
 use weighbridge_core::input::Input;
 use weighbridge_core::limits::Limits;
-use weighbridge_core::lock::{Metadata, Tensor, TensorSignature, Weights};
+use weighbridge_core::lock::{Metadata, SignedTensors, Tensor, TensorSignature, Weights};
 use weighbridge_core::place::Place;
 use weighbridge_core::reader::{Claim, HEAD_BYTES, Hint, Reader};
 use weighbridge_core::sink::Sink;
+use weighbridge_trust::oms::LookError;
 use weighbridge_trust::tensors;
 
 pub use super::safetensors::Stored;
@@ -123,8 +126,8 @@ pub fn contents(input: &Input, format: Format) -> Result<Contents, Unread> {
 pub(super) fn tell(input: &Input, format: Format, sink: &mut Sink) -> Result<(), Unread> {
     let contents = contents(input, format)?;
     let Some(json) = &contents.signature else { return Ok(()) };
-    let (identity, proof, signed) = match tensors::look(json) {
-        Ok(looked) => looked,
+    let says = match look(json) {
+        Ok(says) => says,
         Err(error) if error.is_of_something_else() => {
             return Err(Unread::Unsupported(format!("the signature inside: {error}")));
         }
@@ -134,15 +137,34 @@ pub(super) fn tell(input: &Input, format: Format, sink: &mut Sink) -> Result<(),
         }
     };
     // Each of them is kept as a fact is.
-    let counts = [contents.tensors.len(), signed.tensors.len(), signed.metadata.len()];
+    let counts = [contents.tensors.len(), says.signed.tensors.len(), says.signed.metadata.len()];
     if counts.into_iter().max() > Some(input.limits().facts) {
         return Err(Unread::Limit(LimitKind::Facts, offset(input.limits().facts)));
     }
     let held = if input.is_remote() { Err(Unread::NotFetched) } else { Ok(held(input, &contents)?) };
-    let digest = Digest::of(json.as_bytes());
-    let signature = TensorSignature { identity, proof, digest, signed, held };
-    sink.observed(What::TensorSignature(Box::new(signature)), None);
+    sink.observed(What::TensorSignature(Box::new(TensorSignature { says, held })), None);
     Ok(())
+}
+
+/// What a signature says, which depends on nothing but its text. As long as somebody holds it, it is kept for the other files of
+/// the model: all of them carry the same one.
+fn look(json: &str) -> Result<Arc<SignedTensors>, LookError> {
+    static KNOWN: Mutex<BTreeMap<Digest, Weak<SignedTensors>>> = Mutex::new(BTreeMap::new());
+    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let digest = Digest::of(json.as_bytes());
+    if let Some(says) = known().get(&digest).and_then(Weak::upgrade) {
+        return Ok(says);
+    }
+    let (identity, proof, signed) = tensors::look(json)?;
+    let says = Arc::new(SignedTensors { identity, proof, digest, signed });
+    let mut known = known();
+    known.retain(|_, says| says.strong_count() > 0);
+    // Another thread may have been faster.
+    if let Some(says) = known.get(&digest).and_then(Weak::upgrade) {
+        return Ok(says);
+    }
+    known.insert(digest, Arc::downgrade(&says));
+    Ok(says)
 }
 
 /// The tensors and metadata of a file.
