@@ -49,6 +49,7 @@ pub static CHECKS: &[&dyn Check] = &[
     &rules::s008_malformed_lock::MalformedLock,
     &rules::s009_attested_other_bytes::AttestedOtherBytes,
     &rules::s010_downgraded_model::DowngradedModel,
+    &rules::s011_altered_signed_tensors::AlteredSignedTensors,
 ];
 
 /// Every rule, sorted by id.

@@ -161,8 +161,14 @@ fn what_is_edited_in_a_model_is_named() {
     let mut other = metadata.clone();
     other["more"] = json!("");
     check(file(&other, &[MATRIX, NORM]), &["  extra     metadata more\n"]);
+    world.run("scan model").ends(1).shows(&[
+        "WB-S011",
+        "1 key of the metadata changed",
+        "metadata more: not signed",
+    ]);
     world.write(FIRST, &sound);
     world.run(VERIFY).ends(0);
+    world.run("scan model").ends(0);
     fs::remove_file(world.path(FIRST)).unwrap();
     world.run(VERIFY).ends(1).shows(&[
         "missing   layers.7.mlp.weight",

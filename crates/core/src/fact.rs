@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::coverage::Unread;
 use crate::digest::{Claimed, Digest};
 use crate::ecosystem::Ecosystem;
-use crate::lock::{Approval, Signature};
+use crate::lock::{Approval, Signature, TensorSignature};
 use crate::name::{NamePattern, PackageName};
 use crate::place::Evidence;
 
@@ -80,6 +80,8 @@ pub enum What {
     Approved(Box<Approval>),
     /// The entry is a signature of model files.
     Signature(Box<Signature>),
+    /// A signature over tensors lies inside the entry.
+    TensorSignature(Box<TensorSignature>),
     /// A folder is a Python environment.
     Environment(Environment),
     /// `METADATA` or `PKG-INFO` of an installed distribution, or what conda notes of a package that it has installed.

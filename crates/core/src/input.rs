@@ -26,6 +26,11 @@ impl Input {
         self.source.size()
     }
 
+    /// Whether the bytes come over a network, so that nobody reads all of them without need.
+    pub fn is_remote(&self) -> bool {
+        self.source.is_remote()
+    }
+
     /// The limits in force.
     pub fn limits(&self) -> &Limits {
         &self.limits

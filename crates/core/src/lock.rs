@@ -1,9 +1,11 @@
 //! What was approved (`weighbridge.lock`) and what was signed, as the facts of a scan tell it. `weighbridge_trust::lock` reads
 //! and writes the file and compares it with what lies there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
+use crate::coverage::Unread;
 use crate::date::Date;
 use crate::digest::Digest;
 
@@ -191,4 +193,64 @@ pub struct SignedFile {
     pub digest: Option<Digest>,
     /// Its size, where it was cut up.
     pub size: Option<u64>,
+}
+
+/// A signature over tensors that lies inside a model file, and what that file holds (`docs/spec/tensor-signature.md`). Whoever
+/// reads it does not know whom to believe.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct TensorSignature {
+    /// What it says. Every file of a model says the same, which can be as much as the names of a hundred thousand tensors.
+    pub says: Arc<SignedTensors>,
+    /// What the file itself holds; not read where that would fetch all of it from a server.
+    pub held: Result<Weights, Unread>,
+}
+
+/// What a signature over tensors says.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct SignedTensors {
+    /// Whoever it says has signed.
+    pub identity: Identity,
+    /// What is known of its being good.
+    pub proof: Proof,
+    /// SHA-256 of its text: files of one model carry the same one.
+    pub digest: Digest,
+    /// What was signed, in whichever files.
+    pub signed: Weights,
+}
+
+/// Tensors and metadata.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
+pub struct Weights {
+    /// Tensors by name.
+    pub tensors: BTreeMap<String, Tensor>,
+    /// Metadata; a key may have several values in several files.
+    pub metadata: BTreeSet<Metadata>,
+}
+
+/// A tensor.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Tensor {
+    /// Type of its elements.
+    pub dtype: String,
+    /// Its size in every dimension, the outermost first.
+    pub shape: Vec<u64>,
+    /// SHA-256 of its bytes.
+    pub digest: Digest,
+}
+
+/// An entry of the metadata.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Metadata {
+    /// The key.
+    pub name: String,
+    /// The type of the value: `string`, or `gguf:N` for a value of GGUF that is none.
+    pub kind: String,
+    /// SHA-256 of the value.
+    pub digest: Digest,
+}
+
+impl fmt::Display for Tensor {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} {:?} {}", self.dtype, self.shape, self.digest)
+    }
 }

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use libtest_mimic::Trial;
 use weighbridge_check::policy::Policy;
+use weighbridge_core::context::Context;
 use weighbridge_core::date::Date;
 use weighbridge_core::digest::Digest;
 use weighbridge_core::lock::{Approval, Identity, Kind, Pin, Signer};
@@ -47,10 +48,10 @@ const PICKLE: &[u8] = b"\x80\x02}X\x01\0\0\0aK\x01s.";
 const OTHER: &[u8] = b"\x80\x02}.";
 
 /// Two keys: making one takes a while.
-static KEYS: LazyLock<[PrivateKey; 2]> =
+pub(crate) static KEYS: LazyLock<[PrivateKey; 2]> =
     LazyLock::new(|| [(); 2].map(|()| PrivateKey::generate(Curve::P256).unwrap()));
 
-struct Holder<'a>(&'a PrivateKey);
+pub(crate) struct Holder<'a>(pub(crate) &'a PrivateKey);
 
 impl Signs for Holder<'_> {
     fn material(&self) -> Material {
@@ -145,7 +146,11 @@ pub(crate) fn locking(folder: Folder, approvals: &[Approval]) -> Folder {
     folder.file("weighbridge.lock", lock::write(approvals))
 }
 
-fn weigh(folder: &Folder) -> Report {
+pub(crate) fn weigh(folder: &Folder) -> Report {
+    weigh_within(folder, &context())
+}
+
+pub(crate) fn weigh_within(folder: &Folder, context: &Context) -> Report {
     let policy = Policy::default();
     let request = Request {
         targets: &[folder.text()],
@@ -155,12 +160,12 @@ fn weigh(folder: &Folder) -> Report {
         policy: &policy,
     };
     let advisories = weighbridge_advisory::Index::embedded().unwrap();
-    scan(&request, &advisories, "embedded", &context(), &()).unwrap()
+    scan(&request, &advisories, "embedded", context, &()).unwrap()
 }
 
 /// What is found, without what keys call themselves.
 #[track_caller]
-fn check(folder: &Folder, expected: &str) {
+pub(crate) fn check(folder: &Folder, expected: &str) {
     let report = weigh(folder);
     assert!(report.coverage.unread.is_empty(), "{:?}", report.coverage.unread);
     let mut told = String::new();

@@ -28,6 +28,7 @@ mod same;
 mod scan;
 mod server;
 mod shelf;
+mod signed_tensors;
 mod suite;
 mod support;
 mod traps;
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
         rules::tests(),
         same::tests(),
         scan::tests(),
+        signed_tensors::tests(),
         suite::tests(),
         traps::tests(),
         verdict::tests(),

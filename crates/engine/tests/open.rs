@@ -55,7 +55,7 @@ pub(crate) fn tests() -> Vec<Trial> {
 
 /// Keeps digests and what else is found out, and how many times it was believed.
 #[derive(Debug, Default)]
-struct Memory {
+pub(crate) struct Memory {
     kept: Mutex<BTreeMap<Stamp, Digest>>,
     believed: AtomicUsize,
     glances: Mutex<BTreeMap<(Stamp, Digest), Glance>>,
@@ -63,6 +63,13 @@ struct Memory {
     sayings: Mutex<BTreeMap<Digest, Arc<[u8]>>>,
     said: AtomicUsize,
     program: Mutex<Option<Digest>>,
+}
+
+impl Memory {
+    /// The memory of a program.
+    pub(crate) fn of(program: Digest) -> Self {
+        Self { program: Mutex::new(Some(program)), ..Self::default() }
+    }
 }
 
 impl Cache for Memory {

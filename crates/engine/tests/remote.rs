@@ -10,18 +10,23 @@ use weighbridge_check::policy::Policy;
 use weighbridge_core::context::{Context, Remote, Secret, StoreKey};
 use weighbridge_core::coverage::Unread;
 use weighbridge_core::digest::{Claimed, Digest};
+use weighbridge_core::finding::Severity;
 use weighbridge_core::limits::Limits;
 use weighbridge_core::opener::OpenError;
 use weighbridge_core::report::{Report, Safety, Verdict};
 use weighbridge_engine::flow::{Request as Scan, ScanError, scan};
+use weighbridge_read::model::signature::Format;
 
+use crate::locks::{Holder, KEYS};
 use crate::server::{Answer, Body, Request, Server, Sparse};
+use crate::signed_tensors;
 use crate::support::{context, test};
 
 pub(crate) fn tests() -> Vec<Trial> {
     vec![
         test("remote: a checkpoint of 10 GB on a hub costs kilobytes", a_large_checkpoint_costs_kilobytes),
         test("remote: an attack in a checkpoint of 10 GB is found", an_attack_in_a_large_checkpoint),
+        test("remote: a signature inside is told, and its tensors are not fetched", a_signature_inside),
         test("remote: small files of a hub are hashed and compared", small_files_are_compared),
         test("remote: the token goes to the hub alone", the_token_goes_to_the_hub_alone),
         test("remote: a long list comes in pages", a_long_list_comes_in_pages),
@@ -230,6 +235,23 @@ fn an_attack_in_a_large_checkpoint() {
     assert_eq!(report.artifacts[0].safety, Safety::Dangerous);
     assert_eq!(report.verdict, Verdict::Fail);
     assert!(hub.store.sent() < 1 << 20, "{} bytes", hub.store.sent());
+}
+
+fn a_signature_inside() {
+    const SIZE: usize = 64 << 20;
+    let header =
+        format!(r#"{{"w":{{"dtype":"U8","shape":[{SIZE}],"data_offsets":[0,{SIZE}]}}}}"#).into_bytes();
+    let head = [&(header.len() as u64).to_le_bytes(), &*header].concat();
+    let file = [&*head, &vec![0; SIZE]].concat();
+    let signed = signed_tensors::embed(&[file], Format::Safetensors, &Holder(&KEYS[0])).remove(0);
+    let hub = hub(vec![("model.safetensors", Arc::new(signed)), ("config.json", Arc::new(b"{}".to_vec()))]);
+    let report = weigh("hf:org/name", &online(&hub.hub)).unwrap();
+    assert_eq!(gaps(&report), Vec::<String>::new());
+    assert_eq!(report.verdict, Verdict::Pass);
+    let [finding] = &*report.findings else { panic!("{:?}", report.findings) };
+    assert_eq!((finding.rule.id, finding.severity), ("WB-S011", Severity::Low));
+    assert_eq!(finding.title, "the signature inside the model was not compared with its tensors");
+    assert!(hub.store.sent() < 8 << 20, "{} bytes", hub.store.sent());
 }
 
 fn small_files_are_compared() {

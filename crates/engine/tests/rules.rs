@@ -15,6 +15,7 @@ use weighbridge_trust::oms::Method;
 use crate::index;
 use crate::locks;
 use crate::shelf::{Manner, Shelf};
+use crate::signed_tensors;
 use crate::suite::build::protobuf::message;
 use crate::suite::build::{binary, onnx, tensorflow};
 use crate::support::{Folder, context, test};
@@ -229,6 +230,7 @@ const FIXTURES: &[Fixture] = &[
         |folder| locks::attest(folder.file("m/w.pkl", HARMLESS_PICKLE), "m", 0),
     ),
     ("WB-S010", |folder| again(folder, HARMLESS_PICKLE), |folder| again(folder, b"another")),
+    ("WB-S011", signed_tensors::altered, signed_tensors::model),
 ];
 
 /// `{"a": 1}` in protocol 2.

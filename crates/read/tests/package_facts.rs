@@ -240,7 +240,8 @@ fn say(what: &What) -> String {
         | What::Binary(_)
         | What::Library(_)
         | What::Approved(_)
-        | What::Signature(_) => panic!("no fact of a package: {what:?}"),
+        | What::Signature(_)
+        | What::TensorSignature(_) => panic!("no fact of a package: {what:?}"),
     }
 }
 

@@ -5,11 +5,14 @@ use std::fs;
 use std::path::Path;
 
 use libtest_mimic::Trial;
+use weighbridge_core::digest::Digest;
+use weighbridge_core::lock::Tensor;
 use weighbridge_read::{READERS, fuzz, package};
 use weighbridge_trust::attest::{self, Claim};
 use weighbridge_trust::bundle::Material;
 use weighbridge_trust::digests::{Algorithm, Bytes};
 use weighbridge_trust::oms::{self, Age, Manifest, Method, Piece, Signs};
+use weighbridge_trust::tensors::{self, Content};
 
 /// Mutations of each seed.
 const ROUNDS: usize = 300;
@@ -110,6 +113,12 @@ fn seeds(id: &str) -> Vec<Vec<u8>> {
             // A tensor that begins behind the end.
             let header = br#"{"a":{"dtype":"F16","shape":[40],"data_offsets":[320,400]}}"#;
             seeds.push([&(header.len() as u64).to_le_bytes(), header.as_slice()].concat());
+            // One that carries a signature.
+            let signature = embedded().replace('"', "\\\"");
+            let header = format!(
+                r#"{{"__metadata__":{{"weighbridge.signature":"{signature}"}},"a":{{"dtype":"F16","shape":[1],"data_offsets":[0,2]}}}}"#
+            );
+            seeds.push([&(header.len() as u64).to_le_bytes(), header.as_bytes(), b"ab"].concat());
         }
         "zip" => {
             seeds.push(file("models/classifier.pt"));
@@ -179,6 +188,7 @@ fn seeds(id: &str) -> Vec<Vec<u8>> {
         "gguf" => {
             seeds.push(crate::gguf_builder::model("{{ x }}").bytes());
             seeds.push(crate::gguf_builder::Gguf::new().big_endian().tensor("a", &[32], 8, 34).bytes());
+            seeds.push(crate::gguf_builder::model("x").string("weighbridge.signature", &embedded()).bytes());
         }
         "hub-templates" => {
             seeds.push(br#"{"chat_template": [{"name": "default", "template": "{{ x }}"}]}"#.to_vec());
@@ -283,6 +293,13 @@ impl Signs for Nobody {
 /// A signature by him.
 fn signature() -> Vec<u8> {
     oms::sign(&manifest(), &Nobody).unwrap().to_json().into_bytes()
+}
+
+/// The same over a tensor.
+fn embedded() -> String {
+    let tensor = Tensor { dtype: "F16".to_owned(), shape: vec![1], digest: Digest::of(b"ab") };
+    let content = Content { tensors: BTreeMap::from([("a".to_owned(), tensor)]), ..Content::default() };
+    tensors::sign(&content, &Nobody).unwrap().to_json()
 }
 
 /// A line with something that he attests.

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use weighbridge_core::digest::Digest;
 use weighbridge_core::input::Input;
 use weighbridge_core::limits::Cancel;
+use weighbridge_core::lock::{Metadata, Tensor};
 use weighbridge_core::source::Source;
 use weighbridge_read::model::signature::{self, Format};
 use weighbridge_trust::bundle::Bundle;
 use weighbridge_trust::chain::Anchor;
 use weighbridge_trust::oms::{self, Hashing, ManifestError, Refusal, SignError, Trust};
-use weighbridge_trust::tensors::{self, Compared, Content, Metadata, Part, Status, Tensor};
+use weighbridge_trust::tensors::{self, Compared, Content, Part, Status};
 use weighbridge_trust::{Curve, PrivateKey};
 
 use crate::Test;
@@ -60,7 +61,7 @@ fn the_vectors_of_the_specification_hold() {
     let page = include_str!("../../../docs/spec/tensor-signature.md");
     let content = content();
     for (name, tensor) in &content.tensors {
-        let row = format!("`{}` | `{}` |\n", tensor.digest, tensor.leaf(name));
+        let row = format!("`{}` | `{}` |\n", tensor.digest, tensors::tensor_leaf(name, tensor));
         assert!(page.contains(&row), "{name}: {row}");
     }
     let mut first = Content::default();
@@ -71,7 +72,7 @@ fn the_vectors_of_the_specification_hold() {
         assert!(page.contains(&row), "{row}");
     }
     for entry in &content.metadata {
-        assert!(page.contains(&format!("| `{}` |\n", entry.leaf())), "{entry:?}");
+        assert!(page.contains(&format!("| `{}` |\n", tensors::metadata_leaf(entry))), "{entry:?}");
     }
     assert!(page.contains(&format!("Root of both: `{}`", content.metadata_root())));
     // The worked example of the page is a statement once its digests are filled in.

@@ -42,3 +42,4 @@ pub mod s007_altered_signed_model;
 pub mod s008_malformed_lock;
 pub mod s009_attested_other_bytes;
 pub mod s010_downgraded_model;
+pub mod s011_altered_signed_tensors;

@@ -209,6 +209,7 @@ impl<'a> Collected<'a> {
             | What::Altered(_)
             | What::Approved(_)
             | What::Signature(_)
+            | What::TensorSignature(_)
             | What::MemberRecord(_) => {}
         }
     }

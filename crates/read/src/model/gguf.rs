@@ -19,6 +19,7 @@ use weighbridge_core::reader::{About, Claim, Family, Hint, Reader};
 use weighbridge_core::sink::Sink;
 
 use crate::fault::Faults;
+use crate::model::signature::{Format, KEY, tell};
 pub(super) use signature::{contents, embed};
 use types::Type;
 
@@ -58,7 +59,12 @@ impl Reader for Gguf {
         // What is wrong with the tensors that were understood does not depend on those that were not.
         let laid_out = layout::check(&file, input, ended.is_ok(), sink);
         file.faults.finish(sink);
-        ended.and(laid_out)
+        ended.and(laid_out)?;
+        // What lies inside of something else is nobody's model.
+        if sink.place().inner.is_empty() && file.metadata.iter().any(|pair| pair.key == KEY) {
+            tell(input, Format::Gguf, sink)?;
+        }
+        Ok(())
     }
 }
 

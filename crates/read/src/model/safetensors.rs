@@ -22,6 +22,7 @@ pub use stored::{Stored, header, stored};
 
 use crate::bytes::{length, offset, u64_at};
 use crate::fault::Faults;
+use crate::model::signature::{Format, tell as tell_signature};
 use header::{Header, Tensor};
 
 /// The longest header that the format allows, in bytes.
@@ -55,40 +56,51 @@ impl Reader for Safetensors {
     }
 
     fn read(&self, input: &Input, sink: &mut Sink) -> Result<(), Unread> {
-        let mut size = [0; 8];
-        input.read_exact(0, &mut size)?;
-        let size = u64::from_le_bytes(size);
-        let header_limit = LONGEST_HEADER.min(input.limits().text_bytes);
-        if size > LONGEST_HEADER {
-            return Err(Unread::Malformed(format!(
-                "the header claims {size} bytes, more than the format allows"
-            )));
+        let is_signed = inspect(input, sink)?;
+        // What lies inside of something else is nobody's model.
+        if is_signed && sink.place().inner.is_empty() {
+            tell_signature(input, Format::Safetensors, sink)?;
         }
-        if size > header_limit {
-            return Err(Unread::Limit(LimitKind::TextBytes, header_limit));
-        }
-        sink.observed(What::Format("safetensors"), None);
-        let text = input.read_vec(8, size, header_limit)?;
-        if text.first() != Some(&b'{') {
-            sink.malformed("the header does not begin with `{`", Some(Span::Offset(8)));
-        }
-        let header = header::parse(&text).map_err(|error| {
-            // The header is one line as a rule: the column says where.
-            Unread::Malformed(format!("the header is no JSON object of tensors: {error}"))
-        })?;
-        drop(text);
-        let start = size.saturating_add(8);
-        let mut faults = Faults::new("tensors");
-        for fault in &header.faults {
-            faults.tell(sink, fault.kind, 8, || fault.text.clone());
-        }
-        let wraps: Vec<&str> = header.faults.iter().filter_map(|fault| fault.wraps.as_deref()).collect();
-        tell(EffectKind::Corrupt, "shape", &wraps, 8, sink);
-        summarise(&header, sink);
-        lay_out(input, header, start, &mut faults, sink)?;
-        faults.finish(sink);
         Ok(())
     }
+}
+
+/// Reads the file, and says whether its header holds a signature.
+fn inspect(input: &Input, sink: &mut Sink) -> Result<bool, Unread> {
+    let mut size = [0; 8];
+    input.read_exact(0, &mut size)?;
+    let size = u64::from_le_bytes(size);
+    let header_limit = LONGEST_HEADER.min(input.limits().text_bytes);
+    if size > LONGEST_HEADER {
+        return Err(Unread::Malformed(format!(
+            "the header claims {size} bytes, more than the format allows"
+        )));
+    }
+    if size > header_limit {
+        return Err(Unread::Limit(LimitKind::TextBytes, header_limit));
+    }
+    sink.observed(What::Format("safetensors"), None);
+    let text = input.read_vec(8, size, header_limit)?;
+    if text.first() != Some(&b'{') {
+        sink.malformed("the header does not begin with `{`", Some(Span::Offset(8)));
+    }
+    let header = header::parse(&text).map_err(|error| {
+        // The header is one line as a rule: the column says where.
+        Unread::Malformed(format!("the header is no JSON object of tensors: {error}"))
+    })?;
+    let is_signed = signature::is_signed(&text);
+    drop(text);
+    let start = size.saturating_add(8);
+    let mut faults = Faults::new("tensors");
+    for fault in &header.faults {
+        faults.tell(sink, fault.kind, 8, || fault.text.clone());
+    }
+    let wraps: Vec<&str> = header.faults.iter().filter_map(|fault| fault.wraps.as_deref()).collect();
+    tell(EffectKind::Corrupt, "shape", &wraps, 8, sink);
+    summarise(&header, sink);
+    lay_out(input, header, start, &mut faults, sink)?;
+    faults.finish(sink);
+    Ok(is_signed)
 }
 
 /// Says of tensors that whoever trusts what they state is misled; the first by its name.

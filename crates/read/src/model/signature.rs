@@ -3,19 +3,25 @@
 //!
 //! Nothing is taken from a file that breaks any rule of its format: loaders would disagree on what is in it.
 
+use std::collections::BTreeMap;
 use std::io;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use weighbridge_core::coverage::{LimitKind, Unread};
 use weighbridge_core::digest::{Digest, Hasher};
 use weighbridge_core::fact::{Target, What};
 use weighbridge_core::input::Input;
 use weighbridge_core::limits::Limits;
+use weighbridge_core::lock::{Metadata, SignedTensors, Tensor, TensorSignature, Weights};
 use weighbridge_core::place::Place;
 use weighbridge_core::reader::{Claim, HEAD_BYTES, Hint, Reader};
 use weighbridge_core::sink::Sink;
+use weighbridge_trust::oms::LookError;
+use weighbridge_trust::tensors;
 
 pub use super::safetensors::Stored;
 use super::{gguf, pickle, safetensors, torch_legacy};
+use crate::bytes::offset;
 
 /// The key under which a signature lies.
 pub const KEY: &str = "weighbridge.signature";
@@ -47,17 +53,6 @@ pub struct Contents {
     pub signature: Option<String>,
     /// Which of how many files of a model this one says it is, counted from zero.
     pub split: Option<(u64, u64)>,
-}
-
-/// An entry of the metadata.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Metadata {
-    /// The key.
-    pub name: String,
-    /// `string`, or `gguf:N` for a value of GGUF that is none.
-    pub kind: String,
-    /// SHA-256 of the value.
-    pub digest: Digest,
 }
 
 /// A piece of a file that is written anew.
@@ -121,6 +116,67 @@ pub fn contents(input: &Input, format: Format) -> Result<Contents, Unread> {
         Format::Safetensors => safetensors::contents(input),
         Format::Gguf => gguf::contents(input),
     }
+}
+
+/// Tells of the signature that a file of the target carries, with the digests of all its tensors. Files without one cost nothing
+/// more than their head.
+///
+/// # Errors
+/// When the file breaks a rule of its format, or cannot be read.
+pub(super) fn tell(input: &Input, format: Format, sink: &mut Sink) -> Result<(), Unread> {
+    let contents = contents(input, format)?;
+    let Some(json) = &contents.signature else { return Ok(()) };
+    let says = match look(json) {
+        Ok(says) => says,
+        Err(error) if error.is_of_something_else() => {
+            return Err(Unread::Unsupported(format!("the signature inside: {error}")));
+        }
+        Err(error) => {
+            sink.malformed(format!("the signature inside: {error}"), None);
+            return Ok(());
+        }
+    };
+    // Each of them is kept as a fact is.
+    let counts = [contents.tensors.len(), says.signed.tensors.len(), says.signed.metadata.len()];
+    if counts.into_iter().max() > Some(input.limits().facts) {
+        return Err(Unread::Limit(LimitKind::Facts, offset(input.limits().facts)));
+    }
+    let held = if input.is_remote() { Err(Unread::NotFetched) } else { Ok(held(input, &contents)?) };
+    sink.observed(What::TensorSignature(Box::new(TensorSignature { says, held })), None);
+    Ok(())
+}
+
+/// What a signature says, which depends on nothing but its text. As long as somebody holds it, it is kept for the other files of
+/// the model: all of them carry the same one.
+fn look(json: &str) -> Result<Arc<SignedTensors>, LookError> {
+    static KNOWN: Mutex<BTreeMap<Digest, Weak<SignedTensors>>> = Mutex::new(BTreeMap::new());
+    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let digest = Digest::of(json.as_bytes());
+    if let Some(says) = known().get(&digest).and_then(Weak::upgrade) {
+        return Ok(says);
+    }
+    let (identity, proof, signed) = tensors::look(json)?;
+    let says = Arc::new(SignedTensors { identity, proof, digest, signed });
+    let mut known = known();
+    known.retain(|_, says| says.strong_count() > 0);
+    // Another thread may have been faster.
+    if let Some(says) = known.get(&digest).and_then(Weak::upgrade) {
+        return Ok(says);
+    }
+    known.insert(digest, Arc::downgrade(&says));
+    Ok(says)
+}
+
+/// The tensors and metadata of a file.
+fn held(input: &Input, contents: &Contents) -> Result<Weights, Unread> {
+    let tensor = |it: &Stored| {
+        let digest = digest(input, it.offset, it.offset.saturating_add(it.size))?;
+        Ok((it.name.clone(), Tensor { dtype: it.dtype.clone(), shape: it.shape.clone(), digest }))
+    };
+    Ok(Weights {
+        tensors: contents.tensors.iter().map(tensor).collect::<Result<_, Unread>>()?,
+        metadata: contents.metadata.iter().cloned().collect(),
+    })
 }
 
 /// The pieces of the file with this signature in place of any older one. Its tensors and all else stay as they are.
@@ -193,7 +249,9 @@ fn each<E: From<Told>>(
     end: u64,
     take: &mut dyn FnMut(&[u8]) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut buffer = vec![0; BUFFER];
+    // Most tensors of some models are small, and there are many.
+    let size = usize::try_from(end.saturating_sub(begin)).unwrap_or(BUFFER);
+    let mut buffer = vec![0; size.min(BUFFER)];
     let mut at = begin;
     while at < end {
         let rest = usize::try_from(end.saturating_sub(at)).unwrap_or(usize::MAX).min(buffer.len());

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use weighbridge_core::digest::Digest;
+use weighbridge_core::lock::{Metadata, Tensor};
 
-use super::content::{Content, Metadata, Tensor};
+use super::content::Content;
 
 /// What was found of a tensor, or of a key of the metadata.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -1,10 +1,10 @@
 //! What is signed: the tensors and metadata of a model.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use weighbridge_core::digest::Digest;
+use weighbridge_core::lock::{Metadata, Tensor, Weights};
 
 use super::{PREDICATE, merkle};
 use crate::statement::{self, Statement, Subject};
@@ -16,34 +16,6 @@ pub struct Content {
     pub tensors: BTreeMap<String, Tensor>,
     /// Metadata; a key may have several values in several files.
     pub metadata: BTreeSet<Metadata>,
-}
-
-/// A tensor.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Tensor {
-    /// Type of its elements.
-    pub dtype: String,
-    /// Its size in every dimension, the outermost first.
-    pub shape: Vec<u64>,
-    /// SHA-256 of its bytes.
-    pub digest: Digest,
-}
-
-/// An entry of the metadata.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Metadata {
-    /// The key.
-    pub name: String,
-    /// The type of the value.
-    pub kind: String,
-    /// SHA-256 of the value.
-    pub digest: Digest,
-}
-
-impl fmt::Display for Tensor {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{} {:?} {}", self.dtype, self.shape, self.digest)
-    }
 }
 
 /// What is said of the subjects.
@@ -72,12 +44,12 @@ pub(super) struct WireMetadata {
 impl Content {
     /// The root over all tensors: the identity of the weights, whatever files they lie in.
     pub fn tensor_root(&self) -> Digest {
-        merkle::root(&self.tensors.iter().map(|(name, tensor)| tensor.leaf(name)).collect::<Vec<_>>())
+        merkle::root(&self.tensors.iter().map(|(name, tensor)| tensor_leaf(name, tensor)).collect::<Vec<_>>())
     }
 
     /// The root over all metadata.
     pub fn metadata_root(&self) -> Digest {
-        merkle::root(&self.metadata.iter().map(Metadata::leaf).collect::<Vec<_>>())
+        merkle::root(&self.metadata.iter().map(metadata_leaf).collect::<Vec<_>>())
     }
 
     /// The statement that is signed: the same bytes for the same content.
@@ -107,24 +79,26 @@ impl Content {
     }
 }
 
-impl Tensor {
-    /// The leaf of the tree for this tensor under this name.
-    pub fn leaf(&self, name: &str) -> Digest {
-        let mut leaf = merkle::Leaf::new("weighbridge.tensor/1");
-        leaf.text(name);
-        leaf.text(&self.dtype);
-        leaf.length(self.shape.len());
-        self.shape.iter().for_each(|size| leaf.number(*size));
-        leaf.finish(self.digest)
-    }
+/// The leaf of the tree for a tensor under this name.
+pub fn tensor_leaf(name: &str, tensor: &Tensor) -> Digest {
+    let mut leaf = merkle::Leaf::new("weighbridge.tensor/1");
+    leaf.text(name);
+    leaf.text(&tensor.dtype);
+    leaf.length(tensor.shape.len());
+    tensor.shape.iter().for_each(|size| leaf.number(*size));
+    leaf.finish(tensor.digest)
 }
 
-impl Metadata {
-    /// The leaf of the tree for this entry.
-    pub fn leaf(&self) -> Digest {
-        let mut leaf = merkle::Leaf::new("weighbridge.metadata/1");
-        leaf.text(&self.name);
-        leaf.text(&self.kind);
-        leaf.finish(self.digest)
+/// The leaf of the tree for an entry of the metadata.
+pub fn metadata_leaf(entry: &Metadata) -> Digest {
+    let mut leaf = merkle::Leaf::new("weighbridge.metadata/1");
+    leaf.text(&entry.name);
+    leaf.text(&entry.kind);
+    leaf.finish(entry.digest)
+}
+
+impl From<Weights> for Content {
+    fn from(Weights { tensors, metadata }: Weights) -> Self {
+        Self { tensors, metadata }
     }
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use weighbridge_core::digest::Digest;
+use weighbridge_core::lock::{Metadata, Tensor};
 
 use super::PREDICATE;
-use super::content::{Content, Metadata, Predicate, Tensor};
+use super::content::{Content, Predicate};
 use crate::digests::{Algorithm, Bytes};
 use crate::oms::ManifestError;
 use crate::statement::{self, Statement, Subject};

@@ -11,13 +11,14 @@ use weighbridge_core::coverage::Unread;
 use weighbridge_core::input::Input;
 use weighbridge_core::limits::Cancel;
 use weighbridge_core::listing::{Is, Listing};
+use weighbridge_core::lock::Tensor;
 use weighbridge_core::source::Source;
 use weighbridge_net::feed::atomic::replace_file;
 use weighbridge_net::open::listing;
 use weighbridge_read::model::signature::{self, Contents, Format, Kind};
 use weighbridge_trust::bundle::Bundle;
 use weighbridge_trust::oms::{self, Compared, Signs, Status};
-use weighbridge_trust::tensors::{self, Content, Metadata, Part, Tensor};
+use weighbridge_trust::tensors::{self, Content, Part};
 
 use super::answer::{Found, Signed, Verdict};
 use super::verify::{Whom, trust};
@@ -304,11 +305,7 @@ impl Model {
             if !file.source.is_unchanged() {
                 return Err(Problem::Unread(format!("`{}` changed while it was read", file.name)));
             }
-            content.metadata.extend(file.contents.metadata.iter().map(|entry| Metadata {
-                name: entry.name.clone(),
-                kind: entry.kind.clone(),
-                digest: entry.digest,
-            }));
+            content.metadata.extend(file.contents.metadata.iter().cloned());
         }
         Ok(content)
     }

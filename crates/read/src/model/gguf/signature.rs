@@ -3,12 +3,13 @@
 use weighbridge_core::coverage::Unread;
 use weighbridge_core::digest::Digest;
 use weighbridge_core::input::Input;
+use weighbridge_core::lock::Metadata;
 
 use super::metadata::STRING;
 use super::{File, Gguf, Pair, layout};
 use crate::bytes::{length, offset};
 use crate::model::safetensors::Stored;
-use crate::model::signature::{Contents, KEY, LONGEST, Metadata, Piece, digest, is_sound, sink, too_long};
+use crate::model::signature::{Contents, KEY, LONGEST, Piece, digest, is_sound, sink, too_long};
 
 /// Keys that only say how the file is laid out, or of how many files it is one.
 const LAYOUT: [&str; 4] = ["general.alignment", SPLIT_COUNT, SPLIT_NUMBER, "split.tensors.count"];

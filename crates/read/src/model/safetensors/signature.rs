@@ -3,11 +3,11 @@
 use weighbridge_core::coverage::Unread;
 use weighbridge_core::digest::Digest;
 use weighbridge_core::input::Input;
-use weighbridge_core::reader::Reader as _;
+use weighbridge_core::lock::Metadata;
 
 use super::{LONGEST_HEADER, Safetensors, stored};
 use crate::bytes::offset;
-use crate::model::signature::{Contents, KEY, Metadata, Piece, is_sound, sink, too_long};
+use crate::model::signature::{Contents, KEY, Piece, is_sound, sink, too_long};
 
 /// The key of the metadata.
 const METADATA: &str = "__metadata__";
@@ -15,7 +15,7 @@ const METADATA: &str = "__metadata__";
 /// The header of a file that obeys every rule.
 fn text(input: &Input) -> Result<String, Unread> {
     let mut sink = sink(&Safetensors, input);
-    let ended = Safetensors.read(input, &mut sink);
+    let ended = super::inspect(input, &mut sink).map(drop);
     // What is wrong in detail says more than that the end was not reached.
     is_sound(sink)?;
     ended?;
@@ -23,6 +23,20 @@ fn text(input: &Input) -> Result<String, Unread> {
     input.read_exact(0, &mut size)?;
     let text = input.read_vec(8, u64::from_le_bytes(size), LONGEST_HEADER)?;
     String::from_utf8(text).map_err(|_| Unread::Malformed("the header is no UTF-8".to_owned()))
+}
+
+/// Whether a header holds a signature, whatever else is wrong with it.
+pub(super) fn is_signed(header: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(header) else { return false };
+    // Few headers have either; a letter of the key may be written by its number (RFC 8259, section 7).
+    if !text.contains(KEY) && !text.contains("\\u") {
+        return false;
+    }
+    let holds =
+        |object: &str, key: &str| -> Result<bool, Unread> { Ok(find(&members(object)?, key)?.is_some()) };
+    let Ok(top) = members(text) else { return false };
+    let mut metadata = top.iter().filter(|member| string(member.key).is_ok_and(|key| key == METADATA));
+    metadata.any(|member| holds(member.value, KEY).unwrap_or(false))
 }
 
 /// What a file holds.
