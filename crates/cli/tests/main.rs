@@ -9,7 +9,6 @@ mod attest;
 mod binary_builder;
 mod broken;
 mod carried;
-#[cfg(feature = "pkcs11")]
 #[allow(dead_code, reason = "the tests of chains need more of it")]
 #[path = "../../trust/tests/certificates.rs"]
 mod certificates;

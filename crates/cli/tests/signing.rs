@@ -5,6 +5,7 @@ use std::fs;
 use libtest_mimic::Trial;
 
 use crate::Test;
+use crate::certificates::{CODE, DAY, Draft, NOW, SERVER, issue};
 use crate::support::World;
 
 pub(crate) const TESTS: &[Test] = &[
@@ -12,6 +13,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("every_way_of_being_wrong_has_its_exit_code", every_way_of_being_wrong_has_its_exit_code),
     ("the_answer_for_programs_fits_its_schema", the_answer_for_programs_fits_its_schema),
     ("a_private_key_is_kept_private", a_private_key_is_kept_private),
+    ("nobody_signs_with_a_certificate_that_nobody_takes", nobody_signs_in_vain),
     ("a_signature_is_written_whole_or_not_at_all", a_signature_is_written_whole_or_not_at_all),
     #[cfg(unix)]
     ("a_model_does_not_say_what_is_overwritten", a_model_does_not_say_what_is_overwritten),
@@ -191,6 +193,33 @@ fn a_program_signs_in_place_of_a_key() {
         crate::support::Run::from(command.arg(program).output().unwrap()).ends(1).says(&[said]);
     }
     assert_eq!(fs::read(world.path("model/model.sig")).unwrap(), before);
+}
+
+fn nobody_signs_in_vain() {
+    let world = World::new();
+    world.write("model/weights.bin", "weights");
+    // Good until 2049; the clock of the program cannot be set.
+    let life = (NOW - DAY, 2_500_000_000);
+    let root = issue(&Draft { life, ..Draft::authority("CN=root") }, None);
+    for (uses, life, expected) in [
+        (CODE, life, None),
+        (SERVER, life, Some("is not for signing code")),
+        (CODE, (NOW - 2 * DAY, NOW - DAY), Some("is valid from 2025-12-30 to 2025-12-31 only")),
+    ] {
+        let leaf = issue(&Draft { life, uses: vec![uses], ..Draft::leaf("CN=signer") }, Some(&root));
+        world.write("leaf.pem", leaf.pem()).write("leaf.key", &**leaf.key.to_pem(None).unwrap());
+        let signed = world.run("sign model --key leaf.key --certificate-chain leaf.pem");
+        match expected {
+            None => {
+                signed.ends(0);
+                fs::remove_file(world.path("model/model.sig")).unwrap();
+            }
+            Some(why) => {
+                signed.ends(1).says(&["no verifier would take a signature", why]);
+                assert!(!world.path("model/model.sig").exists());
+            }
+        }
+    }
 }
 
 fn a_signature_is_written_whole_or_not_at_all() {

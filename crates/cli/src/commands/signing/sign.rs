@@ -9,6 +9,7 @@ use weighbridge_net::feed::atomic::replace_file;
 use weighbridge_net::open::listing;
 use weighbridge_read::words::{Words, words};
 use weighbridge_trust::bundle::{Bundle, Material};
+use weighbridge_trust::chain::Anchor;
 use weighbridge_trust::oms::{self, Choice, Method, SignError, Signs};
 use weighbridge_trust::{PrivateKey, PublicKey, chain};
 
@@ -235,7 +236,24 @@ pub(super) fn signer(by: &By, global: &Global, setup: &Setup, printer: &Printer)
     if certified.is_some_and(|certified| certified != public) {
         return Err(Failure::usage("the first certificate is not one of the signing key"));
     }
+    if !shown.is_empty() {
+        is_worth_signing_with(by, &shown, setup)?;
+    }
     Ok(Signer::Holder(Holder { hand, public, chain: shown }))
+}
+
+/// Refuses certificates that nobody would take as those of a signer, whomever he believes.
+fn is_worth_signing_with(by: &By, shown: &[Vec<u8>], setup: &Setup) -> Result<(), Failure> {
+    let mut anchors = Vec::new();
+    for path in &by.certificate_chain {
+        anchors.extend(Anchor::from_pem(&text(path)?).map_err(|error| key::failed(path, &error))?);
+    }
+    let time = setup.now.div_euclid(1_000_000_000);
+    chain::verify(shown, &anchors, time).map(drop).map_err(|error| {
+        Failure::new(Exit::Fail, "no verifier would take a signature with these certificates")
+            .because(&error)
+            .hint("ask the authority for one for signing code")
+    })
 }
 
 /// Has a program sign.
