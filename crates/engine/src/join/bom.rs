@@ -132,7 +132,6 @@ pub(super) fn draw(
                 },
             };
             let own = subject(bom, &collected.spellings);
-            drawing.expect(bom.components.len());
             for claimed in bom.components.iter().filter(|it| !it.subject) {
                 let Some(found) = identify(claimed, &collected.spellings) else { continue };
                 let found = match claimed.purl {

@@ -101,11 +101,6 @@ impl Drawing {
         }
     }
 
-    /// Makes room for so many edges at once: a list that grows by doubling leaves half of itself behind.
-    pub(super) fn expect(&mut self, edges: usize) {
-        self.edges.reserve_exact(edges);
-    }
-
     /// `from` holds `to`.
     pub(super) fn contains(&mut self, from: &NodeId, to: &NodeId, evidence: Evidence) {
         self.related(from, to, Relation::Contains, evidence);
