@@ -24,8 +24,8 @@ pub(crate) const TESTS: &[Test] = &[
 /// Kilobytes of memory that a scan may need.
 const LIMIT: &str = "1200000";
 
-/// Ends with 97 where the program took more memory than it may, or would not stop taking it. The limit of the system is on address
-/// space, of which the allocator reserves a gibibyte that it does not use.
+/// Ends with 97 where the program took more memory than it may. The limit of the system, which ends one that would not stop, is on
+/// address space, of which threads and the allocator reserve what they do not use.
 const WITHIN: &str = r#"
 import resource, subprocess, sys
 limit = int(sys.argv[1])
