@@ -130,6 +130,26 @@ fn a_model_is_signed_keyless(modules: &std::path::Path) {
         .says(&[&by, "in tensors/m.safetensors"]);
     world.run(&verify.replace("model", "tensors")).ends(0).shows(&["tensors  verified", IDENTITY]);
 
+    // What is said of several files is signed in the same way.
+    world.write("two/a.bin", "a").write("two/b.bin", "b").write("said.json", "{}");
+    for log in ["log1.json", "log2.json"] {
+        world
+            .run(&format!(
+                "attest two --type custom --predicate-type https://a.example/{log} --predicate said.json --keyless \
+                 --identity-token token --trust-config {log}"
+            ))
+            .ends(0)
+            .says(&["attested custom, of 2 files", &by]);
+        let require = format!("--require custom --predicate-type https://a.example/{log}");
+        world
+            .run(&format!("{} {require}", verify.replace("model", "two")))
+            .ends(0)
+            .shows(&["two  verified", IDENTITY]);
+    }
+    world.write("two/b.bin", "c");
+    let require = "--require custom --predicate-type https://a.example/log1.json";
+    world.run(&format!("{} {require}", verify.replace("model", "two"))).ends(1);
+
     // From the environment; and what fails leaves the signature that was there.
     let token = standin.text("token");
     world.run_with(&[("WEIGHBRIDGE_IDENTITY_TOKEN", &token)], sign).ends(0);
@@ -243,6 +263,17 @@ mod token {
         run(&[], &format!("{sign} --password-file pin --certificate-chain leaf.pem"))
             .ends(1)
             .says(&["is not one of the public key"]);
+        world.write("said.json", "{}");
+        run(
+            &[],
+            "attest model --type custom --predicate-type https://a.example/p --predicate said.json --password-file pin \
+             --pkcs11 pkcs11:token=models;object=release",
+        )
+        .ends(0)
+        .says(&["attested custom, of 1 file"]);
+        world
+            .run("verify model --public-key k.pub --require custom --predicate-type https://a.example/p")
+            .ends(0);
         world.run("key generate other").ends(0);
         run(&[], &format!("{sign} --password-file pin --public-key other.pub"))
             .ends(1)
