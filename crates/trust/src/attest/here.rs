@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use weighbridge_core::coverage::Unread;
-use weighbridge_core::listing::{File, Is, Item, Listing};
+use weighbridge_core::listing::{File, Is, Listing};
 
 use super::claim::Claim;
 use crate::digests::{Algorithm, Bytes};
-use crate::oms::{self, Hashing, Method, Tolerance};
+use crate::oms::{self, Hashing, Method, Piece, Tolerance};
 
 /// What lies at a path, as far as some claims speak of it.
 #[derive(Debug)]
@@ -45,51 +45,45 @@ impl Here {
         } else {
             named.extend(claims.flat_map(|claim| &claim.subjects).map(|(name, _)| name.as_str()));
         }
-        let found = oms::each(&listing.items, Item::size, hashing.halt, |item| {
-            let is_named = named.contains(item.path.as_str());
-            if !listing.is_file && !is_named {
-                if tolerance.is_taken(&item.path) {
-                    return None;
-                }
-                if tolerance.leaves_out(&item.path) {
-                    // Whatever its mode says: what is nothing but bundles is nothing that runs.
-                    let runs = !tolerance.is_claims(&item.path) && oms::runs(item);
-                    return Some(Lies::LeftOut { runs });
-                }
-            }
-            Some(lies(item, is_named, tolerance.allow_symlinks, hashing))
-        });
         let mut files: BTreeMap<String, Lies> = BTreeMap::new();
-        for (item, found) in listing.items.iter().zip(found) {
-            let lies = match found {
-                None => Lies::Unread(Unread::Cancelled),
-                Some(Some(lies)) => lies,
-                Some(None) => continue,
-            };
-            // A name that is no text may look like another one: what cannot be read of either is told.
-            if files.get(&item.path).is_none_or(|other| !matches!(other, Lies::Unread(_))) {
-                files.insert(item.path.clone(), lies);
+        // A name that is no text may look like another one: what cannot be read of either is told.
+        let mut tell = |path: &str, lies: Lies| {
+            if files.get(path).is_none_or(|other| !matches!(other, Lies::Unread(_))) {
+                files.insert(path.to_owned(), lies);
             }
+        };
+        let mut hashed = Vec::new();
+        for item in &listing.items {
+            let path = item.path.as_str();
+            let is_named = named.contains(path);
+            if !listing.is_file && !is_named {
+                if tolerance.is_taken(path) {
+                    continue;
+                }
+                if tolerance.leaves_out(path) {
+                    // Whatever its mode says: what is nothing but bundles is nothing that runs.
+                    let runs = !tolerance.is_claims(path) && oms::runs(item);
+                    tell(path, Lies::LeftOut { runs });
+                    continue;
+                }
+            }
+            match &item.is {
+                Is::Link(_) if !tolerance.allow_symlinks => tell(path, Lies::Unread(Unread::Special("link"))),
+                Is::Odd(why) => tell(path, Lies::Unread(why.clone())),
+                Is::File(file) | Is::Link(file) if is_named => hashed.push((path, file)),
+                Is::File(_) | Is::Link(_) => tell(path, Lies::Unnamed),
+            }
+        }
+        let all: Vec<&File> = hashed.iter().map(|(_, file)| *file).collect();
+        let pieces = hashing.files(&all, Method::Files, Algorithm::Sha256);
+        for ((path, _), pieces) in hashed.into_iter().zip(pieces) {
+            tell(path, pieces.and_then(digest).map_or_else(Lies::Unread, Lies::Digest));
         }
         Self { name: listing.name.clone(), is_file: listing.is_file, files }
     }
 }
 
-fn lies(item: &Item, is_named: bool, follows: bool, hashing: &Hashing<'_>) -> Lies {
-    let file = match &item.is {
-        Is::File(file) => file,
-        Is::Link(file) if follows => file,
-        Is::Link(_) => return Lies::Unread(Unread::Special("link")),
-        Is::Odd(why) => return Lies::Unread(why.clone()),
-    };
-    if !is_named {
-        return Lies::Unnamed;
-    }
-    digest(file, hashing).map_or_else(Lies::Unread, Lies::Digest)
-}
-
-fn digest(file: &File, hashing: &Hashing<'_>) -> Result<Bytes, Unread> {
-    let pieces = hashing.pieces(file, Method::Files, Algorithm::Sha256)?;
+fn digest(pieces: Vec<Piece>) -> Result<Bytes, Unread> {
     let first = pieces.into_iter().next().map(|piece| piece.digest);
     first.ok_or_else(|| Unread::Unsupported("a file without a digest".to_owned()))
 }

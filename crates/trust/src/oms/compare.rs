@@ -6,7 +6,7 @@ use weighbridge_core::coverage::Unread;
 use weighbridge_core::listing::{File, Is, Item, Listing};
 
 use super::IGNORED;
-use super::hash::{self, Hashing};
+use super::hash::Hashing;
 use super::manifest::{Age, Manifest, Method, Piece, lies_in};
 use crate::attest;
 
@@ -112,20 +112,25 @@ impl Compared {
 impl Manifest {
     /// Compares what was signed with what lies there. Every file is looked at, also after the first that is wrong.
     pub fn compare(&self, listing: &Listing, tolerance: &Tolerance, hashing: &Hashing<'_>) -> Compared {
-        let compared = hash::each(&listing.items, Item::size, hashing.halt, |item| {
-            self.status(item, listing, tolerance, hashing)
-        });
-        let mut files = BTreeMap::new();
-        for (item, status) in listing.items.iter().zip(compared) {
-            let status = match status {
-                None => Status::Unread(Unread::Cancelled),
-                Some(Some(status)) => status,
-                Some(None) => continue,
-            };
-            // A name that is no text may look like another one: what is wrong with either is told.
-            if files.get(&item.path).is_none_or(|other| *other == Status::Ok) {
-                files.insert(item.path.clone(), status);
+        let mut files: BTreeMap<String, Status> = BTreeMap::new();
+        // A name that is no text may look like another one: what is wrong with either is told.
+        let mut tell = |path: &str, status: Status| {
+            if files.get(path).is_none_or(|other| *other == Status::Ok) {
+                files.insert(path.to_owned(), status);
             }
+        };
+        let mut signed = Vec::new();
+        for item in &listing.items {
+            match self.look(item, listing, tolerance) {
+                Look::Signature => {}
+                Look::Told(status) => tell(&item.path, status),
+                Look::Signed(file, expected) => signed.push((item.path.as_str(), file, expected)),
+            }
+        }
+        let all: Vec<&File> = signed.iter().map(|(_, file, _)| *file).collect();
+        let hashed = hashing.files(&all, self.method, self.algorithm);
+        for ((path, _, expected), actual) in signed.into_iter().zip(hashed) {
+            tell(path, status(expected, actual));
         }
         for path in self.files.keys() {
             files.entry(path.clone()).or_insert(Status::Missing);
@@ -133,20 +138,14 @@ impl Manifest {
         Compared { files }
     }
 
-    /// What is found of one item; none of the signature itself.
-    fn status(
-        &self,
-        item: &Item,
-        listing: &Listing,
-        tolerance: &Tolerance,
-        hashing: &Hashing<'_>,
-    ) -> Option<Status> {
+    /// What an item is before anything is hashed.
+    fn look<'a>(&'a self, item: &'a Item, listing: &Listing, tolerance: &Tolerance) -> Look<'a> {
         let path = item.path.as_str();
         if !listing.is_file {
             // What is signed is looked at even where it should have been left out.
             let expected = self.files.contains_key(path);
             if tolerance.is_taken(path) && !expected {
-                return None;
+                return Look::Signature;
             }
             let is_claims = tolerance.is_claims(path);
             // Data sets are called so, too: what the name alone leaves out must be what it says.
@@ -156,36 +155,43 @@ impl Manifest {
                 self.ignores(path) || tolerance.leaves_out(path)
             };
             if left_out && !expected {
-                return Some(Status::Ignored { runs: !is_claims && runs(item) });
+                return Look::Told(Status::Ignored { runs: !is_claims && runs(item) });
             }
         }
         let links = self.allow_symlinks || tolerance.allow_symlinks || self.age == Age::Old;
         let file = match &item.is {
             Is::File(file) => file,
             Is::Link(file) if links => file,
-            Is::Link(_) => return Some(Status::Unread(Unread::Special("link"))),
-            Is::Odd(why) => return Some(Status::Unread(why.clone())),
+            Is::Link(_) => return Look::Told(Status::Unread(Unread::Special("link"))),
+            Is::Odd(why) => return Look::Told(Status::Unread(why.clone())),
         };
-        Some(match self.files.get(path) {
-            Some(expected) => self.compare_file(file, expected, hashing),
+        match self.files.get(path) {
+            Some(expected) => Look::Signed(file, expected),
             // No shard speaks of an empty file (section 4.2): nothing in it could be signed. One that runs by its mere name
             // (`__init__.py`) is told all the same.
             None if file.size == 0 && matches!(self.method, Method::Shards(_)) => {
-                Status::Ignored { runs: runs(item) }
+                Look::Told(Status::Ignored { runs: runs(item) })
             }
-            None => Status::Extra,
-        })
-    }
-
-    fn compare_file(&self, file: &File, expected: &[Piece], hashing: &Hashing<'_>) -> Status {
-        let actual = match hashing.pieces(file, self.method, self.algorithm) {
-            Ok(actual) => actual,
-            Err(why) => return Status::Unread(why),
-        };
-        if actual == expected {
-            return Status::Ok;
+            None => Look::Told(Status::Extra),
         }
-        Status::Changed { expected: text(expected, &actual), actual: text(&actual, expected) }
+    }
+}
+
+/// What an item is before anything is hashed.
+enum Look<'a> {
+    /// The signature itself.
+    Signature,
+    /// What its bytes would not change.
+    Told(Status),
+    /// A file that was signed, and how it is expected.
+    Signed(&'a File, &'a [Piece]),
+}
+
+fn status(expected: &[Piece], actual: Result<Vec<Piece>, Unread>) -> Status {
+    match actual {
+        Err(why) => Status::Unread(why),
+        Ok(actual) if actual == expected => Status::Ok,
+        Ok(actual) => Status::Changed { expected: text(expected, &actual), actual: text(&actual, expected) },
     }
 }
 

@@ -1,6 +1,7 @@
 //! Hashes files of a listing in pieces, on all threads and in constant memory.
 
 use std::cmp::Reverse;
+use std::iter;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -13,12 +14,15 @@ use weighbridge_core::source::Source;
 
 use super::manifest::{Method, Piece};
 use super::tree;
+use super::twin::Twin;
 use crate::digests::{Algorithm, Bytes};
 
-/// Bytes that are read at once by one thread.
+/// Bytes that are read at once of one stream.
 const BUFFER: usize = 256 << 10;
 /// Most pieces of one file: smaller shards of a huge file would only cost memory.
 const MOST_PIECES: u64 = 1 << 22;
+/// What is smaller is not hashed side by side: opening it costs more than that would save.
+const LARGE: u64 = 1 << 20;
 
 /// Whether to go on; asked often.
 pub type Halt<'a> = &'a (dyn Fn() -> bool + Sync);
@@ -34,46 +38,99 @@ pub struct Hashing<'a> {
     pub progress: &'a (dyn Fn(u64) + Sync),
 }
 
-impl Hashing<'_> {
-    /// The digests of a file, cut by `method`.
-    ///
-    /// # Errors
-    /// Why it cannot be read; also when it changes meanwhile.
-    pub fn pieces(&self, file: &File, method: Method, algorithm: Algorithm) -> Result<Vec<Piece>, Unread> {
-        let listed = file.handle.stamp();
-        if let Some(stamp) = listed {
-            let bounds = bounds(stamp.size, method)?;
-            if let Some(digests) = self.known(&stamp, &bounds, algorithm) {
-                (self.progress)(file.size);
-                return Ok(pieces(&bounds, digests, method));
-            }
-        }
-        let source = file.handle.open()?;
-        if source.stamp() != listed {
-            return Err(changed());
-        }
-        let bounds = bounds(source.size(), method)?;
-        let digests = self.computed(&source, &bounds, algorithm)?;
-        Ok(pieces(&bounds, digests, method))
+/// An open file, and first byte and end of each part of it.
+pub(crate) struct Cut {
+    pub(crate) source: Arc<dyn Source>,
+    pub(crate) bounds: Vec<(u64, u64)>,
+}
+
+/// A part of an open file.
+#[derive(Clone, Copy)]
+pub(super) struct Part<'a> {
+    pub(super) source: &'a Arc<dyn Source>,
+    pub(super) start: u64,
+    pub(super) end: u64,
+}
+
+/// Which items are handed out together.
+#[derive(Clone, Copy)]
+pub(crate) enum Together {
+    /// None.
+    None,
+    /// Two large ones, as long as every thread has one: alone on a thread, both would be done sooner.
+    IfMany,
+    /// Two large ones.
+    Two,
+}
+
+impl Together {
+    /// What is best with this hash function.
+    fn by(algorithm: Algorithm) -> Self {
+        if algorithm == Algorithm::Sha256 { Self::IfMany } else { Self::None }
     }
 
-    /// The digests of parts of a file, each from its first byte to its end.
+    /// How many items stand before the partner of an item.
+    fn distance(self) -> Option<usize> {
+        match self {
+            Self::None => None,
+            Self::IfMany => Some(rayon::current_num_threads()),
+            Self::Two => Some(1),
+        }
+    }
+}
+
+impl Hashing<'_> {
+    /// The digests of files, cut by `method`, in their order. Of each that cannot be read, why; also when it changes meanwhile.
+    pub fn files(
+        &self,
+        files: &[&File],
+        method: Method,
+        algorithm: Algorithm,
+    ) -> Vec<Result<Vec<Piece>, Unread>> {
+        let known: Vec<Option<Vec<Piece>>> =
+            files.par_iter().map(|file| self.known_file(file, method, algorithm)).collect();
+        let unknown = files.iter().zip(&known).filter(|(_, known)| known.is_none());
+        let unknown: Vec<&File> = unknown.map(|(file, _)| *file).collect();
+        let computed = self.each(
+            &unknown,
+            |file| file.size,
+            Together::by(algorithm),
+            |files| {
+                let cuts = files.iter().map(|file| open(file, method)).collect();
+                let digests = self.computed(cuts, algorithm).into_iter();
+                digests.map(|done| done.map(|(cut, digests)| pieces(&cut.bounds, digests, method))).collect()
+            },
+        );
+        let mut computed = computed.into_iter();
+        let one = |known: Option<Vec<Piece>>| known.map(Ok).or_else(|| computed.next());
+        known.into_iter().filter_map(one).collect()
+    }
+
+    /// The digests of parts of a file.
     ///
     /// # Errors
     /// Why it cannot be read; also when it changes meanwhile.
-    pub(crate) fn parts(
-        &self,
-        source: &Arc<dyn Source>,
-        bounds: &[(u64, u64)],
-        algorithm: Algorithm,
-    ) -> Result<Vec<Bytes>, Unread> {
-        let known = source.stamp().and_then(|stamp| self.known(&stamp, bounds, algorithm));
-        let Some(digests) = known else { return self.computed(source, bounds, algorithm) };
-        if !source.is_unchanged() {
+    pub(crate) fn parts(&self, cut: Cut, algorithm: Algorithm) -> Result<Vec<Bytes>, Unread> {
+        let known = cut.source.stamp().and_then(|stamp| self.known(&stamp, &cut.bounds, algorithm));
+        let Some(digests) = known else {
+            let done = self.computed(vec![Ok(cut)], algorithm).pop();
+            return done.unwrap_or(Err(Unread::Cancelled)).map(|(_, digests)| digests);
+        };
+        if !cut.source.is_unchanged() {
             return Err(changed());
         }
-        bounds.iter().for_each(|(start, end)| (self.progress)(end.saturating_sub(*start)));
+        cut.bounds.iter().for_each(|(start, end)| (self.progress)(end.saturating_sub(*start)));
         Ok(digests)
+    }
+
+    /// What is kept of a file as it was listed.
+    fn known_file(&self, file: &File, method: Method, algorithm: Algorithm) -> Option<Vec<Piece>> {
+        self.cache?;
+        let stamp = file.handle.stamp()?;
+        let bounds = bounds(stamp.size, method).ok()?;
+        let digests = self.known(&stamp, &bounds, algorithm)?;
+        (self.progress)(file.size);
+        Some(pieces(&bounds, digests, method))
     }
 
     /// What is kept of a file with this stamp.
@@ -103,72 +160,193 @@ impl Hashing<'_> {
         }
     }
 
-    /// Hashes parts of a file, and keeps their digests if it is still the one that was opened.
+    /// Hashes parts of files, those of several files side by side, and keeps the digests of each file that is still the one that
+    /// was opened.
     fn computed(
         &self,
-        source: &Arc<dyn Source>,
-        bounds: &[(u64, u64)],
+        cuts: Vec<Result<Cut, Unread>>,
         algorithm: Algorithm,
-    ) -> Result<Vec<Bytes>, Unread> {
-        let one = |(start, end): &(u64, u64)| self.range(source, *start, *end, algorithm);
-        let digests: Vec<Bytes> = match bounds {
-            [only] => vec![one(only)?],
-            many => many.par_iter().with_max_len(1).map(one).collect::<Result<_, _>>()?,
+    ) -> Vec<Result<(Cut, Vec<Bytes>), Unread>> {
+        let together = if cuts.len() > 1 { Together::Two } else { Together::by(algorithm) };
+        let parts: Vec<Part<'_>> = cuts.iter().flatten().flat_map(Cut::parts).collect();
+        let digests = self.each(&parts, Part::size, together, |parts| match parts {
+            [one, other] => self.both([**one, **other]).into(),
+            parts => parts.iter().map(|part| self.part(**part, algorithm)).collect(),
+        });
+        let mut digests = digests.into_iter();
+        let finish = |cut: Result<Cut, Unread>| {
+            let cut = cut?;
+            // All of its own, whatever they are: the next are those of another file.
+            let own: Vec<_> = digests.by_ref().take(cut.bounds.len()).collect();
+            let own: Vec<Bytes> = own.into_iter().collect::<Result<_, _>>()?;
+            // What changed under the reader is neither what was nor what is.
+            if !cut.source.is_unchanged() {
+                return Err(changed());
+            }
+            if let Some(stamp) = cut.source.stamp() {
+                self.learn(&stamp, &cut.bounds, algorithm, &own);
+            }
+            Ok((cut, own))
         };
-        // What changed under the reader is neither what was nor what is.
-        if !source.is_unchanged() {
-            return Err(changed());
-        }
-        if let Some(stamp) = source.stamp() {
-            self.learn(&stamp, bounds, algorithm, &digests);
-        }
-        Ok(digests)
+        cuts.into_iter().map(finish).collect()
     }
 
     /// The digest of a part of a file.
-    fn range(
-        &self,
-        source: &Arc<dyn Source>,
-        start: u64,
-        end: u64,
-        algorithm: Algorithm,
-    ) -> Result<Bytes, Unread> {
-        if algorithm == Algorithm::Blake3 && end.saturating_sub(start) > tree::LEAF {
-            return tree::digest(self, source, start, end);
+    fn part(&self, part: Part<'_>, algorithm: Algorithm) -> Result<Bytes, Unread> {
+        if algorithm == Algorithm::Blake3 && part.size() > tree::LEAF {
+            return tree::digest(self, part);
         }
         let mut hasher = algorithm.hasher();
-        self.read(source, start, end, &mut |piece| hasher.update(piece))?;
+        self.read(part, &mut |piece| hasher.update(piece))?;
         Ok(hasher.finish())
     }
 
-    /// Reads a part of a file to its end, piece by piece.
-    pub(super) fn read(
-        &self,
-        source: &Arc<dyn Source>,
-        start: u64,
-        end: u64,
-        take: &mut dyn FnMut(&[u8]),
-    ) -> Result<(), Unread> {
-        let rest = end.saturating_sub(start);
-        let mut buffer = vec![0; usize::try_from(rest).unwrap_or(BUFFER).clamp(1, BUFFER)];
-        let mut at = start;
-        while at < end {
-            if (self.halt)() {
-                return Err(Unread::Cancelled);
+    /// The SHA-256 of two parts, side by side; what is wrong with one does not touch the other.
+    fn both(&self, parts: [Part<'_>; 2]) -> [Result<Bytes, Unread>; 2] {
+        let mut hasher = Twin::default();
+        let [mut one, mut other] = parts.map(Stream::new);
+        loop {
+            match [one.next(self), other.next(self)] {
+                [[], []] => break,
+                pieces => hasher.update(pieces),
             }
-            let wanted = usize::try_from(end.saturating_sub(at)).unwrap_or(usize::MAX).min(buffer.len());
-            let part = buffer.get_mut(..wanted).unwrap_or_default();
-            let count = source.read_at(at, part).map_err(|error| Unread::Io(error.to_string()))?;
-            if count == 0 {
-                return Err(Unread::Truncated { offset: at });
-            }
-            take(part.get(..count).unwrap_or_default());
-            let count = u64::try_from(count).unwrap_or(u64::MAX);
-            at = at.saturating_add(count);
-            (self.progress)(count);
         }
-        Ok(())
+        let [digest, other_digest] = hasher.finish();
+        [one.end().map(|()| digest), other.end().map(|()| other_digest)]
     }
+
+    /// Reads a part of a file to its end, piece by piece.
+    pub(super) fn read(&self, part: Part<'_>, take: &mut dyn FnMut(&[u8])) -> Result<(), Unread> {
+        let mut stream = Stream::new(part);
+        loop {
+            match stream.next(self) {
+                [] => return stream.end(),
+                piece => take(piece),
+            }
+        }
+    }
+
+    /// Runs `work` over `items` on all threads, the largest first, so that none is left alone with one at the end, and keeps their
+    /// order. It is given one item or two, and returns as many; what comes after a halt is not begun.
+    pub(crate) fn each<T: Sync, R: Send>(
+        &self,
+        items: &[T],
+        size: impl Fn(&T) -> u64,
+        together: Together,
+        work: impl Fn(&[&T]) -> Vec<Result<R, Unread>> + Sync,
+    ) -> Vec<Result<R, Unread>> {
+        let halted = AtomicBool::new(false);
+        let groups = groups(items, size, together.distance());
+        let run = |(one, other): &(usize, Option<usize>)| {
+            let group = [Some(*one), *other].into_iter().flatten();
+            let done = if halted.load(Ordering::Relaxed) || (self.halt)() {
+                halted.store(true, Ordering::Relaxed);
+                group.clone().map(|_| Err(Unread::Cancelled)).collect()
+            } else {
+                work(&group.clone().filter_map(|at| items.get(at)).collect::<Vec<_>>())
+            };
+            group.zip(done)
+        };
+        let mut done: Vec<(usize, Result<R, Unread>)> = match groups.as_slice() {
+            [only] => run(only).collect(),
+            // A bridge keeps to the order, which `par_iter` would cut in the middle.
+            many => many.iter().par_bridge().flat_map_iter(run).collect(),
+        };
+        done.sort_unstable_by_key(|(at, _)| *at);
+        done.into_iter().map(|(_, done)| done).collect()
+    }
+}
+
+/// The places of items, largest first, and of the one that goes with each: the one so many places behind.
+fn groups<T>(items: &[T], size: impl Fn(&T) -> u64, distance: Option<usize>) -> Vec<(usize, Option<usize>)> {
+    let mut order: Vec<(u64, usize)> = items.iter().enumerate().map(|(at, item)| (size(item), at)).collect();
+    order.sort_by_key(|(size, _)| Reverse(*size));
+    let large = distance.map_or(0, |_| order.partition_point(|(size, _)| *size >= LARGE));
+    let (large, small) = order.split_at(large);
+    let distance = distance.unwrap_or(1).max(1);
+    let mut groups = Vec::new();
+    for some in large.chunks(distance.saturating_mul(2)) {
+        let (ones, others) = some.split_at(distance.min(some.len()));
+        let others = others.iter().map(|(_, at)| Some(*at)).chain(iter::repeat(None));
+        groups.extend(ones.iter().map(|(_, at)| *at).zip(others));
+    }
+    groups.extend(small.iter().map(|(_, at)| (*at, None)));
+    groups
+}
+
+impl Cut {
+    fn parts(&self) -> impl Iterator<Item = Part<'_>> {
+        self.bounds.iter().map(|(start, end)| Part { source: &self.source, start: *start, end: *end })
+    }
+}
+
+impl Part<'_> {
+    pub(super) fn size(&self) -> u64 {
+        self.end.saturating_sub(self.start)
+    }
+}
+
+/// A part of a file that is being read.
+struct Stream<'a> {
+    part: Part<'a>,
+    at: u64,
+    buffer: Vec<u8>,
+    wrong: Option<Unread>,
+}
+
+impl<'a> Stream<'a> {
+    fn new(part: Part<'a>) -> Self {
+        let length = usize::try_from(part.size()).unwrap_or(BUFFER).clamp(1, BUFFER);
+        Self { part, at: part.start, buffer: vec![0; length], wrong: None }
+    }
+
+    /// The next bytes; none at the end and after something went wrong.
+    fn next(&mut self, hashing: &Hashing<'_>) -> &[u8] {
+        let count = if self.wrong.is_none() { self.fill(hashing) } else { Ok(0) };
+        let count = count.unwrap_or_else(|why| {
+            self.wrong = Some(why);
+            0
+        });
+        self.buffer.get(..count).unwrap_or_default()
+    }
+
+    /// How many bytes were read into the buffer.
+    fn fill(&mut self, hashing: &Hashing<'_>) -> Result<usize, Unread> {
+        let rest = usize::try_from(self.part.end.saturating_sub(self.at)).unwrap_or(usize::MAX);
+        let wanted = rest.min(self.buffer.len());
+        if wanted == 0 {
+            return Ok(0);
+        }
+        if (hashing.halt)() {
+            return Err(Unread::Cancelled);
+        }
+        let buffer = self.buffer.get_mut(..wanted).unwrap_or_default();
+        let count =
+            self.part.source.read_at(self.at, buffer).map_err(|error| Unread::Io(error.to_string()))?;
+        if count == 0 {
+            return Err(Unread::Truncated { offset: self.at });
+        }
+        let read = u64::try_from(count).unwrap_or(u64::MAX);
+        self.at = self.at.saturating_add(read);
+        (hashing.progress)(read);
+        Ok(count)
+    }
+
+    /// Whether everything was read.
+    fn end(self) -> Result<(), Unread> {
+        self.wrong.map_or(Ok(()), Err)
+    }
+}
+
+/// Opens a file that is still as it was listed.
+fn open(file: &File, method: Method) -> Result<Cut, Unread> {
+    let listed = file.handle.stamp();
+    let source = file.handle.open()?;
+    if source.stamp() != listed {
+        return Err(changed());
+    }
+    let bounds = bounds(source.size(), method)?;
+    Ok(Cut { source, bounds })
 }
 
 fn changed() -> Unread {
@@ -213,27 +391,4 @@ fn bounds(size: u64, method: Method) -> Result<Vec<(u64, u64)>, Unread> {
         (start, start.saturating_add(shard).min(size))
     };
     Ok((0..count).map(cut).collect())
-}
-
-/// Runs `work` over `items` on all threads, the largest first, so that none is left alone with one at the end, and keeps their order;
-/// what comes after a halt is not begun.
-pub(crate) fn each<T: Sync, R: Send>(
-    items: &[T],
-    size: impl Fn(&T) -> u64,
-    halt: Halt<'_>,
-    work: impl Fn(&T) -> R + Sync,
-) -> Vec<Option<R>> {
-    let halted = AtomicBool::new(false);
-    let mut order: Vec<(usize, &T)> = items.iter().enumerate().collect();
-    order.sort_by_key(|(_, item)| Reverse(size(item)));
-    let one = |(at, item): &(usize, &T)| {
-        if halted.load(Ordering::Relaxed) || halt() {
-            halted.store(true, Ordering::Relaxed);
-            return (*at, None);
-        }
-        (*at, Some(work(item)))
-    };
-    let mut done: Vec<(usize, Option<R>)> = order.par_iter().with_max_len(1).map(one).collect();
-    done.sort_unstable_by_key(|(at, _)| *at);
-    done.into_iter().map(|(_, done)| done).collect()
 }

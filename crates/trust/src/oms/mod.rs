@@ -10,10 +10,11 @@ mod manifest;
 mod read;
 mod sign;
 mod tree;
+mod twin;
 mod verify;
 
 pub use compare::{Compared, Status, Tolerance, may_run, runs};
-pub(crate) use hash::each;
+pub(crate) use hash::{Cut, Together};
 pub use hash::{Halt, Hashing};
 pub(crate) use look::proof;
 pub use look::{LookError, holds, look};

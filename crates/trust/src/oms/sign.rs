@@ -4,7 +4,7 @@ use weighbridge_core::coverage::Unread;
 use weighbridge_core::listing::{File, Is, Listing};
 
 use super::IGNORED;
-use super::hash::{self, Hashing};
+use super::hash::Hashing;
 use super::manifest::{Age, Manifest, Method, lies_in};
 use crate::bundle::{Bundle, Material};
 use crate::digests::Algorithm;
@@ -114,12 +114,8 @@ pub fn describe(listing: &Listing, choice: &Choice, hashing: &Hashing<'_>) -> Re
     if !wrong.is_empty() {
         return Err(SignError::Files(wrong));
     }
-    let hashed = hash::each(
-        &files,
-        |(_, file)| file.size,
-        hashing.halt,
-        |(_, file)| hashing.pieces(file, choice.method, choice.algorithm),
-    );
+    let all: Vec<&File> = files.iter().map(|(_, file)| *file).collect();
+    let hashed = hashing.files(&all, choice.method, choice.algorithm);
     let mut manifest = Manifest {
         name: listing.name.clone(),
         age: Age::Current,
@@ -130,7 +126,7 @@ pub fn describe(listing: &Listing, choice: &Choice, hashing: &Hashing<'_>) -> Re
         files: std::collections::BTreeMap::new(),
     };
     for ((path, _), pieces) in files.into_iter().zip(hashed) {
-        match pieces.unwrap_or(Err(Unread::Cancelled)) {
+        match pieces {
             Err(why) => wrong.push((path.to_owned(), why)),
             Ok(pieces) if pieces.is_empty() => left_out.push(path.to_owned()),
             Ok(pieces) => {

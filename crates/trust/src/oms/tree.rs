@@ -1,13 +1,10 @@
 //! BLAKE3 of a large part of a file on all threads: the tree over its chunks (specification of BLAKE3, section 2.1) is cut where
 //! it branches, and whoever hashes a subtree reads its bytes himself.
 
-use std::sync::Arc;
-
 use blake3::hazmat::{self, ChainingValue, HasherExt as _, Mode};
 use weighbridge_core::coverage::Unread;
-use weighbridge_core::source::Source;
 
-use super::hash::Hashing;
+use super::hash::{Hashing, Part};
 use crate::digests::Bytes;
 
 /// Bytes that one thread hashes at once. More than a chunk, so that a tree of more than a leaf always branches.
@@ -17,22 +14,16 @@ pub(super) const LEAF: u64 = 4 << 20;
 ///
 /// # Errors
 /// Why they cannot be read.
-pub(super) fn digest(
-    hashing: &Hashing<'_>,
-    source: &Arc<dyn Source>,
-    start: u64,
-    end: u64,
-) -> Result<Bytes, Unread> {
-    let tree = Tree { hashing, source, start };
-    let (left, right) = tree.branches(0, end.saturating_sub(start))?;
+pub(super) fn digest(hashing: &Hashing<'_>, part: Part<'_>) -> Result<Bytes, Unread> {
+    let tree = Tree { hashing, part };
+    let (left, right) = tree.branches(0, part.size())?;
     Ok(Bytes(hazmat::merge_subtrees_root(&left, &right, Mode::Hash).as_bytes().to_vec()))
 }
 
-/// The tree over bytes of a file from `start` on; offsets in it count from there.
+/// The tree over a part of a file; offsets in it count from its start.
 struct Tree<'a> {
     hashing: &'a Hashing<'a>,
-    source: &'a Arc<dyn Source>,
-    start: u64,
+    part: Part<'a>,
 }
 
 impl Tree<'_> {
@@ -52,8 +43,9 @@ impl Tree<'_> {
         }
         let mut hasher = blake3::Hasher::new();
         hasher.set_input_offset(offset);
-        let start = self.start.saturating_add(offset);
-        self.hashing.read(self.source, start, start.saturating_add(size), &mut |piece| {
+        let start = self.part.start.saturating_add(offset);
+        let leaf = Part { start, end: start.saturating_add(size), ..self.part };
+        self.hashing.read(leaf, &mut |piece| {
             hasher.update(piece);
         })?;
         Ok(hasher.finalize_non_root())
@@ -62,6 +54,10 @@ impl Tree<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use weighbridge_core::source::Source;
+
     use super::*;
 
     fn hashing() -> Hashing<'static> {
@@ -76,7 +72,8 @@ mod tests {
         for size in [leaf + 1, 2 * leaf - 1, 2 * leaf, 2 * leaf + 1, 3 * leaf, 4 * leaf + 1025, 5 * leaf] {
             for start in [0, 1, 2999] {
                 let end = start + size;
-                let digest = digest(&hashing(), &source, start as u64, end as u64).unwrap();
+                let part = Part { source: &source, start: start as u64, end: end as u64 };
+                let digest = digest(&hashing(), part).unwrap();
                 assert_eq!(digest.0, blake3::hash(&bytes[start..end]).as_bytes(), "{start}..{end}");
             }
         }
@@ -85,9 +82,10 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_told() {
         let source: Arc<dyn Source> = Arc::new(vec![0; 5 << 20]);
-        let short = digest(&hashing(), &source, 0, 9 << 20);
+        let part = Part { source: &source, start: 0, end: 9 << 20 };
+        let short = digest(&hashing(), part);
         assert_eq!(short, Err(Unread::Truncated { offset: 5 << 20 }));
         let halted = Hashing { halt: &|| true, ..hashing() };
-        assert_eq!(digest(&halted, &source, 0, 5 << 20), Err(Unread::Cancelled));
+        assert_eq!(digest(&halted, part), Err(Unread::Cancelled));
     }
 }

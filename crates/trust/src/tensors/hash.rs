@@ -7,7 +7,7 @@ use weighbridge_core::digest::Digest;
 use weighbridge_core::source::Source;
 
 use crate::digests::{Algorithm, Bytes};
-use crate::oms::{Hashing, each};
+use crate::oms::{Cut, Hashing, Together};
 
 /// The bytes of a tensor.
 #[derive(Clone)]
@@ -25,20 +25,20 @@ pub struct Part {
 pub fn hash(parts: &[Part], hashing: &Hashing<'_>) -> Vec<Result<Digest, Unread>> {
     let files: Vec<&[Part]> = parts.chunk_by(|one, other| Arc::ptr_eq(&one.source, &other.source)).collect();
     let size = |parts: &&[Part]| parts.iter().fold(0, |sum: u64, part| sum.saturating_add(part.size));
-    let done = each(&files, size, hashing.halt, |parts| of_file(parts, hashing));
-    let spread = |(parts, done): (&&[Part], Option<Result<Vec<Digest>, Unread>>)| match done {
-        Some(Ok(digests)) => digests.into_iter().map(Ok).collect(),
-        Some(Err(why)) => vec![Err(why); parts.len()],
-        None => vec![Err(Unread::Cancelled); parts.len()],
+    let done = hashing.each(&files, size, Together::None, |files| {
+        files.iter().map(|parts| of_file(parts, hashing)).collect()
+    });
+    let spread = |(parts, done): (&&[Part], Result<Vec<Digest>, Unread>)| match done {
+        Ok(digests) => digests.into_iter().map(Ok).collect(),
+        Err(why) => vec![Err(why); parts.len()],
     };
     files.iter().zip(done).flat_map(spread).collect()
 }
 
 fn of_file(parts: &[Part], hashing: &Hashing<'_>) -> Result<Vec<Digest>, Unread> {
     let Some(Part { source, .. }) = parts.first() else { return Ok(Vec::new()) };
-    let bounds: Vec<(u64, u64)> =
-        parts.iter().map(|part| (part.offset, part.offset.saturating_add(part.size))).collect();
-    let digests = hashing.parts(source, &bounds, Algorithm::Sha256)?;
+    let bounds = parts.iter().map(|part| (part.offset, part.offset.saturating_add(part.size))).collect();
+    let digests = hashing.parts(Cut { source: Arc::clone(source), bounds }, Algorithm::Sha256)?;
     digests.into_iter().map(digest).collect()
 }
 
