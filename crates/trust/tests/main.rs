@@ -16,6 +16,7 @@ mod policy;
 mod reference;
 mod smoke;
 mod tensors;
+mod together;
 mod vectors;
 
 use libtest_mimic::{Arguments, Trial};
@@ -37,6 +38,7 @@ fn main() {
         packaged::TESTS,
         policy::TESTS,
         tensors::TESTS,
+        together::TESTS,
     ];
     trials.extend(plain.into_iter().flatten().map(|(name, test)| {
         Trial::test(*name, || {

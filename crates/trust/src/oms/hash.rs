@@ -52,33 +52,6 @@ pub(super) struct Part<'a> {
     pub(super) end: u64,
 }
 
-/// Which items are handed out together.
-#[derive(Clone, Copy)]
-pub(crate) enum Together {
-    /// None.
-    None,
-    /// Two large ones, as long as every thread has one: alone on a thread, both would be done sooner.
-    IfMany,
-    /// Two large ones.
-    Two,
-}
-
-impl Together {
-    /// What is best with this hash function.
-    fn by(algorithm: Algorithm) -> Self {
-        if algorithm == Algorithm::Sha256 { Self::IfMany } else { Self::None }
-    }
-
-    /// How many items stand before the partner of an item.
-    fn distance(self) -> Option<usize> {
-        match self {
-            Self::None => None,
-            Self::IfMany => Some(rayon::current_num_threads()),
-            Self::Two => Some(1),
-        }
-    }
-}
-
 impl Hashing<'_> {
     /// The digests of files, cut by `method`, in their order. Of each that cannot be read, why; also when it changes meanwhile.
     pub fn files(
@@ -94,7 +67,7 @@ impl Hashing<'_> {
         let computed = self.each(
             &unknown,
             |file| file.size,
-            Together::by(algorithm),
+            alone(algorithm),
             |files| {
                 let cuts = files.iter().map(|file| open(file, method)).collect();
                 let digests = self.computed(cuts, algorithm).into_iter();
@@ -167,9 +140,10 @@ impl Hashing<'_> {
         cuts: Vec<Result<Cut, Unread>>,
         algorithm: Algorithm,
     ) -> Vec<Result<(Cut, Vec<Bytes>), Unread>> {
-        let together = if cuts.len() > 1 { Together::Two } else { Together::by(algorithm) };
+        // Several files are here because the other threads have theirs.
+        let alone = if cuts.len() > 1 { 1 } else { alone(algorithm) };
         let parts: Vec<Part<'_>> = cuts.iter().flatten().flat_map(Cut::parts).collect();
-        let digests = self.each(&parts, Part::size, together, |parts| match parts {
+        let digests = self.each(&parts, Part::size, alone, |parts| match parts {
             [one, other] => self.both([**one, **other]).into(),
             parts => parts.iter().map(|part| self.part(**part, algorithm)).collect(),
         });
@@ -227,16 +201,17 @@ impl Hashing<'_> {
     }
 
     /// Runs `work` over `items` on all threads, the largest first, so that none is left alone with one at the end, and keeps their
-    /// order. It is given one item or two, and returns as many; what comes after a halt is not begun.
+    /// order. Of more than `alone` large ones it is given two at once, and returns as many as it is given; what comes after a
+    /// halt is not begun.
     pub(crate) fn each<T: Sync, R: Send>(
         &self,
         items: &[T],
         size: impl Fn(&T) -> u64,
-        together: Together,
+        alone: usize,
         work: impl Fn(&[&T]) -> Vec<Result<R, Unread>> + Sync,
     ) -> Vec<Result<R, Unread>> {
         let halted = AtomicBool::new(false);
-        let groups = groups(items, size, together.distance());
+        let groups = groups(items, size, alone);
         let run = |(one, other): &(usize, Option<usize>)| {
             let group = [Some(*one), *other].into_iter().flatten();
             let done = if halted.load(Ordering::Relaxed) || (self.halt)() {
@@ -257,17 +232,23 @@ impl Hashing<'_> {
     }
 }
 
-/// The places of items, largest first, and of the one that goes with each: the one so many places behind.
-fn groups<T>(items: &[T], size: impl Fn(&T) -> u64, distance: Option<usize>) -> Vec<(usize, Option<usize>)> {
+/// How many large items are best hashed one a thread: of fewer, two on one thread would leave another without. Only SHA-256
+/// gains from two.
+fn alone(algorithm: Algorithm) -> usize {
+    if algorithm == Algorithm::Sha256 { rayon::current_num_threads() } else { usize::MAX }
+}
+
+/// The places of items, largest first, each with that of a smaller one which goes with it, where there are more than `alone`.
+fn groups<T>(items: &[T], size: impl Fn(&T) -> u64, alone: usize) -> Vec<(usize, Option<usize>)> {
     let mut order: Vec<(u64, usize)> = items.iter().enumerate().map(|(at, item)| (size(item), at)).collect();
     order.sort_by_key(|(size, _)| Reverse(*size));
-    let large = distance.map_or(0, |_| order.partition_point(|(size, _)| *size >= LARGE));
-    let (large, small) = order.split_at(large);
-    let distance = distance.unwrap_or(1).max(1);
+    let (large, small) = order.split_at(order.partition_point(|(size, _)| *size >= LARGE));
     let mut groups = Vec::new();
-    for some in large.chunks(distance.saturating_mul(2)) {
-        let (ones, others) = some.split_at(distance.min(some.len()));
-        let others = others.iter().map(|(_, at)| Some(*at)).chain(iter::repeat(None));
+    for some in large.chunks(alone.saturating_mul(2).max(1)) {
+        let (ones, others) = some.split_at(alone.min(some.len()));
+        // The largest goes with the smallest, or with none.
+        let without = iter::repeat_n(None, ones.len().saturating_sub(others.len()));
+        let others = without.chain(others.iter().rev().map(|(_, at)| Some(*at)));
         groups.extend(ones.iter().map(|(_, at)| *at).zip(others));
     }
     groups.extend(small.iter().map(|(_, at)| (*at, None)));
@@ -391,4 +372,37 @@ fn bounds(size: u64, method: Method) -> Result<Vec<(u64, u64)>, Unread> {
         (start, start.saturating_add(shard).min(size))
     };
     Ok((0..count).map(cut).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_go_together_once_every_thread_has_one() {
+        for (alone, sizes, expected) in [
+            (2, &[][..], &[][..]),
+            (2, &[7, 9], &["1", "0"]),
+            (2, &[9, 9, 9, 9], &["0+3", "1+2"]),
+            (2, &[1, 4, 3, 2], &["1+0", "2+3"]),
+            // Who is the first to have nothing to do takes the next one.
+            (2, &[9, 9, 9, 9, 9], &["0+3", "1+2", "4"]),
+            (2, &[9, 9, 9, 9, 9, 9], &["0+3", "1+2", "4", "5"]),
+            // The largest has no partner as long as there are others without.
+            (2, &[10, 6, 5], &["0", "1+2"]),
+            (3, &[9, 8, 7, 6], &["0", "1", "2+3"]),
+            (1, &[5, 9, 7], &["1+2", "0"]),
+            // Small ones are never two.
+            (1, &[0, 0, 9, 0], &["2", "0", "1", "3"]),
+            (usize::MAX, &[9, 8, 7], &["0", "1", "2"]),
+        ] {
+            let told: Vec<String> = groups(sizes, |size| size * LARGE, alone)
+                .into_iter()
+                .map(|(one, other)| other.map_or(format!("{one}"), |other| format!("{one}+{other}")))
+                .collect();
+            assert_eq!(told, expected, "{sizes:?}, {alone} alone");
+        }
+        let small = groups(&[LARGE, LARGE - 1], |size| *size, 1);
+        assert_eq!(small, [(0, None), (1, None)]);
+    }
 }

@@ -14,7 +14,7 @@ mod twin;
 mod verify;
 
 pub use compare::{Compared, Status, Tolerance, may_run, runs};
-pub(crate) use hash::{Cut, Together};
+pub(crate) use hash::Cut;
 pub use hash::{Halt, Hashing};
 pub(crate) use look::proof;
 pub use look::{LookError, holds, look};

@@ -7,7 +7,7 @@ use weighbridge_core::digest::Digest;
 use weighbridge_core::source::Source;
 
 use crate::digests::{Algorithm, Bytes};
-use crate::oms::{Cut, Hashing, Together};
+use crate::oms::{Cut, Hashing};
 
 /// The bytes of a tensor.
 #[derive(Clone)]
@@ -25,9 +25,8 @@ pub struct Part {
 pub fn hash(parts: &[Part], hashing: &Hashing<'_>) -> Vec<Result<Digest, Unread>> {
     let files: Vec<&[Part]> = parts.chunk_by(|one, other| Arc::ptr_eq(&one.source, &other.source)).collect();
     let size = |parts: &&[Part]| parts.iter().fold(0, |sum: u64, part| sum.saturating_add(part.size));
-    let done = hashing.each(&files, size, Together::None, |files| {
-        files.iter().map(|parts| of_file(parts, hashing)).collect()
-    });
+    let done = hashing
+        .each(&files, size, usize::MAX, |files| files.iter().map(|parts| of_file(parts, hashing)).collect());
     let spread = |(parts, done): (&&[Part], Result<Vec<Digest>, Unread>)| match done {
         Ok(digests) => digests.into_iter().map(Ok).collect(),
         Err(why) => vec![Err(why); parts.len()],
