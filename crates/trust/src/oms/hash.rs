@@ -21,7 +21,7 @@ use crate::digests::{Algorithm, Bytes};
 const BUFFER: usize = 256 << 10;
 /// Most pieces of one file: smaller shards of a huge file would only cost memory.
 const MOST_PIECES: u64 = 1 << 22;
-/// What is smaller is not hashed side by side: opening it costs more than that would save.
+/// What is smaller is not hashed side by side: there is little to save.
 const LARGE: u64 = 1 << 20;
 
 /// Whether to go on; asked often.
@@ -75,8 +75,8 @@ impl Hashing<'_> {
             },
         );
         let mut computed = computed.into_iter();
-        let one = |known: Option<Vec<Piece>>| known.map(Ok).or_else(|| computed.next());
-        known.into_iter().filter_map(one).collect()
+        let mut next = || computed.next().unwrap_or(Err(Unread::Cancelled));
+        known.into_iter().map(|known| known.map_or_else(&mut next, Ok)).collect()
     }
 
     /// The digests of parts of a file.
@@ -98,7 +98,9 @@ impl Hashing<'_> {
 
     /// What is kept of a file as it was listed.
     fn known_file(&self, file: &File, method: Method, algorithm: Algorithm) -> Option<Vec<Piece>> {
-        self.cache?;
+        if self.cache.is_none() || (self.halt)() {
+            return None;
+        }
         let stamp = file.handle.stamp()?;
         let bounds = bounds(stamp.size, method).ok()?;
         let digests = self.known(&stamp, &bounds, algorithm)?;
