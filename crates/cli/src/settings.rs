@@ -13,6 +13,7 @@ use weighbridge_core::date::{Date, Moment};
 use weighbridge_core::limits::{Cancel, Limits};
 use weighbridge_core::renderer::{Renderer, Show, Style};
 use weighbridge_engine::flow::Request;
+use weighbridge_net::open::above::Above;
 use weighbridge_read::READERS;
 
 use crate::args::{self, Fix, Global, Resolving, Scan, Weighing};
@@ -43,6 +44,8 @@ const DOCS: &str = if env!("CARGO_PKG_REPOSITORY").is_empty() {
 pub(crate) struct Weigh {
     /// Targets as the user names them.
     pub(crate) targets: Vec<String>,
+    /// Locks above them that are compared with; empty but for `scan`.
+    pub(crate) locks: Vec<Above>,
     /// Patterns of paths to leave out.
     pub(crate) exclude: Vec<String>,
     /// Number of threads.
@@ -62,6 +65,7 @@ impl Weigh {
     pub(crate) fn request(&self) -> Request<'_> {
         Request {
             targets: &self.targets,
+            locks: &self.locks,
             exclude: &self.exclude,
             jobs: Some(self.jobs),
             readers: READERS,
@@ -242,6 +246,7 @@ fn weigh(
     };
     Ok(Weigh {
         targets: targets.collect::<Result<_, _>>()?,
+        locks: Vec::new(),
         exclude: settings.exclude.iter().chain(&weighing.exclude).cloned().collect(),
         jobs,
         context: Context {

@@ -36,6 +36,58 @@ pub struct Approval {
     pub superseded: Vec<Superseded>,
 }
 
+/// An approval as a scan meets it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Approved {
+    /// What the lock says.
+    pub approval: Approval,
+    /// How its paths are to be understood, where the lock lies above the target.
+    pub above: Option<Arc<Above>>,
+}
+
+/// A lock above the target: which of the paths that count from its folder lie in the target, and where.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
+pub struct Above {
+    /// None of them inside another one.
+    pub parts: Vec<Part>,
+}
+
+/// A folder or file below the folder of a lock that is weighed.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Part {
+    /// Its path below the folder of the lock.
+    pub there: String,
+    /// Its path in what is weighed; empty for the top.
+    pub here: String,
+}
+
+impl Above {
+    /// The path in the target of what the lock would call so; none where that does not lie in the target.
+    pub fn here(&self, there: &str) -> Option<String> {
+        self.parts.iter().find_map(|part| moved(&part.there, &part.here, there))
+    }
+
+    /// What the lock would call a path in the target.
+    pub fn there(&self, here: &str) -> Option<String> {
+        self.parts.iter().find_map(|part| moved(&part.here, &part.there, here))
+    }
+
+    /// The parts that lie at or below what the lock would call so; empty for its folder.
+    pub fn within(&self, there: &str) -> impl Iterator<Item = &Part> {
+        self.parts.iter().filter(move |part| moved(there, "", &part.there).is_some())
+    }
+}
+
+/// `path`, which lies at or below `from`, as it is called when that is called `to`. Either may be empty: the top.
+fn moved(from: &str, to: &str, path: &str) -> Option<String> {
+    let rest = match path.strip_prefix(from)? {
+        "" => return Some(to.to_owned()),
+        rest if from.is_empty() => rest,
+        rest => rest.strip_prefix('/')?,
+    };
+    Some(if to.is_empty() { rest.to_owned() } else { format!("{to}/{rest}") })
+}
+
 /// Something that was approved once and is not any more: what lies there must not go back to it unnoticed.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Superseded {
@@ -252,5 +304,32 @@ pub struct Metadata {
 impl fmt::Display for Tensor {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{} {:?} {}", self.dtype, self.shape, self.digest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_below_a_lock_are_paths_in_the_target() {
+        let part = |there: &str, here: &str| Part { there: there.to_owned(), here: here.to_owned() };
+        let above = Above { parts: vec![part("m/a", ""), part("m/w.pkl", "w.pkl/w.pkl"), part("m/b", "b")] };
+        for (there, here) in [
+            ("m/a", Some("")),
+            ("m/a/x/y", Some("x/y")),
+            ("m/w.pkl", Some("w.pkl/w.pkl")),
+            ("m/b/x", Some("b/x")),
+            ("m/ab", None),
+            ("m/b2/x", None),
+            ("m", None),
+            ("", None),
+        ] {
+            assert_eq!(above.here(there).as_deref(), here, "{there}");
+        }
+        let above = Above { parts: above.parts[1..].to_vec() };
+        assert_eq!(above.there("b/x").as_deref(), Some("m/b/x"));
+        assert_eq!(above.there("w.pkl/w.pkl").as_deref(), Some("m/w.pkl"));
+        assert_eq!(above.there("c"), None);
     }
 }

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use weighbridge_net::open::above;
 use weighbridge_trust::policy::{self, FILE, Loaded, Place, Policy, PolicyError, Rule};
 
 use super::LARGEST_KEY;
@@ -122,17 +123,10 @@ pub(super) fn find(stands_in: Option<&Path>, model: Option<&Path>) -> Result<Opt
     let model = model.map(|model| model.canonicalize().map_err(|error| Failure::unreadable(model, &error)));
     let model = model.transpose()?;
     let whole = folder.canonicalize().map_err(|error| Failure::unreadable(folder, &error))?;
-    for above in whole.ancestors() {
-        let file = above.join(FILE);
-        let is_for_it = model.as_ref().is_none_or(|model| model.starts_with(above));
-        if is_for_it && is_there(&file) {
-            return Ok(Some(shown(file, &whole)));
-        }
-        if above.join(".git").exists() {
-            break;
-        }
-    }
-    Ok(None)
+    let is_for_it = |above: &&&Path| model.as_ref().is_none_or(|model| model.starts_with(above));
+    let folders = above::folders(&whole);
+    let found = folders.iter().filter(is_for_it).map(|above| above.join(FILE)).find(|file| is_there(file));
+    Ok(found.map(|file| shown(file, &whole)))
 }
 
 /// The policy above a model that [`find`] does not look for, to tell the user of it.
