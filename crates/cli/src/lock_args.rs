@@ -6,6 +6,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use weighbridge_core::date::Date;
 use weighbridge_core::lock::Kind;
 
+use crate::args::ListFormat;
+
 /// What to do with the lock.
 #[derive(Subcommand, Debug)]
 pub enum Lock {
@@ -103,6 +105,12 @@ pub struct LockLook {
     /// Hash every file anew, instead of believing the digests of files that did not change.
     #[arg(long)]
     pub no_cache: bool,
+    /// Format of the result on standard output.
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: ListFormat,
+    /// The same as `--format json`.
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
     /// The lock.
     #[command(flatten)]
     pub file: LockFile,

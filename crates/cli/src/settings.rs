@@ -358,13 +358,28 @@ fn vex(typed: &[PathBuf], settings: &Settings, config: Option<&Path>) -> Result<
 
 /// The day of the report: reproducible-builds.org, *SOURCE_DATE_EPOCH*, else the clock.
 fn today(setup: &Setup) -> Result<Date, Failure> {
-    let fixed = variable(setup, "SOURCE_DATE_EPOCH", number::<i64>)?;
+    let fixed = source_date(setup)?;
     Ok(fixed.map_or(setup.clock, Date::from_unix_seconds))
+}
+
+/// `SOURCE_DATE_EPOCH`, in seconds. What is set and no such number is wrong, also where it is empty: a day that nobody meant
+/// would stand in what is signed.
+fn source_date(setup: &Setup) -> Result<Option<i64>, Failure> {
+    /// 9999-12-31T23:59:59Z: years of more digits are written by no format of dates here (RFC 3339, section 5.6).
+    const LAST: i64 = 253_402_300_799;
+    let name = "SOURCE_DATE_EPOCH";
+    let Some(text) = setup.environment.set(name) else { return Ok(None) };
+    let seconds =
+        text.parse().ok().filter(|it| (0..=LAST).contains(it) && text.bytes().all(|it| it.is_ascii_digit()));
+    seconds.map(Some).ok_or_else(|| {
+        Failure::usage(format!("`{name}` is `{text}`: expected seconds since 1970, from 0 to {LAST}"))
+            .hint("leave it unset for the present")
+    })
 }
 
 /// When it is.
 pub(crate) fn moment(setup: &Setup) -> Result<Moment, Failure> {
-    let fixed = variable(setup, "SOURCE_DATE_EPOCH", number::<i64>)?;
+    let fixed = source_date(setup)?;
     Ok(Moment(fixed.unwrap_or(setup.now.div_euclid(1_000_000_000))))
 }
 

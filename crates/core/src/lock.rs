@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::coverage::Unread;
 use crate::date::Date;
 use crate::digest::Digest;
+use crate::report::Safety;
 
 /// A model, data set or adapter that somebody approved.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -180,8 +181,8 @@ impl fmt::Display for Identity {
 /// What a scan found of it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Scanned {
-    /// The worst verdict over its model files, in the word of reports; `none` where it has no model file.
-    pub verdict: String,
+    /// The worst verdict over its model files; none where it has no model file.
+    pub verdict: Option<Safety>,
     /// The day of the advisories that were known.
     pub advisories: String,
     /// The version of Weighbridge.
@@ -189,6 +190,27 @@ pub struct Scanned {
     /// The day of the scan.
     pub date: Date,
 }
+
+impl Scanned {
+    /// The words that a verdict can have in the lock.
+    pub fn words() -> impl Iterator<Item = &'static str> {
+        Safety::ALL.into_iter().map(Safety::as_str).chain([NO_VERDICT])
+    }
+
+    /// The word for the verdict in the lock.
+    pub fn word(&self) -> &'static str {
+        self.verdict.map_or(NO_VERDICT, Safety::as_str)
+    }
+
+    /// The verdict behind a word in the lock; none where it is none of [`Scanned::words`].
+    pub fn of_word(word: &str) -> Option<Option<Safety>> {
+        let known = Safety::ALL.into_iter().find(|safety| safety.as_str() == word);
+        known.map(Some).or_else(|| (word == NO_VERDICT).then_some(None))
+    }
+}
+
+/// The word for no verdict, where there was no model file to judge.
+const NO_VERDICT: &str = "none";
 
 /// Something that an approved model may do although nobody vouches for it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]

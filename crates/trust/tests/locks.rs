@@ -9,6 +9,7 @@ use weighbridge_core::digest::Digest;
 use weighbridge_core::lock::{
     Approval, Grant, Identity, Kind, Pin, Proof, Scanned, Signature, SignedFile, Signer, Superseded,
 };
+use weighbridge_core::report::Safety;
 use weighbridge_trust::digests::Algorithm;
 use weighbridge_trust::lock::{self, Difference, Found, Seen, Shown, places};
 use weighbridge_trust::oms::{self, Method};
@@ -71,7 +72,7 @@ fn full() -> Approval {
             signature: "model.sig".to_owned(),
         }),
         scan: Some(Scanned {
-            verdict: "untrusted".to_owned(),
+            verdict: Some(Safety::Untrusted),
             advisories: "2026-11-20".to_owned(),
             tool: "0.1.0".to_owned(),
             date: day("2026-11-26"),

@@ -11,6 +11,7 @@ use toml::Spanned;
 use weighbridge_core::date::Date;
 use weighbridge_core::digest::Digest;
 use weighbridge_core::lock::{Approval, Grant, Identity, Kind, Pin, Scanned, Signer, Superseded};
+use weighbridge_core::report::Safety;
 
 use super::places::HUB;
 use super::{DIGEST, LARGEST, VERSION, digest};
@@ -79,7 +80,7 @@ struct WireSigner {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WireScan {
-    verdict: String,
+    verdict: Spanned<String>,
     advisories: String,
     tool: String,
     date: Spanned<String>,
@@ -169,6 +170,13 @@ impl Reader<'_> {
             .map_err(|_| self.wrong(text.span(), format!("{} is no day", shown(text.get_ref()))))
     }
 
+    fn verdict(&self, text: &Spanned<String>) -> Result<Option<Safety>, LockError> {
+        Scanned::of_word(text.get_ref()).ok_or_else(|| {
+            let words: Vec<&str> = Scanned::words().collect();
+            self.wrong(text.span(), format!("{} is none of {}", shown(text.get_ref()), words.join(", ")))
+        })
+    }
+
     fn approval(&self, model: WireModel, span: &Range<usize>) -> Result<Approval, LockError> {
         let source = model.source.get_ref();
         let is_good = match source.strip_prefix(HUB) {
@@ -200,7 +208,7 @@ impl Reader<'_> {
             None => None,
             Some(scan) => Some(Scanned {
                 date: self.date(&scan.date)?,
-                verdict: scan.verdict,
+                verdict: self.verdict(&scan.verdict)?,
                 advisories: scan.advisories,
                 tool: scan.tool,
             }),

@@ -53,7 +53,7 @@ fn one(text: &mut String, approval: &Approval) {
     if let Some(scan) = &approval.scan {
         let date = scan.date.to_string();
         let pairs = [
-            ("verdict", scan.verdict.as_str()),
+            ("verdict", scan.word()),
             ("advisories", &scan.advisories),
             ("tool", &scan.tool),
             ("date", &date),

@@ -30,7 +30,10 @@ pub enum LookError {
 impl LookError {
     /// The bundle is sound and says something, but not of the files of a model.
     pub fn is_of_something_else(&self) -> bool {
-        matches!(self, Self::Manifest(ManifestError::Predicate(_)) | Self::Payload(_))
+        matches!(
+            self,
+            Self::Manifest(ManifestError::Predicate(_) | ManifestError::NotOfTensors(_)) | Self::Payload(_)
+        )
     }
 }
 

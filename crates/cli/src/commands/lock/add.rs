@@ -80,14 +80,14 @@ pub(super) fn revision(place: &Place) -> Option<String> {
 
 pub(super) fn announce(approval: &Approval, printer: &Printer) {
     let files = approval.files.len();
-    let verdict = approval.scan.as_ref().map_or("none", |scan| scan.verdict.as_str());
+    let verdict = approval.scan.as_ref().and_then(|scan| scan.verdict);
     let what = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
     let signer = approval
         .signer
         .as_ref()
         .map_or("not signed".to_owned(), |signer| format!("signed by {}", tell::identity(&signer.identity)));
     let verdict =
-        if verdict == "none" { "no model file in it".to_owned() } else { format!("scan: {verdict}") };
+        verdict.map_or("no model file in it".to_owned(), |verdict| format!("scan: {}", verdict.as_str()));
     printer.say(&format!("locked {}: {what}, {verdict}, {signer}", approval.source));
 }
 
@@ -254,8 +254,8 @@ impl Judging<'_> {
         // What is left out of scans is approved all the same, so that it has to be looked at.
         weigh.exclude = Vec::new();
         let today = weigh.context.today;
-        let scanned = |verdict: &str, advisories: String| Scanned {
-            verdict: verdict.to_owned(),
+        let scanned = |verdict: Option<Safety>, advisories: String| Scanned {
+            verdict,
             advisories,
             tool: env!("CARGO_PKG_VERSION").to_owned(),
             date: today,
@@ -263,7 +263,7 @@ impl Judging<'_> {
         let report = match scan::weigh(&weigh, &resolving, self.setup, self.printer) {
             Ok(report) => report,
             Err(failure) if failure.exit == Exit::Nothing => {
-                return Ok((scanned("none", "none".to_owned()), None));
+                return Ok((scanned(None, "none".to_owned()), None));
             }
             Err(failure) => return Err(failure),
         };
@@ -280,7 +280,6 @@ impl Judging<'_> {
                 failure.hint("`weighbridge scan` says why; `--force --reason TEXT` locks it all the same")
             );
         }
-        let verdict = worst.map_or("none", Safety::as_str);
-        Ok((scanned(verdict, report.advisories.as_of.to_string()), Some(report)))
+        Ok((scanned(worst, report.advisories.as_of.to_string()), Some(report)))
     }
 }

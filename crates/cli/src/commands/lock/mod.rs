@@ -1,6 +1,7 @@
 //! `weighbridge lock`: what was approved, and whether it is still so.
 
 mod add;
+mod answer;
 mod place;
 mod tell;
 mod update;

@@ -93,7 +93,10 @@ pub(super) fn ground(approval: &Approval) -> String {
             "scan",
             &format!(
                 "{} on {}, by weighbridge {} with advisories of {}",
-                scan.verdict, scan.date, scan.tool, scan.advisories
+                scan.word(),
+                scan.date,
+                scan.tool,
+                scan.advisories
             ),
         ),
         None => line("scan", "none"),
