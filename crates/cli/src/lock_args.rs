@@ -89,6 +89,10 @@ pub struct Ground {
     /// Public key of the signer (PEM): then the signature is verified, and the lock keeps the key.
     #[arg(long, value_name = "FILE")]
     pub public_key: Option<PathBuf>,
+    /// Roots of the Sigstore instance (`trusted_root.json`) that names the signer; the lock keeps them [default: those of the
+    /// public one, as of this release].
+    #[arg(long, value_name = "FILE", conflicts_with = "public_key")]
+    pub trusted_root: Option<PathBuf>,
     /// Hash every file anew, instead of believing the digests of files that did not change.
     #[arg(long)]
     pub no_cache: bool,

@@ -200,6 +200,7 @@ pub(crate) fn context(global: &Global, setup: &Setup) -> Result<Context, Failure
         offline: global.offline || setup.environment.flag("WEIGHBRIDGE_OFFLINE"),
         python: python(PYTHON),
         remote: remote(setup)?,
+        roots: Vec::new(),
         cache: None,
     })
 }

@@ -146,6 +146,8 @@ pub struct Signer {
     pub identity: Identity,
     /// The public key in DER, where a key signed and it is known.
     pub key: Option<Vec<u8>>,
+    /// The roots (`trusted_root.json`) by which Sigstore names him; none for those of the public instance.
+    pub roots: Option<Arc<str>>,
     /// The day on which he was first met here.
     pub first_seen: Date,
     /// The file that holds the signature: its path below the model, or its name beside a model that is a file.
@@ -247,6 +249,32 @@ pub enum Proof {
     Fails(String),
     /// Only somebody who has the public key can say.
     NeedsKey(Box<Unproved>),
+    /// That depends on whose roots of Sigstore are believed.
+    ByRoots(Box<ByRoots>),
+}
+
+impl Proof {
+    /// Why the signature is not good, where that is known.
+    pub fn fails(&self) -> Option<&str> {
+        match self {
+            Self::Fails(why) => Some(why),
+            Self::ByRoots(it) if !it.is_vouched => it.public.as_ref().err().map(String::as_str),
+            Self::Holds | Self::NeedsKey(_) | Self::ByRoots(_) => None,
+        }
+    }
+}
+
+/// What it takes to verify a signature of Sigstore by other roots than those of the public instance.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct ByRoots {
+    /// The text of the bundle.
+    pub json: Arc<str>,
+    /// SHA-256 of what it is over.
+    pub digest: Digest,
+    /// Whom the public instance names, or why it names nobody.
+    pub public: Result<Identity, String>,
+    /// Somebody whom the user believes names a signer: the public instance, or roots of his own.
+    pub is_vouched: bool,
 }
 
 /// What it takes to verify a signature by its key.

@@ -65,6 +65,9 @@ pub enum ScanError {
     /// No reader knows anything that lies in the targets.
     #[error("nothing to weigh: no file of a known kind")]
     NothingToWeigh,
+    /// Roots of Sigstore that are to be believed are none.
+    #[error("{0}")]
+    Roots(String),
     /// A stop was asked for.
     #[error("interrupted")]
     Interrupted,

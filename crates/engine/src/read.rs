@@ -18,8 +18,10 @@ use weighbridge_core::place::Place;
 use weighbridge_core::reader::{Family, Reader};
 use weighbridge_core::world::File;
 use weighbridge_net::open::above::Above;
+use weighbridge_trust::keyless::Roots;
 use weighbridge_trust::lock::NAME;
 use weighbridge_trust::lock::places::{self, Where};
+use weighbridge_trust::oms;
 
 use crate::exclude::Exclude;
 use crate::flow::ScanError;
@@ -97,6 +99,7 @@ pub(crate) fn read_below(
     let follows = reading.files()?;
     reading.follow(follows)?;
     reading.recorded()?;
+    reading.vouch()?;
     progress.finish();
     reading.conclude()
 }
@@ -430,6 +433,26 @@ impl Reading<'_> {
         }
         self.inner = self.inner.saturating_add(weighed.inner);
         weighed.follows
+    }
+
+    /// Has signatures of Sigstore named by the roots that the user believes.
+    fn vouch(&mut self) -> Result<(), ScanError> {
+        let read = |json: &Arc<str>| Roots::read(json).map_err(|error| ScanError::Roots(error.to_string()));
+        let roots: Vec<Roots> = self.scale.context.roots.iter().map(read).collect::<Result<_, _>>()?;
+        if roots.is_empty() {
+            return Ok(());
+        }
+        for fact in self.readings.facts.values_mut().flatten() {
+            match &mut fact.what {
+                What::Signature(it) => oms::vouch(&mut it.identity, &mut it.proof, &roots),
+                What::TensorSignature(it) => {
+                    let says = Arc::make_mut(&mut it.says);
+                    oms::vouch(&mut says.identity, &mut says.proof, &roots);
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     fn conclude(self) -> Result<Readings, ScanError> {

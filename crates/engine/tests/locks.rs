@@ -143,6 +143,7 @@ pub(crate) fn signed_by(approval: Approval, key: usize, signature: &str) -> Appr
     let signer = Signer {
         identity: Identity::Key(key.hint()),
         key: Some(key.to_der()),
+        roots: None,
         first_seen: Date::from_ymd(2025, 2, 3).unwrap(),
         signature: signature.to_owned(),
     };

@@ -94,6 +94,7 @@ fn approval(files: &[(&str, Vec<u8>)], key: &PrivateKey) -> Approval {
         signer: Some(Signer {
             identity: Identity::Key(public.hint()),
             key: Some(public.to_der()),
+            roots: None,
             first_seen: day,
             signature: SIGNATURE.to_owned(),
         }),

@@ -16,6 +16,7 @@ use weighbridge_net::open::above;
 use weighbridge_trust::lock;
 
 use super::end_on_interrupt;
+use super::signing::policy;
 use crate::advisories;
 use crate::args::{Global, Indexes, Resolving, Scan};
 use crate::errors::Failure;
@@ -31,6 +32,7 @@ pub(super) fn run(global: &Global, scan: &Scan, setup: &Setup, printer: &Printer
     let mut settings = settings::scan(global, scan, setup, printer)?;
     end_on_interrupt(Some(settings.weigh.context.cancel.clone()))?;
     settings.weigh.locks = above::find(&settings.weigh.targets, lock::NAME);
+    settings.weigh.context.roots = policy::roots(setup.folder.as_deref())?;
     for lock in &settings.weigh.locks {
         printer.detail(&format!("lock above the target: `{}`", lock.file.display()));
     }
