@@ -122,19 +122,15 @@ fn entry(below: &Below, name: &str, file: &Result<PathBuf, Unread>) -> Entry {
     let names = below.path.split('/').count();
     let steps = if below.file.is_some() { names.saturating_sub(1) } else { names };
     let path: Arc<str> = format!("{}{name}", "../".repeat(steps)).into();
-    let file = file.as_ref().map_err(Clone::clone).and_then(|file| {
+    let file = file.as_ref().map(|file| {
         let folder: Arc<Path> = file.parent().unwrap_or(file).into();
-        let name = file.file_name().unwrap_or_default();
-        Ok(walk::entry(
-            &folder,
-            name.as_ref(),
-            fs::metadata(file).ok().filter(fs::Metadata::is_file).as_ref(),
-        ))
+        let metadata = fs::metadata(file).ok().filter(fs::Metadata::is_file);
+        walk::entry(&folder, file.file_name().unwrap_or_default().as_ref(), metadata.as_ref())
     });
     match file {
         Ok(entry) => Entry { path, ..entry },
         Err(why) => {
-            let handle: Arc<dyn Handle> = Arc::new(why);
+            let handle: Arc<dyn Handle> = Arc::new(why.clone());
             Entry { path, size: 0, handle, link_to: None, claimed: None }
         }
     }
