@@ -11,8 +11,9 @@ use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use weighbridge_core::context::Context;
 use weighbridge_core::coverage::{Coverage, Gap, Unread};
+use weighbridge_core::digest::Digest;
 use weighbridge_core::fact::{Fact, Included, Recorded, What};
-use weighbridge_core::lock::{self, Approval, Approved};
+use weighbridge_core::lock::{self, Approval, Approved, SignedTensors};
 use weighbridge_core::opener::Opened;
 use weighbridge_core::place::Place;
 use weighbridge_core::reader::{Family, Reader};
@@ -442,12 +443,18 @@ impl Reading<'_> {
         if roots.is_empty() {
             return Ok(());
         }
+        // Every file of a model carries the same one, which can be large.
+        let mut named: BTreeMap<Digest, Arc<SignedTensors>> = BTreeMap::new();
         for fact in self.readings.facts.values_mut().flatten() {
             match &mut fact.what {
                 What::Signature(it) => oms::vouch(&mut it.identity, &mut it.proof, &roots),
-                What::TensorSignature(it) => {
-                    let says = Arc::make_mut(&mut it.says);
-                    oms::vouch(&mut says.identity, &mut says.proof, &roots);
+                What::TensorSignature(it) if it.says.proof.fails().is_some() => {
+                    let says = named.entry(it.says.digest).or_insert_with(|| {
+                        let mut says = SignedTensors::clone(&it.says);
+                        oms::vouch(&mut says.identity, &mut says.proof, &roots);
+                        Arc::new(says)
+                    });
+                    it.says = Arc::clone(says);
                 }
                 _ => {}
             }

@@ -15,9 +15,9 @@ use crate::is_path;
 /// A file above targets.
 #[derive(Clone)]
 pub struct Above {
-    /// The file itself, without links; for people.
+    /// The file, or the link to it, in a folder without links; for people.
     pub file: PathBuf,
-    /// The same; its path counts from the top of the first of the targets (`../../NAME`).
+    /// The file itself; its path counts from the top of the first of the targets (`../../NAME`).
     pub entry: Entry,
     /// The targets, in the order in which they were named.
     pub targets: Vec<Below>,
@@ -78,7 +78,8 @@ pub fn find(targets: &[String], name: &str) -> Vec<Above> {
         }
         let called = || Path::new(typed).file_name().or(real.file_name()).map(name::text);
         let below = Below { target: number, path, file: if real.is_dir() { None } else { called() } };
-        let key = file.clone().unwrap_or_else(|_| folder.join(name));
+        // Of a link, the folder in which it lies: from there its paths count.
+        let key = folder.join(name);
         found
             .entry(key.clone())
             .or_insert_with(|| {
