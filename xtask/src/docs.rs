@@ -60,6 +60,10 @@ fn pages() -> anyhow::Result<Vec<Page>> {
         ("docs/weighbridge.1".to_owned(), weighbridge::man_page()),
         ("docs/schema/plan-v1.json".to_owned(), serde_json::to_string_pretty(&v1::plan::schema())? + "\n"),
         (
+            "docs/schema/lock-verification-v1.json".to_owned(),
+            serde_json::to_string_pretty(&v1::lock::schema())? + "\n",
+        ),
+        (
             "docs/schema/verification-v1.json".to_owned(),
             serde_json::to_string_pretty(&v1::verification::schema())? + "\n",
         ),

@@ -9,6 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use weighbridge_check::policy::{self, Settings};
+use weighbridge_net::open::above;
 
 use crate::errors::Failure;
 
@@ -34,13 +35,7 @@ pub(crate) fn read(path: &Path) -> Result<Config, Failure> {
 /// Looks for a file: the nearest `weighbridge.toml` from `folder` upward, else the nearest `pyproject.toml` that has
 /// something to say, else the user's own. The search ends at the top of a repository (a folder with `.git`).
 pub(crate) fn find(folder: Option<&Path>, own: Option<&Path>) -> Result<Config, Failure> {
-    let mut folders: Vec<&Path> = Vec::new();
-    for above in folder.into_iter().flat_map(Path::ancestors) {
-        folders.push(above);
-        if above.join(".git").exists() {
-            break;
-        }
-    }
+    let folders = folder.map(above::folders).unwrap_or_default();
     for above in &folders {
         let path = above.join("weighbridge.toml");
         if let Some(text) = text(&path)? {

@@ -233,6 +233,12 @@ impl Environment {
         self.get(name).map(|value| value.to_string_lossy().into_owned())
     }
 
+    /// The value as text, also an empty one.
+    pub fn set(&self, name: &str) -> Option<String> {
+        debug_assert!(VARIABLES.iter().any(|variable| variable.name == name), "`{name}` is not in the table");
+        self.values.get(name).map(|value| value.to_string_lossy().into_owned())
+    }
+
     /// The folders in which programs lie.
     pub fn path(&self) -> Vec<PathBuf> {
         self.get("PATH").map(|path| std::env::split_paths(path).collect()).unwrap_or_default()

@@ -117,6 +117,7 @@ impl From<ScanError> for Failure {
             ScanError::NothingToWeigh => {
                 plain(Exit::Nothing, &error).hint("`docs/formats.md` lists what Weighbridge reads")
             }
+            ScanError::Roots(_) => plain(Exit::Usage, &error),
             ScanError::Interrupted => plain(Exit::Interrupted, &error),
             ScanError::Threads(_) => plain(Exit::Internal, &error).hint("ask for fewer threads with `-j`"),
         }

@@ -6,6 +6,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use weighbridge_core::date::Date;
 use weighbridge_core::lock::Kind;
 
+use crate::args::ListFormat;
+
 /// What to do with the lock.
 #[derive(Subcommand, Debug)]
 pub enum Lock {
@@ -87,6 +89,10 @@ pub struct Ground {
     /// Public key of the signer (PEM): then the signature is verified, and the lock keeps the key.
     #[arg(long, value_name = "FILE")]
     pub public_key: Option<PathBuf>,
+    /// Roots of the Sigstore instance (`trusted_root.json`) that names the signer; the lock keeps them [default: those of the
+    /// public one, as of this release].
+    #[arg(long, value_name = "FILE", conflicts_with = "public_key")]
+    pub trusted_root: Option<PathBuf>,
     /// Hash every file anew, instead of believing the digests of files that did not change.
     #[arg(long)]
     pub no_cache: bool,
@@ -103,6 +109,12 @@ pub struct LockLook {
     /// Hash every file anew, instead of believing the digests of files that did not change.
     #[arg(long)]
     pub no_cache: bool,
+    /// Format of the result on standard output.
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: ListFormat,
+    /// The same as `--format json`.
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
     /// The lock.
     #[command(flatten)]
     pub file: LockFile,

@@ -13,6 +13,7 @@ use weighbridge_core::date::{Date, Moment};
 use weighbridge_core::limits::{Cancel, Limits};
 use weighbridge_core::renderer::{Renderer, Show, Style};
 use weighbridge_engine::flow::Request;
+use weighbridge_net::open::above::Above;
 use weighbridge_read::READERS;
 
 use crate::args::{self, Fix, Global, Resolving, Scan, Weighing};
@@ -43,6 +44,8 @@ const DOCS: &str = if env!("CARGO_PKG_REPOSITORY").is_empty() {
 pub(crate) struct Weigh {
     /// Targets as the user names them.
     pub(crate) targets: Vec<String>,
+    /// Locks above them that are compared with; empty but for `scan`.
+    pub(crate) locks: Vec<Above>,
     /// Patterns of paths to leave out.
     pub(crate) exclude: Vec<String>,
     /// Number of threads.
@@ -62,6 +65,7 @@ impl Weigh {
     pub(crate) fn request(&self) -> Request<'_> {
         Request {
             targets: &self.targets,
+            locks: &self.locks,
             exclude: &self.exclude,
             jobs: Some(self.jobs),
             readers: READERS,
@@ -196,6 +200,7 @@ pub(crate) fn context(global: &Global, setup: &Setup) -> Result<Context, Failure
         offline: global.offline || setup.environment.flag("WEIGHBRIDGE_OFFLINE"),
         python: python(PYTHON),
         remote: remote(setup)?,
+        roots: Vec::new(),
         cache: None,
     })
 }
@@ -242,6 +247,7 @@ fn weigh(
     };
     Ok(Weigh {
         targets: targets.collect::<Result<_, _>>()?,
+        locks: Vec::new(),
         exclude: settings.exclude.iter().chain(&weighing.exclude).cloned().collect(),
         jobs,
         context: Context {
@@ -353,13 +359,28 @@ fn vex(typed: &[PathBuf], settings: &Settings, config: Option<&Path>) -> Result<
 
 /// The day of the report: reproducible-builds.org, *SOURCE_DATE_EPOCH*, else the clock.
 fn today(setup: &Setup) -> Result<Date, Failure> {
-    let fixed = variable(setup, "SOURCE_DATE_EPOCH", number::<i64>)?;
+    let fixed = source_date(setup)?;
     Ok(fixed.map_or(setup.clock, Date::from_unix_seconds))
+}
+
+/// `SOURCE_DATE_EPOCH`, in seconds. What is set and no such number is wrong, also where it is empty: a day that nobody meant
+/// would stand in what is signed.
+fn source_date(setup: &Setup) -> Result<Option<i64>, Failure> {
+    /// 9999-12-31T23:59:59Z: years of more digits are written by no format of dates here (RFC 3339, section 5.6).
+    const LAST: i64 = 253_402_300_799;
+    let name = "SOURCE_DATE_EPOCH";
+    let Some(text) = setup.environment.set(name) else { return Ok(None) };
+    let seconds =
+        text.parse().ok().filter(|it| (0..=LAST).contains(it) && text.bytes().all(|it| it.is_ascii_digit()));
+    seconds.map(Some).ok_or_else(|| {
+        Failure::usage(format!("`{name}` is `{text}`: expected seconds since 1970, from 0 to {LAST}"))
+            .hint("leave it unset for the present")
+    })
 }
 
 /// When it is.
 pub(crate) fn moment(setup: &Setup) -> Result<Moment, Failure> {
-    let fixed = variable(setup, "SOURCE_DATE_EPOCH", number::<i64>)?;
+    let fixed = source_date(setup)?;
     Ok(Moment(fixed.unwrap_or(setup.now.div_euclid(1_000_000_000))))
 }
 

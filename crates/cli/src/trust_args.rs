@@ -144,6 +144,9 @@ pub struct AddRule {
     /// How old the signatures may be, such as `400d`.
     #[arg(long, value_name = "AGE")]
     pub max_age: Option<String>,
+    /// Whether a scan or an evaluation counts only if it passed: `pass` or `any` [default: pass].
+    #[arg(long, value_name = "WHICH", requires = "kind")]
+    pub verdict: Option<String>,
     /// What becomes of a model without any signature: `refuse`, `warn` or `pin` [default: refuse].
     #[arg(long, value_name = "WHAT")]
     pub unsigned: Option<String>,

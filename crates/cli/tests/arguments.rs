@@ -7,6 +7,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("help_and_version_are_data", help_and_version_are_data),
     ("no_arguments_are_a_question", no_arguments_are_a_question),
     ("usage_errors_end_with_2", usage_errors_end_with_2),
+    ("a_day_that_is_none_is_a_usage_error", a_day_that_is_none_is_a_usage_error),
     ("scan_is_the_default_verb", scan_is_the_default_verb),
     ("a_misspelt_command_is_recognised", a_misspelt_command_is_recognised),
     ("nothing_to_weigh_ends_with_3", nothing_to_weigh_ends_with_3),
@@ -63,6 +64,37 @@ fn usage_errors_end_with_2() {
         assert_eq!(run.out, "", "{arguments}");
     }
     assert_eq!(world.names("."), ["requirements.txt"]);
+}
+
+fn a_day_that_is_none_is_a_usage_error() {
+    let world = World::new();
+    world.write("project/requirements.txt", GOOD).write("m/w.pkl", b"\x80\x02}.");
+    world.write("weights.pkl", b"\x80\x02}.");
+    world.run("key generate k").ends(0);
+    world.run("lock add m").ends(0);
+    world.write("m/new.txt", "");
+    let commands = [
+        "scan project",
+        "why six project",
+        "fix weights.pkl",
+        "lock add project",
+        "lock update",
+        "attest m --type scan --key k",
+        "db status",
+    ];
+    let before = world.names(".");
+    for command in commands {
+        for value in ["", " ", "-1", "+1", "1.5", "today", "253402300800", "99999999999999999999"] {
+            let run = world.run_with(&[("SOURCE_DATE_EPOCH", value)], command);
+            let run = run.ends(2).says(&["`SOURCE_DATE_EPOCH` is `", "from 0 to 253402300799"]);
+            assert_eq!(run.out, "", "{command}");
+        }
+    }
+    assert_eq!(world.names("."), before, "nothing is written");
+    assert_eq!(world.names("m"), ["new.txt", "w.pkl"]);
+    for value in ["0", "253402300799"] {
+        world.run_with(&[("SOURCE_DATE_EPOCH", value)], "scan m").ends(0).shows(&["WB-S003"]);
+    }
 }
 
 fn scan_is_the_default_verb() {

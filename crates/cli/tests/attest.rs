@@ -11,6 +11,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("what_is_attested_is_verified", what_is_attested_is_verified),
     ("a_verdict_is_attested_as_it_is", a_verdict_is_attested_as_it_is),
     ("every_standing_has_its_exit_code", every_standing_has_its_exit_code),
+    ("a_rule_may_take_any_verdict", a_rule_may_take_any_verdict),
     ("a_policy_asks_for_attestations", a_policy_asks_for_attestations),
     ("two_roles_must_both_vouch", two_roles_must_both_vouch),
     ("a_predicate_that_lacks_something_is_refused", a_predicate_that_lacks_something_is_refused),
@@ -196,6 +197,24 @@ fn every_standing_has_its_exit_code() {
     world.run(verify).ends(1).shows(&["signature bad"]);
     world.write("m/claims.jsonl", format!("{text}{{}}\n"));
     world.run(verify).ends(1).shows(&["malformed", "`claims.jsonl` is there, and it does not speak of that"]);
+}
+
+fn a_rule_may_take_any_verdict() {
+    let world = world();
+    world.run("trust init").ends(0);
+    world.run("trust add anchor scanner --kind public-key --key scanner.pub").ends(0);
+    let add = "trust add rule m --by scanner";
+    world.run(&format!("{add} --type scan --verdict maybe")).ends(2).says(&["`verdict` cannot be `maybe`"]);
+    world.run(&format!("{add} --type train --verdict any")).ends(2).says(&["has no `verdict`"]);
+    world.run(&format!("{add} --verdict any")).ends(2).says(&["--type"]);
+    // What is dangerous is attested as that, and does not pass.
+    world.write("m/evil.pkl", b"cposix\nsystem\n(S'id'\ntR.");
+    scan(&world, "scanner");
+    world.run(&format!("{add} --type scan --verdict any")).ends(0);
+    world.run("verify m").ends(0).shows(&["met: scan by `scanner`"]);
+    let policy = fs::read_to_string(world.path("weighbridge-trust.toml")).unwrap();
+    world.write("weighbridge-trust.toml", policy.replace("\"any\"", "\"pass\""));
+    world.run("verify m").ends(1).shows(&["the verdict of `scanner` is fail, not pass"]);
 }
 
 fn a_policy_asks_for_attestations() {

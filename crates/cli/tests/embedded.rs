@@ -21,6 +21,7 @@ pub(crate) const TESTS: &[Test] = &[
         a_trust_policy_asks_for_a_signature_over_the_files,
     ),
     ("what_cannot_carry_a_signature_is_left_alone", what_cannot_carry_a_signature_is_left_alone),
+    ("a_signature_over_files_is_none_over_tensors", a_signature_over_files_is_none_over_tensors),
     ("an_embedded_answer_fits_its_schema", an_embedded_answer_fits_its_schema),
 ];
 
@@ -122,6 +123,18 @@ fn a_model_carries_its_signature() {
         .ends(0)
         .says(&["model/model.sig speaks of the files as they were"]);
     world.run(VERIFY).ends(1).shows(&["changed   model-00001"]);
+}
+
+fn a_signature_over_files_is_none_over_tensors() {
+    let world = unsigned();
+    world.run("sign model --key k").ends(0);
+    let signature = fs::read_to_string(world.path("model/model.sig")).unwrap();
+    fs::remove_file(world.path("model/model.sig")).unwrap();
+    let says = "the signed statement is one of model files (OpenSSF Model Signing), not of tensors";
+    let carrying = json!({"weighbridge.signature": signature});
+    world.write(FIRST, file(&carrying, &[MATRIX, NORM])).write(SECOND, file(&carrying, &[HEAD]));
+    world.run(VERIFY).ends(1).shows(&["NOT VERIFIED", says]);
+    world.run("scan model").ends(4).shows(&["the signature inside:", "(OpenSSF Model Signing)"]);
 }
 
 fn what_is_edited_in_a_model_is_named() {

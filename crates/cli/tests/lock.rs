@@ -16,6 +16,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("the_model_of_the_example_is_caught_by_lock_and_by_signature", the_example_is_caught),
     ("a_step_back_is_told_and_taken_only_with_a_reason", a_step_back),
     ("why_something_was_approved_is_told", why_is_told),
+    ("programs_are_told_every_difference", programs_are_told),
     ("a_lock_that_cannot_be_believed_is_refused_with_its_line", a_hostile_lock_is_refused),
     ("what_cannot_be_read_is_not_locked", what_cannot_be_read_is_not_locked),
     #[cfg(unix)]
@@ -52,10 +53,14 @@ fn a_model_is_locked_and_the_scan_compares() {
     world.run("lock diff models/a/").ends(1).shows(&parts);
     world.run("scan .").ends(1).shows(&["WB-S002", "WB-S003"]);
     assert_eq!(fs::read(world.path("weighbridge.lock")).unwrap(), lock, "nothing was written");
-    // The lock lies above this target.
-    let alone = world.run("scan models/a").says(&["weighbridge.lock` lies above the target"]);
-    assert!(!alone.out.contains("WB-S"), "{}", alone.out);
-    assert!(!world.run("scan . models/a").err.contains("lies above"));
+    // The lock lies above these targets.
+    world.run("scan models/a").ends(1).shows(&["WB-S002", "sub/config.txt", "WB-S003", "modeling.py"]);
+    world
+        .run("scan models/a/sub/config.txt --verbose")
+        .ends(1)
+        .shows(&["WB-S002"])
+        .says(&["lock above the target: `"]);
+    assert_eq!(world.run("scan . models/a").ends(1).out.matches("WB-S002 ").count(), 1);
     world.run("lock update --reason meant").ends(0).shows(&parts[1..]).says(&["locked models/a: 2 files"]);
     world.run("lock verify --no-cache").ends(0);
     fs::remove_dir_all(world.path("models/a")).unwrap();
@@ -253,6 +258,68 @@ fn why_is_told() {
         .says(&["nothing that is locked names `no.such`"]);
 }
 
+fn programs_are_told() {
+    let world = world();
+    world.write("models/b.pkl", PICKLE).write("models/gone/x.txt", "x");
+    world.run("key generate k").ends(0);
+    world.run("sign models/a --key k").ends(0);
+    world.run("lock add models/a models/b.pkl models/gone --kind dataset").ends(0);
+    let check = |command: &str, code: i32, expected: &str| {
+        let answer = world.run(command).ends(code);
+        let value: serde_json::Value = serde_json::from_str(&answer.out).unwrap();
+        let schema = include_str!("../../../docs/schema/lock-verification-v1.json");
+        let schema: serde_json::Value = serde_json::from_str(schema).unwrap();
+        let errors: Vec<String> = jsonschema::validator_for(&schema)
+            .unwrap()
+            .iter_errors(&value)
+            .map(|error| error.to_string())
+            .collect();
+        assert!(errors.is_empty(), "{errors:?}");
+        assert_eq!(value["exit_code"], code);
+        let mut told = String::new();
+        for model in value["models"].as_array().unwrap() {
+            let text = |field: &str| model[field].as_str().unwrap().to_owned();
+            told.push_str(&format!("{} {} {}\n", text("source"), text("kind"), text("verdict")));
+            for it in model["differences"].as_array().unwrap() {
+                let sizes = format!("{}->{}", it["expected_size"], it["actual_size"]);
+                told.push_str(&format!("  {} {} {sizes}\n", it["kind"], it["path"]));
+            }
+        }
+        assert_eq!(told, expected);
+        answer.out
+    };
+    let sound =
+        "models/a dataset as-approved\nmodels/b.pkl dataset as-approved\nmodels/gone dataset as-approved\n";
+    assert_eq!(check("lock verify --json", 0, sound), check("lock diff --format json", 0, sound));
+    check("lock verify models/b.pkl --json", 0, "models/b.pkl dataset as-approved\n");
+    fs::remove_dir_all(world.path("models/gone")).unwrap();
+    fs::remove_file(world.path("models/a/model.sig")).unwrap();
+    fs::remove_file(world.path("models/a/w.pkl")).unwrap();
+    world.write("models/b.pkl", EVIL).write("models/a/new.txt", "");
+    let expected = "\
+models/a dataset differs
+  \"missing\" \"w.pkl\" null->null
+  \"extra\" \"new.txt\" null->null
+  \"signature-lost\" \"model.sig\" null->null
+models/b.pkl dataset differs
+  \"changed\" \".\" 13->24
+models/gone dataset missing
+";
+    let answer = check("lock verify --json", 1, expected);
+    assert_eq!(check("lock verify --json --no-cache", 1, expected), answer);
+    world.run("lock verify --json --format json").ends(2);
+    #[cfg(unix)]
+    {
+        fs::remove_file(world.path("models/a/new.txt")).unwrap();
+        world.write("models/a/w.pkl", PICKLE);
+        world.run("sign models/a --key k").ends(0);
+        fs::remove_file(world.path("models/a/w.pkl")).unwrap();
+        std::os::unix::fs::symlink("nowhere", world.path("models/a/w.pkl")).unwrap();
+        let expected = "models/a dataset differs\n  \"changed\" \"w.pkl\" 13->0\n";
+        check("lock verify models/a --json", 1, expected);
+    }
+}
+
 fn a_hostile_lock_is_refused() {
     let world = world();
     world.run("lock add models/a").ends(0);
@@ -262,6 +329,10 @@ fn a_hostile_lock_is_refused() {
         (text.replace("source = \"models/a\"", "source = \"../../etc\""), "line 5: `../../etc` is neither"),
         (text.replace("version = 1", "version = 2"), "line 2: version 2"),
         (text.replace("kind", "<<<<<<< kind"), "line 6: "),
+        (
+            text.replace("verdict = \"harmless\"", "verdict = \"blessed\""),
+            "line 9: `blessed` is none of harmless, unread, untrusted, dangerous, none",
+        ),
         ("\u{0}".to_owned(), "line 1: "),
     ] {
         world.write("weighbridge.lock", changed);

@@ -104,6 +104,26 @@ fn a_model_is_signed_keyless(modules: &std::path::Path) {
     world.run(&format!("verify model {identity}")).ends(1);
     world.run(&verify.replace("train.yml", "other.yml")).ends(1).shows(&["identity mismatch"]);
 
+    // A lock keeps the roots, and verifies by them alone.
+    world.run("lock add model").ends(1).says(&["does not hold", "hint: `--trusted-root FILE`"]);
+    world.run("lock add model --trusted-root token").ends(2).says(&["token"]);
+    world.run("lock add model --trusted-root trusted_root.json").ends(0).says(&[IDENTITY]);
+    let roots = std::fs::read(world.path("trusted_root.json")).unwrap();
+    std::fs::remove_file(world.path("trusted_root.json")).unwrap();
+    world.run("lock verify --no-cache").ends(0).shows(&["model  as approved"]);
+    world.run("lock why model").ends(0).shows(&[IDENTITY, "by the roots that the lock keeps"]);
+    for target in [".", "model"] {
+        let quiet = world.run(&format!("scan {target}")).ends(0);
+        assert!(!quiet.out.contains("WB-S"), "{}", quiet.out);
+    }
+    let lock = std::fs::read_to_string(world.path("weighbridge.lock")).unwrap();
+    let (before, rest) = lock.split_once(", trusted-root = \"").unwrap();
+    let (_, after) = rest.split_once('"').unwrap();
+    world.write("weighbridge.lock", format!("{before}{after}"));
+    world.run("lock verify").ends(1).shows(&["signature  does not hold"]);
+    world.run("scan model").ends(1).shows(&["WB-S001"]);
+    world.write("weighbridge.lock", lock).write("trusted_root.json", &roots);
+
     // A policy names the roots.
     world.run("trust init").ends(0);
     world
@@ -146,6 +166,17 @@ fn a_model_is_signed_keyless(modules: &std::path::Path) {
             .ends(0)
             .shows(&["two  verified", IDENTITY]);
     }
+    // A scan knows the roots that the policy names, and says so where it cannot read them.
+    let quiet = world.run("scan two").ends(0);
+    assert!(!quiet.out.contains("WB-S009"), "{}", quiet.out);
+    world.write("trusted_root.json", "{}");
+    world.run("scan two").ends(2).says(&["trusted_root.json"]);
+    std::fs::remove_file(world.path("trusted_root.json")).unwrap();
+    world.run("scan two").ends(2).says(&["trusted_root.json"]);
+    world.write("trusted_root.json", &roots);
+    std::fs::rename(world.path("weighbridge-trust.toml"), world.path("policy")).unwrap();
+    world.run("scan two").shows(&["WB-S009", "by the public instance of Sigstore"]);
+    std::fs::rename(world.path("policy"), world.path("weighbridge-trust.toml")).unwrap();
     world.write("two/b.bin", "c");
     let require = "--require custom --predicate-type https://a.example/log1.json";
     world.run(&format!("{} {require}", verify.replace("model", "two"))).ends(1);

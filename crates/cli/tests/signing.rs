@@ -1,8 +1,16 @@
 //! `weighbridge key`, `sign`, `verify`: files, exit codes and what is said.
 
 use std::fs;
+use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use libtest_mimic::Trial;
+use weighbridge_core::digest::Hasher;
+use weighbridge_net::open::listing;
+use weighbridge_trust::PrivateKey;
+use weighbridge_trust::bundle::{Bundle, Material};
+use weighbridge_trust::digests::Algorithm;
+use weighbridge_trust::oms::{self, Choice, Hashing, Manifest, Method, Signs};
 
 use crate::Test;
 use crate::certificates::{CODE, DAY, Draft, NOW, SERVER, issue};
@@ -14,6 +22,8 @@ pub(crate) const TESTS: &[Test] = &[
     ("the_answer_for_programs_fits_its_schema", the_answer_for_programs_fits_its_schema),
     ("a_private_key_is_kept_private", a_private_key_is_kept_private),
     ("nobody_signs_with_a_certificate_that_nobody_takes", nobody_signs_in_vain),
+    ("a_certificate_counts_in_its_time_only", a_certificate_counts_in_its_time_only),
+    ("a_file_that_grows_is_signed_as_it_was_read_or_not_at_all", a_file_that_grows),
     ("a_signature_is_written_whole_or_not_at_all", a_signature_is_written_whole_or_not_at_all),
     #[cfg(unix)]
     ("a_model_does_not_say_what_is_overwritten", a_model_does_not_say_what_is_overwritten),
@@ -220,6 +230,111 @@ fn nobody_signs_in_vain() {
             }
         }
     }
+}
+
+/// The holder of a certificate, who signs whatever the day is.
+struct Timeless(PrivateKey, Vec<Vec<u8>>);
+
+impl Signs for Timeless {
+    fn material(&self) -> Material {
+        Material::Chain(self.1.clone())
+    }
+
+    fn sign(&self, encoded: &[u8]) -> Result<Vec<u8>, String> {
+        Ok(self.0.sign(encoded))
+    }
+}
+
+fn a_certificate_counts_in_its_time_only() {
+    // The clock of the program cannot be set, and is taken to stand between 2026 and 2045.
+    const EARLY: i64 = 2_366_841_600;
+    const LATE: i64 = 2_398_377_600;
+    let world = World::new();
+    world.write("model/weights.bin", "weights");
+    let whole = (NOW - DAY, LATE + DAY);
+    let past = (NOW - 2 * DAY, NOW - DAY);
+    let future = (EARLY, LATE);
+    for (root, leaf, expected) in [
+        (whole, whole, None),
+        (whole, past, Some("`CN=signer` is valid from 2025-12-30 to 2025-12-31 only")),
+        (whole, future, Some("`CN=signer` is valid from 2045-01-01 to 2046-01-01 only")),
+        (past, whole, Some("`CN=root` is valid from 2025-12-30 to 2025-12-31 only")),
+        (future, whole, Some("`CN=root` is valid from 2045-01-01 to 2046-01-01 only")),
+    ] {
+        let root = issue(&Draft { life: root, ..Draft::authority("CN=root") }, None);
+        let leaf = issue(&Draft { life: leaf, ..Draft::leaf("CN=signer") }, Some(&root));
+        world.write("root.pem", root.pem());
+        let choice = Choice {
+            method: Method::Files,
+            algorithm: Algorithm::Sha256,
+            allow_symlinks: false,
+            ignore_paths: Vec::new(),
+            signature: Some("model.sig".to_owned()),
+        };
+        let hashing = Hashing { cache: None, halt: &|| false, progress: &|_| {} };
+        let listing = listing::list(&world.path("model")).unwrap();
+        let manifest = oms::describe(&listing, &choice, &hashing).unwrap().manifest;
+        let chain = vec![leaf.der(), root.der()];
+        world.write("model/model.sig", oms::sign(&manifest, &Timeless(leaf.key, chain)).unwrap().to_json());
+        let verified = world.run("verify model --certificate-chain root.pem");
+        match expected {
+            None => drop(verified.ends(0).shows(&["model  verified"])),
+            Some(why) => drop(verified.ends(1).shows(&["NOT VERIFIED", why])),
+        }
+        // Whatever day reports are made for, the certificate is judged by the clock.
+        let day = [("SOURCE_DATE_EPOCH", "2370000000")];
+        let code = if expected.is_none() { 0 } else { 1 };
+        world.run_with(&day, "verify model --certificate-chain root.pem").ends(code);
+    }
+}
+
+fn a_file_that_grows() {
+    const CHUNK: [u8; 4096] = [7; 4096];
+    const TRIES: usize = 200;
+    let world = world();
+    fs::remove_dir_all(world.path("model")).unwrap();
+    let path = world.path("model/weights.bin");
+    let mut was_refused = false;
+    for _ in 0..TRIES {
+        world.write("model/weights.bin", CHUNK.repeat(1000));
+        let file = fs::OpenOptions::new().append(true).open(&path).unwrap();
+        let is_over = AtomicBool::new(false);
+        let signed = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                // Not for ever, should the program hang.
+                for _ in 0..20_000 {
+                    if is_over.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    (&file).write_all(&CHUNK).unwrap();
+                }
+            });
+            let signed = world.run("sign model --key k --no-cache");
+            is_over.store(true, Ordering::Relaxed);
+            signed
+        });
+        if signed.code == Some(0) {
+            // Some state of the file was signed: so many chunks of it, no more and no less.
+            let bundle = Bundle::read(&fs::read(world.path("model/model.sig")).unwrap()).unwrap();
+            let manifest = Manifest::read(&bundle.envelope.payload).unwrap();
+            let signed = manifest.files["weights.bin"][0].digest.0.clone();
+            let chunks = fs::metadata(&path).unwrap().len() / 4096;
+            let mut hasher = Hasher::default();
+            let is_a_state = (0..=chunks).any(|_| {
+                let is_it = hasher.clone().finish().as_bytes()[..] == signed[..];
+                hasher.update(&CHUNK);
+                is_it
+            });
+            assert!(is_a_state, "neither what was nor what is was signed");
+            fs::remove_file(world.path("model/model.sig")).unwrap();
+        } else {
+            signed.ends(1).says(&["weights.bin: cannot be read: the file changed while it was read"]);
+            assert_eq!(world.names("model"), ["weights.bin"], "nothing is left");
+            was_refused = true;
+            break;
+        }
+    }
+    assert!(was_refused, "a file that grew was never refused in {TRIES} tries");
 }
 
 fn a_signature_is_written_whole_or_not_at_all() {

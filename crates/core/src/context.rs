@@ -25,6 +25,8 @@ pub struct Context {
     pub python: Python,
     /// Where targets that are no files of this machine come from, and how.
     pub remote: Remote,
+    /// Roots of Sigstore (`trusted_root.json`) that are believed beside those of the public instance.
+    pub roots: Vec<Arc<str>>,
     /// What earlier scans found out, if it may be believed.
     pub cache: Option<Arc<dyn Cache>>,
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::coverage::Unread;
 use crate::digest::{Claimed, Digest};
 use crate::ecosystem::Ecosystem;
-use crate::lock::{Approval, Signature, TensorSignature};
+use crate::lock::{Approved, Signature, TensorSignature};
 use crate::name::{NamePattern, PackageName};
 use crate::place::Evidence;
 
@@ -77,7 +77,7 @@ pub enum What {
     /// A lock file fixes a package.
     Locked(Locked),
     /// A lock of models says what was approved.
-    Approved(Box<Approval>),
+    Approved(Box<Approved>),
     /// The entry is a signature of model files.
     Signature(Box<Signature>),
     /// A signature over tensors lies inside the entry.

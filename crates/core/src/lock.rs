@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::coverage::Unread;
 use crate::date::Date;
 use crate::digest::Digest;
+use crate::report::Safety;
 
 /// A model, data set or adapter that somebody approved.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -34,6 +35,58 @@ pub struct Approval {
     pub files: BTreeMap<String, Pin>,
     /// What was approved before and then replaced, the latest last.
     pub superseded: Vec<Superseded>,
+}
+
+/// An approval as a scan meets it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Approved {
+    /// What the lock says.
+    pub approval: Approval,
+    /// How its paths are to be understood, where the lock lies above the target.
+    pub above: Option<Arc<Above>>,
+}
+
+/// A lock above the target: which of the paths that count from its folder lie in the target, and where.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
+pub struct Above {
+    /// None of them inside another one.
+    pub parts: Vec<Part>,
+}
+
+/// A folder or file below the folder of a lock that is weighed.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Part {
+    /// Its path below the folder of the lock.
+    pub there: String,
+    /// Its path in what is weighed; empty for the top.
+    pub here: String,
+}
+
+impl Above {
+    /// The path in the target of what the lock would call so; none where that does not lie in the target.
+    pub fn here(&self, there: &str) -> Option<String> {
+        self.parts.iter().find_map(|part| moved(&part.there, &part.here, there))
+    }
+
+    /// What the lock would call a path in the target.
+    pub fn there(&self, here: &str) -> Option<String> {
+        self.parts.iter().find_map(|part| moved(&part.here, &part.there, here))
+    }
+
+    /// The parts that lie at or below what the lock would call so; empty for its folder.
+    pub fn within(&self, there: &str) -> impl Iterator<Item = &Part> {
+        self.parts.iter().filter(move |part| moved(there, "", &part.there).is_some())
+    }
+}
+
+/// `path`, which lies at or below `from`, as it is called when that is called `to`. Either may be empty: the top.
+fn moved(from: &str, to: &str, path: &str) -> Option<String> {
+    let rest = match path.strip_prefix(from)? {
+        "" => return Some(to.to_owned()),
+        rest if from.is_empty() => rest,
+        rest => rest.strip_prefix('/')?,
+    };
+    Some(if to.is_empty() { rest.to_owned() } else { format!("{to}/{rest}") })
 }
 
 /// Something that was approved once and is not any more: what lies there must not go back to it unnoticed.
@@ -93,6 +146,8 @@ pub struct Signer {
     pub identity: Identity,
     /// The public key in DER, where a key signed and it is known.
     pub key: Option<Vec<u8>>,
+    /// The roots (`trusted_root.json`) by which Sigstore names him; none for those of the public instance.
+    pub roots: Option<Arc<str>>,
     /// The day on which he was first met here.
     pub first_seen: Date,
     /// The file that holds the signature: its path below the model, or its name beside a model that is a file.
@@ -128,8 +183,8 @@ impl fmt::Display for Identity {
 /// What a scan found of it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Scanned {
-    /// The worst verdict over its model files, in the word of reports; `none` where it has no model file.
-    pub verdict: String,
+    /// The worst verdict over its model files; none where it has no model file.
+    pub verdict: Option<Safety>,
     /// The day of the advisories that were known.
     pub advisories: String,
     /// The version of Weighbridge.
@@ -137,6 +192,27 @@ pub struct Scanned {
     /// The day of the scan.
     pub date: Date,
 }
+
+impl Scanned {
+    /// The words that a verdict can have in the lock.
+    pub fn words() -> impl Iterator<Item = &'static str> {
+        Safety::ALL.into_iter().map(Safety::as_str).chain([NO_VERDICT])
+    }
+
+    /// The word for the verdict in the lock.
+    pub fn word(&self) -> &'static str {
+        self.verdict.map_or(NO_VERDICT, Safety::as_str)
+    }
+
+    /// The verdict behind a word in the lock; none where it is none of [`Scanned::words`].
+    pub fn of_word(word: &str) -> Option<Option<Safety>> {
+        let known = Safety::ALL.into_iter().find(|safety| safety.as_str() == word);
+        known.map(Some).or_else(|| (word == NO_VERDICT).then_some(None))
+    }
+}
+
+/// The word for no verdict, where there was no model file to judge.
+const NO_VERDICT: &str = "none";
 
 /// Something that an approved model may do although nobody vouches for it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -173,6 +249,32 @@ pub enum Proof {
     Fails(String),
     /// Only somebody who has the public key can say.
     NeedsKey(Box<Unproved>),
+    /// That depends on whose roots of Sigstore are believed.
+    ByRoots(Box<ByRoots>),
+}
+
+impl Proof {
+    /// Why the signature is not good, where that is known.
+    pub fn fails(&self) -> Option<&str> {
+        match self {
+            Self::Fails(why) => Some(why),
+            Self::ByRoots(it) if !it.is_vouched => it.public.as_ref().err().map(String::as_str),
+            Self::Holds | Self::NeedsKey(_) | Self::ByRoots(_) => None,
+        }
+    }
+}
+
+/// What it takes to verify a signature of Sigstore by other roots than those of the public instance.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct ByRoots {
+    /// The text of the bundle.
+    pub json: Arc<str>,
+    /// SHA-256 of what it is over.
+    pub digest: Digest,
+    /// Whom the public instance names, or why it names nobody.
+    pub public: Result<Identity, String>,
+    /// Somebody whom the user believes names a signer: the public instance, or roots of his own.
+    pub is_vouched: bool,
 }
 
 /// What it takes to verify a signature by its key.
@@ -252,5 +354,32 @@ pub struct Metadata {
 impl fmt::Display for Tensor {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{} {:?} {}", self.dtype, self.shape, self.digest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_below_a_lock_are_paths_in_the_target() {
+        let part = |there: &str, here: &str| Part { there: there.to_owned(), here: here.to_owned() };
+        let above = Above { parts: vec![part("m/a", ""), part("m/w.pkl", "w.pkl/w.pkl"), part("m/b", "b")] };
+        for (there, here) in [
+            ("m/a", Some("")),
+            ("m/a/x/y", Some("x/y")),
+            ("m/w.pkl", Some("w.pkl/w.pkl")),
+            ("m/b/x", Some("b/x")),
+            ("m/ab", None),
+            ("m/b2/x", None),
+            ("m", None),
+            ("", None),
+        ] {
+            assert_eq!(above.here(there).as_deref(), here, "{there}");
+        }
+        let above = Above { parts: above.parts[1..].to_vec() };
+        assert_eq!(above.there("b/x").as_deref(), Some("m/b/x"));
+        assert_eq!(above.there("w.pkl/w.pkl").as_deref(), Some("m/w.pkl"));
+        assert_eq!(above.there("c"), None);
     }
 }

@@ -129,6 +129,9 @@ pub enum Safety {
 }
 
 impl Safety {
+    /// All, the mildest first.
+    pub const ALL: [Self; 4] = [Self::Harmless, Self::Unread, Self::Untrusted, Self::Dangerous];
+
     /// The word used in reports.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -457,6 +457,7 @@ mod tests {
                 meant: Default::default(),
             },
             remote: Remote::default(),
+            roots: Vec::new(),
             cache: None,
         };
         let report = conclude_with(&[&Unversioned], evidence, &Policy::default(), &context);

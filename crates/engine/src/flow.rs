@@ -12,19 +12,22 @@ use weighbridge_core::opener::OpenError;
 use weighbridge_core::reader::Reader;
 use weighbridge_core::report::{Artifact, Report};
 use weighbridge_net::index::Client;
+use weighbridge_net::open::above::Above;
 
 use crate::choose::{Chosen, choose};
 use crate::conclude::{Evidence, conclude};
 use crate::enrich::{self, Knowledge, Known};
 use crate::join::{self, Joined};
 use crate::progress::Progress;
-use crate::read::{Options, Readings, read, threads};
+use crate::read::{Options, Readings, read_below, threads};
 use crate::standing;
 
 /// What to weigh, and how.
 pub struct Request<'a> {
     /// Targets as the user names them: paths, or `SCHEME:LOCATOR`.
     pub targets: &'a [String],
+    /// Locks of approved models that lie above targets; see [`weighbridge_net::open::above::find`].
+    pub locks: &'a [Above],
     /// Patterns of paths to leave out; see [`Options::exclude`].
     pub exclude: &'a [String],
     /// How many threads; none for one per core. What comes out does not depend on it.
@@ -62,6 +65,9 @@ pub enum ScanError {
     /// No reader knows anything that lies in the targets.
     #[error("nothing to weigh: no file of a known kind")]
     NothingToWeigh,
+    /// Roots of Sigstore that are to be believed are none.
+    #[error("{0}")]
+    Roots(String),
     /// A stop was asked for.
     #[error("interrupted")]
     Interrupted,
@@ -144,7 +150,7 @@ pub fn scan_with(
     let name = names.join(", ");
     let mut notes: Vec<String> = targets.iter().flat_map(|target| target.notes.iter().cloned()).collect();
     let options = Options { readers: request.readers, exclude: request.exclude, jobs: request.jobs };
-    let mut readings = read(targets, &options, context, progress)?;
+    let mut readings = read_below(targets, request.locks, &options, context, progress)?;
     let join = steps.join;
     let Joined { graph, installed, disagreements, unread, notes: chosen } =
         pool.install(|| join(&name, &readings, context));

@@ -11,13 +11,18 @@ use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use weighbridge_core::context::Context;
 use weighbridge_core::coverage::{Coverage, Gap, Unread};
+use weighbridge_core::digest::Digest;
 use weighbridge_core::fact::{Fact, Included, Recorded, What};
+use weighbridge_core::lock::{self, Approval, Approved, SignedTensors};
 use weighbridge_core::opener::Opened;
 use weighbridge_core::place::Place;
 use weighbridge_core::reader::{Family, Reader};
 use weighbridge_core::world::File;
-use weighbridge_trust::lock;
+use weighbridge_net::open::above::Above;
+use weighbridge_trust::keyless::Roots;
+use weighbridge_trust::lock::NAME;
 use weighbridge_trust::lock::places::{self, Where};
+use weighbridge_trust::oms;
 
 use crate::exclude::Exclude;
 use crate::flow::ScanError;
@@ -62,6 +67,20 @@ pub fn read(
     context: &Context,
     progress: &dyn Progress,
 ) -> Result<Readings, ScanError> {
+    read_below(targets, &[], options, context, progress)
+}
+
+/// The same, with what locks approve of the targets that lie above them.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn read_below(
+    targets: Vec<Opened>,
+    locks: &[Above],
+    options: &Options<'_>,
+    context: &Context,
+    progress: &dyn Progress,
+) -> Result<Readings, ScanError> {
     let exclude = Exclude::new(options.exclude)
         .map_err(|(pattern, error)| ScanError::Pattern { pattern, message: error.msg.to_owned() })?;
     let version = version_of(options.readers);
@@ -75,9 +94,13 @@ pub fn read(
         ran: BTreeMap::new(),
         inner: 0,
     };
+    for lock in locks {
+        reading.above(lock)?;
+    }
     let follows = reading.files()?;
     reading.follow(follows)?;
     reading.recorded()?;
+    reading.vouch()?;
     progress.finish();
     reading.conclude()
 }
@@ -102,12 +125,15 @@ const LARGE_BYTES: u64 = 64 << 10;
 fn is_record(item: &Item) -> bool {
     let mut names = item.path.rsplit('/');
     match (names.next(), names.next()) {
-        (Some("RECORD" | "installed-files.txt" | lock::NAME), _) => true,
+        (Some("RECORD" | "installed-files.txt" | NAME), _) => true,
         (Some(name), Some("conda-meta")) if name.ends_with(".json") => true,
         (Some(name), _) => name.ends_with(".sig"),
         _ => false,
     }
 }
+
+/// The reader of locks of models.
+const MODEL_LOCK: &str = "model-lock";
 
 /// The reader of files that only narrow versions.
 const CONSTRAINTS: &str = "constraints";
@@ -131,6 +157,54 @@ struct Reading<'scan> {
 }
 
 impl Reading<'_> {
+    /// What a lock approves that lies above targets, as far as it lies in them. The lock is no file of the target: it has no
+    /// digest and is not counted.
+    fn above(&mut self, lock: &Above) -> Result<(), ScanError> {
+        let Some((lock, above)) = self.work.seen_from(lock) else { return Ok(()) };
+        let above = Arc::new(above);
+        let weighed = self.scale.weigh(&lock, &Ask::Reader(MODEL_LOCK));
+        if self.scale.context.cancel.is_cancelled() {
+            return Err(ScanError::Interrupted);
+        }
+        let mut told = Vec::new();
+        for mut fact in weighed.facts.into_iter().flat_map(|(_, facts)| facts) {
+            if let What::Approved(approved) = &mut fact.what {
+                if !self.concerns(&above, &approved.approval) {
+                    continue;
+                }
+                // Of a target that is one file, what signs it lies beside it.
+                let is_file = approved.approval.files.contains_key(".");
+                let base = above.here(&approved.approval.source).filter(|_| is_file);
+                let signature = base.and_then(|base| places::signature(&base, &approved.approval));
+                if let Some(signature) = signature {
+                    self.work.take_in(&signature);
+                }
+                approved.above = Some(Arc::clone(&above));
+            }
+            told.push(fact);
+        }
+        if !told.is_empty() {
+            self.ran.entry(Arc::clone(&lock.path)).or_default().insert(MODEL_LOCK);
+            self.readings.facts.insert(Place::file(lock.path), told);
+        }
+        Ok(())
+    }
+
+    /// Whether something that a lock above approves lies in the targets.
+    fn concerns(&self, above: &lock::Above, approval: &Approval) -> bool {
+        match places::place("", &approval.source) {
+            Where::Path(base) => match above.here(&base) {
+                Some(here) => self.work.has(&here),
+                None => above.within(&base).any(|part| self.work.has(&part.here)),
+            },
+            Where::Hub(name) => {
+                let there =
+                    |path: &Arc<str>| above.there(path).is_some_and(|it| places::is_in_hub(&it, &name));
+                self.work.items.keys().any(there)
+            }
+        }
+    }
+
     /// Every file by its claims, then every link by what its name claims besides. Records come first, so that each file
     /// that they name is opened once, for its readers and its digest.
     fn files(&mut self) -> Result<Vec<Named>, ScanError> {
@@ -259,18 +333,25 @@ impl Reading<'_> {
         let facts = self.readings.facts.iter().filter(|(place, _)| place.inner.is_empty());
         for (place, fact) in facts.flat_map(|(place, facts)| facts.iter().map(move |fact| (place, fact))) {
             match &fact.what {
-                What::Approved(approval) => match places::place(place.folder(), &approval.source) {
-                    Where::Path(base) => {
-                        let paths = approval.files.keys().map(|path| places::below(&base, path));
-                        found.extend(paths.filter_map(|path| known(&path)));
+                What::Approved(approved) => {
+                    let Approved { approval, above } = &**approved;
+                    let here = |path: String| above.as_ref().map_or(Some(path.clone()), |it| it.here(&path));
+                    match places::place(places::folder(place, approved), &approval.source) {
+                        Where::Path(base) => {
+                            let paths = approval.files.keys().map(|path| places::below(&base, path));
+                            found.extend(paths.filter_map(|path| known(&here(path)?)));
+                        }
+                        Where::Hub(name) => {
+                            let is_there = |path: &str| match above {
+                                None => places::is_in_hub(path, &name),
+                                Some(above) => {
+                                    above.there(path).is_some_and(|it| places::is_in_hub(&it, &name))
+                                }
+                            };
+                            found.extend(items.iter().filter(|(path, _)| is_there(path)));
+                        }
                     }
-                    Where::Hub(name) => {
-                        let begin = format!("{name}/");
-                        let is_there =
-                            |path: &str| path.starts_with(&begin) || path.contains(&format!("/{begin}"));
-                        found.extend(items.iter().filter(|(path, _)| is_there(path)));
-                    }
-                },
+                }
                 What::Signature(signature) => {
                     let files = signature.files.keys().map(String::as_str);
                     let exists = |path: &str| known(path).is_some();
@@ -353,6 +434,32 @@ impl Reading<'_> {
         }
         self.inner = self.inner.saturating_add(weighed.inner);
         weighed.follows
+    }
+
+    /// Has signatures of Sigstore named by the roots that the user believes.
+    fn vouch(&mut self) -> Result<(), ScanError> {
+        let read = |json: &Arc<str>| Roots::read(json).map_err(|error| ScanError::Roots(error.to_string()));
+        let roots: Vec<Roots> = self.scale.context.roots.iter().map(read).collect::<Result<_, _>>()?;
+        if roots.is_empty() {
+            return Ok(());
+        }
+        // Every file of a model carries the same one, which can be large.
+        let mut named: BTreeMap<Digest, Arc<SignedTensors>> = BTreeMap::new();
+        for fact in self.readings.facts.values_mut().flatten() {
+            match &mut fact.what {
+                What::Signature(it) => oms::vouch(&mut it.identity, &mut it.proof, &roots),
+                What::TensorSignature(it) if it.says.proof.fails().is_some() => {
+                    let says = named.entry(it.says.digest).or_insert_with(|| {
+                        let mut says = SignedTensors::clone(&it.says);
+                        oms::vouch(&mut says.identity, &mut says.proof, &roots);
+                        Arc::new(says)
+                    });
+                    it.says = Arc::clone(says);
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     fn conclude(self) -> Result<Readings, ScanError> {

@@ -1,11 +1,14 @@
 //! The work list: the files of all targets under one roof.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use weighbridge_core::digest::Claimed;
+use weighbridge_core::lock;
 use weighbridge_core::opener::{Entry, Handle, Opened, Tree};
 use weighbridge_core::place::Place;
+use weighbridge_net::open::above::{Above, Below};
 
 use crate::exclude::Exclude;
 
@@ -83,6 +86,49 @@ impl Work {
         }
         work.excluded = excluded.into_iter().collect();
         work
+    }
+
+    /// A lock above targets as a file to read, and how its paths are to be understood; none where it is not wanted.
+    pub(crate) fn seen_from(&mut self, lock: &Above) -> Option<(Item, lock::Above)> {
+        let prefix = |below: &Below| self.trees.get(below.target).map(|(prefix, _)| prefix.as_str());
+        let part = |below: &Below| {
+            let prefix = prefix(below)?;
+            let here = match &below.file {
+                Some(name) => format!("{prefix}{name}"),
+                None => prefix.trim_end_matches('/').to_owned(),
+            };
+            Some(lock::Part { there: below.path.clone(), here })
+        };
+        let parts: Vec<lock::Part> = lock.targets.iter().filter_map(part).collect();
+        let item = item(prefix(lock.targets.first()?)?, lock.entry.clone());
+        let name = item.path.rsplit('/').next().unwrap_or_default();
+        if self.exclude.covers(name).is_some() {
+            self.excluded.push(item.path.to_string());
+            self.excluded.sort();
+            return None;
+        }
+        Some((item, lock::Above { parts }))
+    }
+
+    /// Whether there is something at or below this path; empty for the top.
+    pub(crate) fn has(&self, path: &str) -> bool {
+        let begin = if path.is_empty() { String::new() } else { format!("{path}/") };
+        let mut below = self.items.range::<str, _>((Bound::Included(begin.as_str()), Bound::Unbounded));
+        self.items.contains_key(path) || below.next().is_some_and(|(found, _)| found.starts_with(&begin))
+    }
+
+    /// Takes in a file that lies beside a target that is a file, if it is there.
+    pub(crate) fn take_in(&mut self, path: &str) {
+        let owner = self.trees.iter().find(|(prefix, _)| path.starts_with(prefix.as_str()));
+        let Some((prefix, tree)) = owner.filter(|_| !self.items.contains_key(path)) else { return };
+        let below = path.strip_prefix(prefix.as_str()).unwrap_or(path);
+        if self.exclude.covers(below).is_none()
+            && let Some(entry) = tree.find(below)
+        {
+            let path: Arc<str> = path.into();
+            let item = Item { path: Arc::clone(&path), ..item(prefix, entry) };
+            self.items.insert(path, item);
+        }
     }
 
     /// The file that the one at `place` names by `written`.

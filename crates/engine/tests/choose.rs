@@ -51,7 +51,14 @@ fn weigh(files: &[(&str, &str)], client: &Client) -> Report {
     let folder = files.iter().fold(Folder::new(), |folder, (path, content)| folder.file(path, content));
     let targets = [folder.text()];
     let policy = Policy::default();
-    let request = Request { targets: &targets, exclude: &[], jobs: None, readers: READERS, policy: &policy };
+    let request = Request {
+        targets: &targets,
+        locks: &[],
+        exclude: &[],
+        jobs: None,
+        readers: READERS,
+        policy: &policy,
+    };
     let asking = Asking { standings: None, versions: Some(client) };
     let advisories = Index::embedded().unwrap();
     let knowledge = Knowledge::of(&advisories, "embedded");

@@ -226,6 +226,7 @@ fn confused() {
         let policy = Policy::default();
         let request = flow::Request {
             targets: &[folder.text()],
+            locks: &[],
             exclude: &[],
             jobs: None,
             readers: weighbridge_read::READERS,

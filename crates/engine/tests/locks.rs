@@ -10,7 +10,7 @@ use weighbridge_core::digest::Digest;
 use weighbridge_core::lock::{Approval, Identity, Kind, Pin, Signer};
 use weighbridge_core::report::Report;
 use weighbridge_engine::flow::{Request, scan};
-use weighbridge_net::open::listing;
+use weighbridge_net::open::{above, listing};
 use weighbridge_trust::attest::{self, Claim};
 use weighbridge_trust::bundle::Material;
 use weighbridge_trust::digests::Algorithm;
@@ -36,6 +36,13 @@ pub(crate) fn tests() -> Vec<Trial> {
         test("locks::a_file_alone_can_be_locked_and_signed", alone),
         test("locks::a_lock_counts_from_its_own_folder", own_folder),
         test("locks::a_lock_inside_an_archive_is_nobodys", inside),
+        test("locks::a_lock_above_the_target_is_compared_as_if_the_scan_had_begun_there", above),
+        test("locks::a_lock_above_judges_only_what_lies_in_the_target", only_in_the_target),
+        test("locks::a_file_alone_is_compared_with_the_lock_above_it", file_below_a_lock),
+        test("locks::a_lock_above_counts_once", above_once),
+        test("locks::a_lock_above_that_cannot_be_read_is_told", above_broken),
+        #[cfg(unix)]
+        test("locks::a_cache_of_the_hub_below_a_lock_is_compared", hub_below_a_lock),
         test("locks::shards_are_compared_as_far_as_they_go", shards),
         test("locks::files_nobody_else_reads_are_hashed_for_the_lock", hashed),
     ]
@@ -136,6 +143,7 @@ pub(crate) fn signed_by(approval: Approval, key: usize, signature: &str) -> Appr
     let signer = Signer {
         identity: Identity::Key(key.hint()),
         key: Some(key.to_der()),
+        roots: None,
         first_seen: Date::from_ymd(2025, 2, 3).unwrap(),
         signature: signature.to_owned(),
     };
@@ -151,10 +159,21 @@ pub(crate) fn weigh(folder: &Folder) -> Report {
 }
 
 pub(crate) fn weigh_within(folder: &Folder, context: &Context) -> Report {
+    weigh_targets(&[folder.text()], &[], context)
+}
+
+/// Weighs what lies there with the locks above it.
+fn weigh_below(folder: &Folder, below: &[&str], exclude: &[String]) -> Report {
+    let targets: Vec<String> = below.iter().map(|it| format!("{}/{it}", folder.text())).collect();
+    weigh_targets(&targets, exclude, &context())
+}
+
+fn weigh_targets(targets: &[String], exclude: &[String], context: &Context) -> Report {
     let policy = Policy::default();
     let request = Request {
-        targets: &[folder.text()],
-        exclude: &[],
+        targets,
+        locks: &above::find(targets, lock::NAME),
+        exclude,
         jobs: None,
         readers: weighbridge_read::READERS,
         policy: &policy,
@@ -166,7 +185,17 @@ pub(crate) fn weigh_within(folder: &Folder, context: &Context) -> Report {
 /// What is found, without what keys call themselves.
 #[track_caller]
 pub(crate) fn check(folder: &Folder, expected: &str) {
-    let report = weigh(folder);
+    check_report(&weigh(folder), expected);
+}
+
+/// The same of a scan that begins below the folder.
+#[track_caller]
+fn check_below(folder: &Folder, below: &[&str], expected: &str) {
+    check_report(&weigh_below(folder, below, &[]), expected);
+}
+
+#[track_caller]
+fn check_report(report: &Report, expected: &str) {
     assert!(report.coverage.unread.is_empty(), "{:?}", report.coverage.unread);
     let mut told = String::new();
     for finding in &report.findings {
@@ -486,6 +515,272 @@ fn own_folder() {
         WB-S003 high . has 1 file that the lock does not know
           at deep/er/x.so
           x.so: not in the lock
+        ",
+    );
+}
+
+/// [`model`], signed and locked, with a repository around it, so that nothing above the folder counts.
+fn locked_model() -> Folder {
+    let folder = model().file(".git/HEAD", "");
+    locking(sign(folder, "m", 0, Method::Files), &[signed_by(approval(), 0, "model.sig")])
+}
+
+fn above() {
+    check_below(&locked_model(), &["m"], "");
+    check_below(
+        &locked_model().file("m/notes.unknown", "y".repeat(5000)).file("m/x.so", ""),
+        &["m"],
+        "
+        WB-S002 high 1 file of m is not as approved on 2026-01-01
+          at notes.unknown
+          notes.unknown: sha256 c59d3c04… in the lock, now 3c45db29…
+        WB-S003 high m has 1 file that the lock does not know
+          at x.so
+          x.so: not in the lock
+        WB-S007 high the model is not as it was signed: 1 file changed, 1 file that nobody signed
+          at notes.unknown
+          notes.unknown: sha256 c59d3c04… was signed, now 3c45db29…
+          x.so: not signed
+          signed, as model.sig says, by key KEY0…; whether to believe that is not known here
+        ",
+    );
+    let lost = locked_model();
+    std::fs::remove_file(lost.path().join("m/model.sig")).unwrap();
+    check_below(
+        &lost,
+        &["m"],
+        "
+        WB-S005 high m has lost its signature
+          at ../weighbridge.lock
+          there is no model.sig any more
+          it was signed by key KEY0…
+        ",
+    );
+    check_below(
+        &sign(locked_model(), "m", 1, Method::Files),
+        &["m"],
+        "
+        WB-S004 high m is signed by somebody else
+          at model.sig
+          was key KEY0…
+          is key KEY1…, as the signature says
+          first seen on 2025-02-03
+        ",
+    );
+    let until = Date::from_ymd(2026, 1, 1).unwrap();
+    let earlier = pins(&[("w.pkl", OTHER)]);
+    let now = pins(&[("w.pkl", PICKLE)]);
+    let folder = Folder::new().file(".git/HEAD", "").file("deep/er/m/w.pkl", OTHER);
+    let source = Approval { source: "deep/er/m".to_owned(), ..lock::supersede(earlier, now, until) };
+    check_below(
+        &locking(folder, &[source]),
+        &["deep/er/m"],
+        "
+        WB-S002 high 1 file of deep/er/m is not as approved on 2026-01-01
+          at w.pkl
+          w.pkl: sha256 af305d30… in the lock, now bccb426e…
+        WB-S010 high deep/er/m is what was replaced on 2026-01-01
+          at ../../../weighbridge.lock
+          approved since 2026-01-01: another state of it
+        ",
+    );
+    // What no reader knows is weighed because it is locked.
+    let data = Approval { source: "d".to_owned(), ..pins(&[("a.unknown", b"one")]) };
+    check_below(
+        &locking(Folder::new().file(".git/HEAD", "").file("d/b.unknown", "two"), &[data]),
+        &["d"],
+        "
+        WB-S003 medium d has 1 file that the lock does not know, 1 file missing
+          at b.unknown
+          a.unknown: missing
+          b.unknown: not in the lock
+        ",
+    );
+}
+
+fn only_in_the_target() {
+    // The signature and the other files of the model do not lie in the target.
+    let folder = || locked_model().file("n/w.pkl", PICKLE).file("m/w.pkl", OTHER);
+    check_below(&folder(), &["m/sub", "n"], "");
+    check_below(
+        &folder().file("m/sub/config.txt", "d").file("m/sub/new.py", "x = 1"),
+        &["m/sub"],
+        "
+        WB-S002 high 1 file of m is not as approved on 2026-01-01
+          at config.txt
+          sub/config.txt: sha256 2e7d2c03… in the lock, now 18ac3e73…
+        WB-S003 high m has 1 file that the lock does not know
+          at new.py
+          sub/new.py: not in the lock
+        ",
+    );
+    let gone = folder().file("m/sub/new.txt", "x");
+    std::fs::remove_file(gone.path().join("m/sub/config.txt")).unwrap();
+    check_below(
+        &gone,
+        &["m/sub"],
+        "
+        WB-S003 medium m has 1 file that the lock does not know, 1 file missing
+          at new.txt
+          sub/config.txt: missing
+          sub/new.txt: not in the lock
+        ",
+    );
+    // A repository between them ends the search; one that the target brings along does not.
+    check_below(&locked_model().file("r/.git/HEAD", "").file("r/m/w.pkl", OTHER), &["r/m"], "");
+    let report = weigh_below(&folder().file("m/.git/HEAD", ""), &["m"], &[]);
+    assert!(report.findings.iter().any(|it| it.rule.id == "WB-S002"));
+    // Neither does a lock that it brings along.
+    let own = Approval { source: ".".to_owned(), ..pins(&[("w.pkl", OTHER)]) };
+    let report = weigh_below(&folder().file("m/weighbridge.lock", lock::write(&[own])), &["m"], &[]);
+    let told = |rule: &str| report.findings.iter().filter(|it| it.rule.id == rule).count();
+    assert_eq!((told("WB-S002"), told("WB-S003")), (1, 1), "{:?}", report.findings);
+    // Whoever leaves locks out leaves out this one, too, and is told.
+    let report = weigh_below(&folder(), &["m"], &["weighbridge.lock".to_owned()]);
+    assert!(report.findings.iter().all(|it| it.rule.id == "WB-S007"));
+    assert_eq!(report.coverage.excluded, ["../weighbridge.lock"]);
+}
+
+fn file_below_a_lock() {
+    let folder = |content: &str| {
+        let folder = Folder::new().file(".git/HEAD", "").file("a/w.unknown", "one");
+        let folder = sign(folder, "a/w.unknown", 0, Method::Files);
+        let approval = Approval { source: "a/w.unknown".to_owned(), ..pins(&[(".", b"one")]) };
+        locking(folder.file("a/w.unknown", content), &[signed_by(approval, 0, "w.unknown.sig")])
+    };
+    check_below(&folder("one"), &["a/w.unknown"], "");
+    check_below(
+        &folder("two"),
+        &["a/w.unknown"],
+        "
+        WB-S002 high 1 file of a/w.unknown is not as approved on 2026-01-01
+          at w.unknown
+          .: sha256 7692c3ad… in the lock, now 3fc4ccfe…
+        WB-S007 high w.unknown is not as it was signed: 1 file changed
+          at w.unknown
+          .: sha256 7692c3ad… was signed, now 3fc4ccfe…
+          signed, as w.unknown.sig says, by key KEY0…; whether to believe that is not known here
+        ",
+    );
+    let lost = folder("one");
+    std::fs::remove_file(lost.path().join("a/w.unknown.sig")).unwrap();
+    check_below(
+        &lost,
+        &["a/w.unknown"],
+        "
+        WB-S005 high a/w.unknown has lost its signature
+          at ../weighbridge.lock
+          there is no w.unknown.sig any more
+          it was signed by key KEY0…
+        ",
+    );
+    // One of the files of a model.
+    check_below(
+        &locked_model().file("m/w.pkl", OTHER),
+        &["m/w.pkl"],
+        "
+        WB-S002 high 1 file of m is not as approved on 2026-01-01
+          at w.pkl
+          w.pkl: sha256 af305d30… in the lock, now bccb426e…
+        ",
+    );
+}
+
+fn above_once() {
+    let whole = Approval { source: ".".to_owned(), ..pins(&[("a/w.pkl", PICKLE), ("b/w.pkl", PICKLE)]) };
+    let folder = |one: &[u8], other: &[u8]| {
+        let folder = Folder::new().file(".git/HEAD", "").file("a/w.pkl", one).file("b/w.pkl", other);
+        locking(folder, std::slice::from_ref(&whole))
+    };
+    check_below(&folder(PICKLE, PICKLE), &["a", "b/w.pkl"], "");
+    // One thing that was approved, of which two parts are weighed.
+    check_below(
+        &folder(OTHER, OTHER),
+        &["a", "b/w.pkl"],
+        "
+        WB-S002 high 2 files of . are not as approved on 2026-01-01
+          at a/w.pkl
+          a/w.pkl: sha256 af305d30… in the lock, now bccb426e…
+          b/w.pkl: sha256 af305d30… in the lock, now bccb426e…
+        ",
+    );
+    // A target in another one, and the same one again: what is compared there is not compared here.
+    for below in [&[".", "a"][..], &["a", "a"], &["a", "a/w.pkl"]] {
+        let report = weigh_below(&folder(OTHER, PICKLE), below, &[]);
+        let rules: Vec<&str> = report.findings.iter().map(|it| it.rule.id).collect();
+        assert_eq!(rules, ["WB-S002"], "{below:?}");
+    }
+    // A lock that is itself the target has nothing below it.
+    check_below(&folder(OTHER, PICKLE), &["weighbridge.lock"], "");
+}
+
+fn above_broken() {
+    let broken = |text: &str| locked_model().file("weighbridge.lock", text);
+    check_below(
+        &broken("version = 1\nmodel = 1\n"),
+        &["m"],
+        "
+        WB-S008 high weighbridge.lock cannot be believed, so that nothing is compared with it
+          at ../weighbridge.lock
+          invalid type: integer `1`, expected a sequence
+        ",
+    );
+    // It is told also where nothing else lies that a scan knows, and where it is no file.
+    let folder = Folder::new().file(".git/HEAD", "").file("d/a.unknown", "x").file("weighbridge.lock", "?");
+    assert_eq!(weigh_below(&folder, &["d"], &[]).findings.len(), 1);
+    #[cfg(unix)]
+    {
+        let folder = Folder::new().file(".git/HEAD", "").file("m/w.pkl", PICKLE);
+        let report = weigh_below(&folder.link("weighbridge.lock", "nowhere"), &["m"], &[]);
+        let gaps: Vec<String> =
+            report.coverage.unread.iter().map(|gap| format!("{}: {}", gap.place, gap.reason)).collect();
+        assert_eq!(gaps, ["../weighbridge.lock: link leads nowhere or in a circle, to `nowhere`"]);
+    }
+}
+
+#[cfg(unix)]
+fn hub_below_a_lock() {
+    const OLD: &str = "0123456789abcdef0123456789abcdef01234567";
+    const NEW: &str = "fedcba9876543210fedcba9876543210fedcba98";
+    let approval = Approval {
+        source: "hf://org/name".to_owned(),
+        revision: Some(OLD.to_owned()),
+        ..pins(&[("model.pkl", PICKLE)])
+    };
+    let blob = Digest::of(PICKLE);
+    let cached = |main: &str, revision: &str| {
+        let folder = Folder::new()
+            .file(".git/HEAD", "")
+            .file(format!("hub/models--org--name/blobs/{blob}"), PICKLE)
+            .file("hub/models--org--name/refs/main", main)
+            .link(
+                &format!("hub/models--org--name/snapshots/{revision}/model.pkl"),
+                format!("../../blobs/{blob}"),
+            );
+        locking(folder, std::slice::from_ref(&approval))
+    };
+    for below in ["hub", "hub/models--org--name"] {
+        check_below(&cached(OLD, OLD), &[below], "");
+        let climb = "../".repeat(below.split('/').count());
+        let expected = format!(
+            "
+            WB-S006 high hf://org/name has moved to another revision
+              at {climb}weighbridge.lock
+              approved: {OLD}
+              here: {NEW}
+            "
+        );
+        check_below(&cached(NEW, NEW), &[below], &expected);
+    }
+    let snapshot = format!("hub/models--org--name/snapshots/{OLD}");
+    check_below(&cached(OLD, OLD), &[&snapshot], "");
+    check_below(
+        &cached(OLD, OLD).file(format!("{snapshot}/modeling.py"), "x = 1"),
+        &[&snapshot],
+        "
+        WB-S003 high hf://org/name has 1 file that the lock does not know
+          at modeling.py
+          modeling.py: not in the lock
         ",
     );
 }

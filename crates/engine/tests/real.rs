@@ -156,6 +156,7 @@ pub(crate) fn weigh(target: String) -> Report {
     let policy = Policy::default();
     let request = Request {
         targets: &[target],
+        locks: &[],
         exclude: &[],
         jobs: None,
         readers: weighbridge_read::READERS,

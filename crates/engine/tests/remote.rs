@@ -66,6 +66,7 @@ fn weigh(target: &str, context: &Context) -> Result<Report, ScanError> {
     let targets = [target.to_owned()];
     let request = Scan {
         targets: &targets,
+        locks: &[],
         exclude: &[],
         jobs: std::num::NonZeroUsize::new(2),
         readers: weighbridge_read::READERS,

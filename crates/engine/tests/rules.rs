@@ -365,6 +365,7 @@ fn broken(folder: Folder) -> BTreeSet<&'static str> {
     let policy = Policy::default();
     let request = Request {
         targets: &[folder.text()],
+        locks: &[],
         exclude: &[],
         jobs: None,
         readers: weighbridge_read::READERS,

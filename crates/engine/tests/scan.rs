@@ -29,6 +29,7 @@ fn scan(targets: &[String], jobs: usize) -> Result<Report, ScanError> {
     let policy = Policy::default();
     let request = Request {
         targets,
+        locks: &[],
         exclude: &["left-out".to_owned()],
         jobs: NonZeroUsize::new(jobs),
         readers: READERS,

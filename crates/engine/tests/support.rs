@@ -70,6 +70,7 @@ pub(crate) fn context() -> Context {
             meant: Default::default(),
         },
         remote: Remote::default(),
+        roots: Vec::new(),
         cache: None,
     }
 }

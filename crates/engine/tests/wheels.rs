@@ -142,6 +142,7 @@ fn libraries_of_wheels(folder: &Path) {
         let target = folder.join(platform).display().to_string();
         let request = Request {
             targets: &[target],
+            locks: &[],
             exclude: &[],
             jobs: None,
             readers: weighbridge_read::READERS,

@@ -35,11 +35,20 @@ pub static OPENERS: &[&dyn Opener] = &[
 /// # Errors
 /// [`OpenError`] when there is nothing to weigh.
 pub fn open(target: &str, context: &Context) -> Result<Opened, OpenError> {
-    if let Some((scheme, locator)) = target.split_once(':')
-        && !scheme.is_empty()
-        && let Some(opener) = OPENERS.iter().find(|opener| opener.schemes().contains(&scheme))
-    {
-        return opener.open(locator, context);
+    match with_scheme(target) {
+        Some((opener, locator)) => opener.open(locator, context),
+        None => open::path::Path.open(target, context),
     }
-    open::path::Path.open(target, context)
+}
+
+/// Whether a target is a plain path.
+fn is_path(target: &str) -> bool {
+    with_scheme(target).is_none()
+}
+
+/// The opener of the scheme of a target, and what stands behind it.
+fn with_scheme(target: &str) -> Option<(&'static dyn Opener, &str)> {
+    let (scheme, locator) = target.split_once(':').filter(|(scheme, _)| !scheme.is_empty())?;
+    let opener = OPENERS.iter().find(|opener| opener.schemes().contains(&scheme))?;
+    Some((*opener, locator))
 }

@@ -7,8 +7,9 @@ use weighbridge_core::coverage::Unread;
 use weighbridge_core::date::Date;
 use weighbridge_core::digest::Digest;
 use weighbridge_core::lock::{
-    Approval, Grant, Identity, Kind, Pin, Proof, Scanned, Signature, SignedFile, Signer, Superseded,
+    Approval, ByRoots, Grant, Identity, Kind, Pin, Proof, Scanned, Signature, SignedFile, Signer, Superseded,
 };
+use weighbridge_core::report::Safety;
 use weighbridge_trust::digests::Algorithm;
 use weighbridge_trust::lock::{self, Difference, Found, Seen, Shown, places};
 use weighbridge_trust::oms::{self, Method};
@@ -27,6 +28,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("locks::what was replaced does not come back unnoticed", what_was_replaced),
     ("locks::what was replaced is read strictly", what_was_replaced_is_read_strictly),
     ("locks::a signature is one of the pinned key or is told", a_signature_is_one_of_the_pinned_key),
+    ("locks::Sigstore counts by the roots that are pinned", sigstore_counts_by_the_pinned_roots),
     ("locks::a signature is one of the pinned certificate or is told", a_signature_is_one_of_the_certificate),
     ("locks::snapshots of the hub are known by their paths", snapshots_are_known_by_their_paths),
     ("locks::a signature says which files it is over", a_signature_says_which_files),
@@ -67,11 +69,12 @@ fn full() -> Approval {
         signer: Some(Signer {
             identity: Identity::Key(key.hint()),
             key: Some(key.to_der()),
+            roots: None,
             first_seen: day("2025-01-02"),
             signature: "model.sig".to_owned(),
         }),
         scan: Some(Scanned {
-            verdict: "untrusted".to_owned(),
+            verdict: Some(Safety::Untrusted),
             advisories: "2026-11-20".to_owned(),
             tool: "0.1.0".to_owned(),
             date: day("2026-11-26"),
@@ -164,6 +167,7 @@ fn what_is_written_is_read_again() {
             issuer: "https://c.example".to_owned(),
         },
         key: None,
+        roots: None,
         first_seen: day("2026-01-01"),
         signature: "w.bin.sig".to_owned(),
     };
@@ -171,6 +175,7 @@ fn what_is_written_is_read_again() {
     let certificate = Signer {
         identity: Identity::Certificate("ab".repeat(32)),
         key: None,
+        roots: None,
         first_seen: day("2026-01-01"),
         signature: "signatures/model.sig".to_owned(),
     };
@@ -340,6 +345,7 @@ fn pinned(identity: &Identity, key: Option<Vec<u8>>) -> Approval {
     let signer = Signer {
         identity: identity.clone(),
         key,
+        roots: None,
         first_seen: day("2026-01-01"),
         signature: "model.sig".to_owned(),
     };
@@ -379,12 +385,67 @@ fn a_signature_is_one_of_the_pinned_key() {
     }
 }
 
+/// Roots of an instance that vouches for nobody.
+const NO_ROOTS: &str = r#"{"mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1", "tlogs": [],
+    "certificateAuthorities": [], "ctlogs": [], "timestampAuthorities": []}"#;
+
+fn sigstore_counts_by_the_pinned_roots() {
+    let named =
+        |name: &str| Identity::Sigstore { name: name.to_owned(), issuer: "https://a.example".to_owned() };
+    let by_roots = |approval: Approval, roots: &str| {
+        let signer = approval.signer.clone().map(|it| Signer { roots: Some(roots.into()), ..it });
+        Approval { signer, ..approval }
+    };
+    let public = pinned(&named("me@a.example"), None);
+    let private = by_roots(public.clone(), NO_ROOTS);
+    // What is pinned is written and read.
+    let text = lock::write(std::slice::from_ref(&private));
+    assert_eq!(lock::read(&text).unwrap()[0].1, private);
+    let line = text.lines().position(|line| line.starts_with("signer = ")).unwrap() + 1;
+    let root = text.split("trusted-root = \"").nth(1).unwrap().split('"').next().unwrap();
+    for (other, expected) in [
+        ("e30=", "trusted root is malformed"),
+        ("//4=", "the trusted root is not text in Base64"),
+        ("?", "the trusted root is not text in Base64"),
+    ] {
+        let error = lock::read(&text.replace(root, other)).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("line {line}: ")) && error.contains(expected), "{error}");
+    }
+    let by_certificate = pinned(&Identity::Certificate("ab".to_owned()), None);
+    let error = lock::read(&lock::write(&[by_roots(by_certificate, "{}")])).unwrap_err().to_string();
+    assert!(error.contains("only a signer by sigstore has a `trusted-root`"), "{error}");
+
+    // Whom the public instance names, and whom roots of the user name besides.
+    let shown = |public: Result<Identity, String>, identity: Identity| Signature {
+        identity,
+        proof: Proof::ByRoots(Box::new(ByRoots {
+            json: "{}".into(),
+            digest: Digest::of(b""),
+            public,
+            is_vouched: true,
+        })),
+        files: BTreeMap::new(),
+        ignored: Vec::new(),
+        attested: None,
+    };
+    let good = shown(Ok(named("me@a.example")), named("me@a.example"));
+    assert_eq!(told(&public, Shown::Signature(&good)), []);
+    // The public instance is not asked where the lock pins other roots, nor the other way round.
+    let by_pinned = told(&private, Shown::Signature(&good));
+    assert!(matches!(&*by_pinned, [Difference::NotHolding(_)]), "{by_pinned:?}");
+    let by_user = shown(Err("not known".to_owned()), named("me@a.example"));
+    assert_eq!(told(&public, Shown::Signature(&by_user)), [Difference::NotHolding("not known".to_owned())]);
+    let other = shown(Ok(named("you@a.example")), named("me@a.example"));
+    let changed = Difference::SignerChanged { pinned: named("me@a.example"), shown: named("you@a.example") };
+    assert_eq!(told(&public, Shown::Signature(&other)), [changed]);
+}
+
 fn a_signature_is_one_of_the_certificate() {
     let authority = issue(&Draft::authority("CN=Root"), None);
     let leaf = issue(&Draft::leaf("CN=Signer"), Some(&authority));
     let chain = vec![leaf.der(), authority.der()];
     let good = signed(&Holder(leaf.key, chain.clone()));
-    assert_eq!(good.proof, Proof::Holds);
+    assert_eq!(good.proof.fails(), None);
     let approval = pinned(&good.identity, None);
     assert_eq!(good.identity, Identity::Certificate(Digest::of(&chain[0]).to_string()));
     assert_eq!(told(&approval, Shown::Signature(&good)), []);

@@ -527,14 +527,18 @@ fn what_is_added_disturbs_nothing() {
         matches: "models/**".to_owned(),
         by: vec!["a".to_owned(), "b".to_owned()],
         threshold: Some(2),
+        evidence: Some("scan".to_owned()),
         max_age: Some("30d".to_owned()),
+        verdict: Some("any".to_owned()),
         unsigned: Some("warn".to_owned()),
         ..NewRule::default()
     };
     let (longer, policy) = add(&text, &rule.to_toml(), "t").unwrap();
     assert!(longer.starts_with(&text));
     let requirement = &policy.rules[0].require[0];
-    assert_eq!((requirement.threshold, requirement.max_age), (2, Some(30 * DAY)));
+    assert_eq!((requirement.threshold, requirement.max_age, requirement.passed), (2, Some(30 * DAY), false));
+    let strict = NewRule { verdict: None, ..rule.clone() };
+    assert!(add(&text, &strict.to_toml(), "t").unwrap().1.rules[0].require[0].passed);
     // What is no policy, before or after, is not written.
     let said = |text: &str, table: String| add(text, &table, "t").unwrap_err().to_string();
     assert_eq!(said(&text, anchor.to_toml()), "the anchor `b` is there already, on line 9");

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use weighbridge_core::date::Date;
 use weighbridge_core::digest::Digest;
 use weighbridge_core::lock::{Approval, Identity, Kind, Pin, Scanned, Signer};
+use weighbridge_core::report::Safety;
 use weighbridge_trust::bundle::Material;
 use weighbridge_trust::digests::{Algorithm, Bytes};
 use weighbridge_trust::lock;
@@ -93,11 +94,12 @@ fn approval(files: &[(&str, Vec<u8>)], key: &PrivateKey) -> Approval {
         signer: Some(Signer {
             identity: Identity::Key(public.hint()),
             key: Some(public.to_der()),
+            roots: None,
             first_seen: day,
             signature: SIGNATURE.to_owned(),
         }),
         scan: Some(Scanned {
-            verdict: "harmless".to_owned(),
+            verdict: Some(Safety::Harmless),
             advisories: "2026-07-23".to_owned(),
             tool: "0.1.0".to_owned(),
             date: day,

@@ -323,6 +323,7 @@ impl Built {
                 meant: Default::default(),
             },
             remote: Remote::default(),
+            roots: Vec::new(),
             cache: None,
         };
         let routes = self.graph.routes();

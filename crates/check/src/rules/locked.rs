@@ -8,7 +8,7 @@ use std::sync::Arc;
 use weighbridge_core::digest::Digest;
 use weighbridge_core::fact::{Fact, What};
 use weighbridge_core::finding::{Finding, Remedy, Severity};
-use weighbridge_core::lock::{Approval, Signature};
+use weighbridge_core::lock::{Above, Approval, Approved, Signature};
 use weighbridge_core::place::{Place, Span};
 use weighbridge_core::rule::Rule;
 use weighbridge_core::world::{File, World};
@@ -26,8 +26,10 @@ pub(super) struct Locked<'w> {
     pub(super) span: Option<Span>,
     /// What the lock says.
     pub(super) approval: &'w Approval,
-    /// Where it lies.
-    pub(super) base: String,
+    /// Where it lies; for a part of it, where the lock says so.
+    base: String,
+    /// The lock lies above the target, and only a part of what it approves here lies in the target.
+    part: Option<&'w Above>,
     /// What is otherwise.
     pub(super) differences: Vec<Difference>,
 }
@@ -42,35 +44,146 @@ pub(super) struct Told {
     pub(super) remedy: String,
 }
 
-/// Everything approved by a lock in the target. What does not lie there at all has nothing to tell: a lock goes into version
-/// control, and models mostly do not.
+impl Locked<'_> {
+    /// A file of it in the target; the lock for one that is not.
+    fn file(&self, path: &str) -> Place {
+        let path = places::below(&self.base, path);
+        match self.part {
+            None => Place::file(path),
+            Some(above) => above.here(&path).map_or_else(|| self.place.clone(), Place::file),
+        }
+    }
+}
+
+/// Everything approved by a lock in the target or above it. What does not lie there at all has nothing to tell: a lock goes into
+/// version control, and models mostly do not.
 pub(super) fn locked<'w>(world: &World<'w>) -> Vec<Locked<'w>> {
     let mut found = Vec::new();
     for (place, facts) in world.facts.iter().filter(|(place, _)| place.inner.is_empty()) {
         for fact in facts {
-            let What::Approved(approval) = &fact.what else { continue };
-            let span = fact.evidence.span.clone();
-            let one =
-                |base: String, differences| Locked { place, span: span.clone(), approval, base, differences };
-            match places::place(place.folder(), &approval.source) {
-                Where::Path(base) => {
-                    let files = files(world, &base, place, approval);
-                    if !files.is_empty() {
-                        let seen = Seen { files, signature: shown(world, &base, approval), revision: None };
-                        let differences = compare(approval, &seen);
-                        found.push(one(base, differences));
-                    }
-                }
+            let What::Approved(approved) = &fact.what else { continue };
+            let lock = Lock { place, span: fact.evidence.span.clone(), approved };
+            match places::place(places::folder(place, approved), &approved.approval.source) {
+                Where::Path(base) => found.extend(lock.at(world, &base)),
                 Where::Hub(name) => {
-                    for snapshots in snapshots(world, &name) {
-                        let (base, differences) = in_hub(world, &snapshots, place, approval);
-                        found.push(one(base, differences));
-                    }
+                    let snapshots = snapshots(world, &name, approved.above.as_deref());
+                    found.extend(snapshots.iter().filter_map(|snapshots| lock.in_hub(world, snapshots)));
                 }
             }
         }
     }
     found
+}
+
+/// What a lock says of one thing.
+struct Lock<'w> {
+    place: &'w Place,
+    span: Option<Span>,
+    approved: &'w Approved,
+}
+
+impl<'w> Lock<'w> {
+    fn locked(&self, base: String, part: Option<&'w Above>, differences: Vec<Difference>) -> Locked<'w> {
+        let (place, span, approval) = (self.place, self.span.clone(), &self.approved.approval);
+        Locked { place, span, approval, base, part, differences }
+    }
+
+    /// What is otherwise at `base`; none where nothing lies there.
+    fn at(&self, world: &World<'w>, base: &str) -> Option<Locked<'w>> {
+        let approval = &self.approved.approval;
+        let here = match self.approved.above.as_deref() {
+            None => base.to_owned(),
+            Some(above) => match above.here(base) {
+                Some(here) => here,
+                None => return self.part(world, base, above),
+            },
+        };
+        let files = files(world, &here, self.place, approval);
+        if files.is_empty() {
+            return None;
+        }
+        let seen = Seen { files, signature: shown(world, &here, approval), revision: None };
+        let differences = compare(approval, &seen);
+        Some(self.locked(here, None, differences))
+    }
+
+    /// What is otherwise of the files of something at `base` of which only a part lies in the target. Its signature and what
+    /// it was before are about all of it.
+    fn part(&self, world: &World<'w>, base: &str, above: &'w Above) -> Option<Locked<'w>> {
+        let approval = &self.approved.approval;
+        let here = |path: &str| above.here(&places::below(base, path));
+        let mut files: BTreeMap<String, Found> = BTreeMap::new();
+        for part in above.within(base) {
+            let top = world.files.get_key_value(part.here.as_str()).map(|(path, file)| (&**path, file));
+            let all = top.into_iter().chain(below(world, &part.here).map(|(path, _, file)| (path, file)));
+            for (path, file) in all {
+                let path = above.there(path).and_then(|path| below_base(base, &path));
+                files.extend(path.map(|path| (path, found(file))));
+            }
+        }
+        let signature = approval.signer.as_ref().map(|signer| signer.signature.as_str());
+        let claims = here(attest::FILE).filter(|_| !approval.files.contains_key(attest::FILE));
+        let has_claims = claims.is_some_and(|path| holds_attestations(world, &path));
+        files.retain(|path, _| signature != Some(path) && !(has_claims && path == attest::FILE));
+        if files.is_empty() {
+            return None;
+        }
+        let pins = approval.files.iter().filter(|(path, _)| here(path).is_some());
+        let approval = Approval {
+            files: pins.map(|(path, pin)| (path.clone(), *pin)).collect(),
+            signature_required: false,
+            signer: None,
+            superseded: Vec::new(),
+            ..approval.clone()
+        };
+        let files = files.iter().map(|(path, found)| (path.as_str(), found.clone())).collect();
+        let differences = compare(&approval, &Seen { files, signature: Shown::Nothing, revision: None });
+        Some(self.locked(base.to_owned(), Some(above), differences))
+    }
+
+    /// What is otherwise in a cache of the hub.
+    fn in_hub(&self, world: &World<'w>, snapshots: &Snapshots) -> Option<Locked<'w>> {
+        let approval = &self.approved.approval;
+        let pinned = approval.revision.as_deref().unwrap_or_default();
+        let base = format!("{}/snapshots/{pinned}", snapshots.folder);
+        let is_there = snapshots.revisions.contains(pinned);
+        let moved = self.moved(world, snapshots);
+        if !is_there {
+            let base = self.approved.above.as_ref().and_then(|it| it.here(&base)).unwrap_or(base);
+            return (!moved.is_empty()).then(|| self.locked(base, None, moved));
+        }
+        let mut locked = self.at(world, &base)?;
+        locked.differences.extend(moved);
+        Some(locked)
+    }
+
+    /// That a loader would take another snapshot than the approved one.
+    fn moved(&self, world: &World<'_>, snapshots: &Snapshots) -> Vec<Difference> {
+        let approval = &self.approved.approval;
+        let pinned = approval.revision.as_deref().unwrap_or_default();
+        let here = match &self.approved.above {
+            None => Some(snapshots.folder.clone()),
+            Some(above) => above.here(&snapshots.folder),
+        };
+        // Of a snapshot alone it is not known which ones lie beside it.
+        let Some(here) = here else { return Vec::new() };
+        // A reference is a file that holds nothing but the name of the commit, so that its digest says which one.
+        let main = world.files.get(format!("{here}/refs/main").trim_start_matches('/'));
+        let main = main.and_then(|file| file.digest.as_ref().ok());
+        let says = |commit: &str| main.is_some_and(|it| *it == Digest::of(commit.as_bytes()));
+        let present = match main {
+            None => None,
+            Some(_) if says(pinned) => None,
+            Some(_) => {
+                Some(snapshots.revisions.iter().find(|it| says(it)).map_or("another one", String::as_str))
+            }
+        };
+        let is_there = snapshots.revisions.contains(pinned);
+        let other = || snapshots.revisions.iter().next_back().map(String::as_str);
+        let Some(found) = present.or_else(|| other().filter(|_| !is_there)) else { return Vec::new() };
+        let moved = Difference::Moved { pinned: pinned.to_owned(), found: found.to_owned() };
+        [moved].into_iter().chain(downgraded_to(approval, found)).collect()
+    }
 }
 
 /// One finding for everything that `pick` takes of the differences of one approved thing.
@@ -88,7 +201,7 @@ pub(super) fn tell(
         }
         let Told { severity, title, details, path, remedy } = told(&locked, &picked);
         let (place, span) = match &path {
-            Some(path) => (Place::file(places::below(&locked.base, path)), None),
+            Some(path) => (locked.file(path), None),
             None => (locked.place.clone(), locked.span.clone()),
         };
         // What is different belongs to the finding: another file that changes later is another finding.
@@ -124,7 +237,6 @@ pub(super) fn signature_path(locked: &Locked<'_>) -> Option<String> {
 
 /// The files below `base`, but for the lock and the signature that the lock knows.
 fn files<'w>(world: &World<'w>, base: &str, lock: &Place, approval: &Approval) -> BTreeMap<&'w str, Found> {
-    let found = |file: &File| Found { size: file.size, digest: file.digest.clone() };
     if let Some(file) = world.files.get(base) {
         return BTreeMap::from([(".", found(file))]);
     }
@@ -181,57 +293,35 @@ fn signature<'w>(world: &World<'w>, path: &str) -> Option<&'w Signature> {
 }
 
 /// The snapshots of one repository in one cache of the hub.
-struct Snapshots<'w> {
-    /// The folder of the repository.
+struct Snapshots {
+    /// The folder of the repository, as the lock would call it.
     folder: String,
-    revisions: BTreeSet<&'w str>,
+    revisions: BTreeSet<String>,
 }
 
 /// The caches in the target that hold a repository.
-fn snapshots<'w>(world: &World<'w>, name: &str) -> Vec<Snapshots<'w>> {
-    let mut found: BTreeMap<String, BTreeSet<&'w str>> = BTreeMap::new();
+fn snapshots(world: &World<'_>, name: &str, above: Option<&Above>) -> Vec<Snapshots> {
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let inside = format!("/{name}/snapshots/");
     for path in world.files.keys() {
+        let there = above.map(|above| above.there(path).unwrap_or_default());
+        let path = there.as_deref().unwrap_or(path);
         let begin = path.strip_prefix(&inside[1..]).map(|rest| (name.to_owned(), rest));
         let later = || path.split_once(&inside).map(|(above, rest)| (format!("{above}/{name}"), rest));
         let Some((folder, rest)) = begin.or_else(later) else { continue };
         if let Some((revision, _)) = rest.split_once('/') {
-            found.entry(folder).or_default().insert(revision);
+            found.entry(folder).or_default().insert(revision.to_owned());
         }
     }
     found.into_iter().map(|(folder, revisions)| Snapshots { folder, revisions }).collect()
 }
 
-/// Where the approved snapshot lies, and what is otherwise.
-fn in_hub(
-    world: &World<'_>,
-    snapshots: &Snapshots<'_>,
-    lock: &Place,
-    approval: &Approval,
-) -> (String, Vec<Difference>) {
-    let pinned = approval.revision.as_deref().unwrap_or_default();
-    // A reference is a file that holds nothing but the name of the commit, so that its digest says which one.
-    let main = world.files.get(format!("{}/refs/main", snapshots.folder).as_str());
-    let main = main.and_then(|file| file.digest.as_ref().ok());
-    let says = |commit: &str| main.is_some_and(|it| *it == Digest::of(commit.as_bytes()));
-    let present = match main {
-        None => None,
-        Some(_) if says(pinned) => None,
-        Some(_) => Some(snapshots.revisions.iter().copied().find(|it| says(it)).unwrap_or("another one")),
-    };
-    let is_there = snapshots.revisions.contains(pinned);
-    let other = || snapshots.revisions.iter().next_back().copied();
-    let found = present.or_else(|| other().filter(|_| !is_there));
-    let moved = found.map(|found| Difference::Moved { pinned: pinned.to_owned(), found: found.to_owned() });
-    let back = found.and_then(|found| downgraded_to(approval, found));
-    let moved: Vec<Difference> = moved.into_iter().chain(back).collect();
-    let base = format!("{}/snapshots/{pinned}", snapshots.folder);
-    if !is_there {
-        return (base, moved);
-    }
-    let files = files(world, &base, lock, approval);
-    let seen = Seen { files, signature: shown(world, &base, approval), revision: None };
-    let mut differences = compare(approval, &seen);
-    differences.extend(moved);
-    (base, differences)
+fn found(file: &File) -> Found {
+    Found { size: file.size, digest: file.digest.clone() }
+}
+
+/// The path below `base`, which is empty for the top.
+fn below_base(base: &str, path: &str) -> Option<String> {
+    let rest = if base.is_empty() { path } else { path.strip_prefix(base)?.strip_prefix('/')? };
+    Some(rest.to_owned())
 }

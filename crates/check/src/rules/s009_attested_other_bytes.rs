@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use weighbridge_core::fact::{Fact, What};
 use weighbridge_core::finding::{Finding, Remedy, Severity};
-use weighbridge_core::lock::{Identity, Proof, Signature};
+use weighbridge_core::lock::{Identity, Signature};
 use weighbridge_core::place::Place;
 use weighbridge_core::rule::Rule;
 use weighbridge_core::world::{Check, World};
@@ -44,7 +44,7 @@ impl Check for AttestedOtherBytes {
                 *line = it.fact.evidence.span.clone().max(std::mem::take(line));
             }
             let is_superseded = |it: &&Attestation<'_>| {
-                !matches!(it.signature.proof, Proof::Fails(_))
+                it.signature.proof.fails().is_none()
                     && last
                         .get(&(it.attested, &it.signature.identity))
                         .is_some_and(|line| *line > it.fact.evidence.span)
@@ -74,7 +74,7 @@ impl<'a> Attestation<'a> {
     /// Whether it is good, as far as that can be said without a key, and all that it says of the files is so.
     fn is_true(&self) -> bool {
         let is_as_said = |compared: &Compared<'_>| compared.changed.is_empty() && compared.missing.is_empty();
-        !matches!(self.signature.proof, Proof::Fails(_)) && self.compared.as_ref().is_some_and(is_as_said)
+        self.signature.proof.fails().is_none() && self.compared.as_ref().is_some_and(is_as_said)
     }
 }
 
@@ -126,7 +126,7 @@ fn judge(attestation: &Attestation<'_>) -> Option<Finding> {
             ..about_place(&RULE, location, span, &parts)
         })
     };
-    if let Proof::Fails(why) = &signature.proof {
+    if let Some(why) = signature.proof.fails() {
         let title = format!("an attestation in {} has a signature that does not hold", place.name());
         // Somebody's own instance of Sigstore is not known here, and says nothing against him.
         let (severity, more) = match signature.identity {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use weighbridge_core::digest::Digest;
 use weighbridge_core::fact::What;
 use weighbridge_core::finding::{Finding, Remedy, Severity};
-use weighbridge_core::lock::{Identity, Proof, Tensor, TensorSignature};
+use weighbridge_core::lock::{Identity, Tensor, TensorSignature};
 use weighbridge_core::place::Place;
 use weighbridge_core::rule::Rule;
 use weighbridge_core::show::Shown;
@@ -59,7 +59,7 @@ fn judge(carriers: &[Carrier<'_>]) -> Option<Finding> {
     let says = &*signature.says;
     let digest = says.digest.to_string();
     let base = if place.folder().is_empty() { "the model" } else { place.folder() };
-    if let Proof::Fails(why) = &says.proof {
+    if let Some(why) = says.proof.fails() {
         // Somebody's own instance of Sigstore is not known here, and says nothing against him.
         let (severity, more) = match says.identity {
             Identity::Sigstore { .. } => (Severity::Medium, " (by the public instance of Sigstore)"),

@@ -12,8 +12,11 @@ use weighbridge_core::report::Report;
 use weighbridge_engine::flow::{self, Asking};
 use weighbridge_net::digests::Digests;
 use weighbridge_net::index::Client;
+use weighbridge_net::open::above;
+use weighbridge_trust::lock;
 
-use super::{end_on_interrupt, lock};
+use super::end_on_interrupt;
+use super::signing::policy;
 use crate::advisories;
 use crate::args::{Global, Indexes, Resolving, Scan};
 use crate::errors::Failure;
@@ -26,9 +29,13 @@ use crate::setup::Setup;
 
 /// Runs the command.
 pub(super) fn run(global: &Global, scan: &Scan, setup: &Setup, printer: &Printer) -> Result<Exit, Failure> {
-    let settings = settings::scan(global, scan, setup, printer)?;
+    let mut settings = settings::scan(global, scan, setup, printer)?;
     end_on_interrupt(Some(settings.weigh.context.cancel.clone()))?;
-    lock::warn_of_those_above(&settings.weigh.targets, printer);
+    settings.weigh.locks = above::find(&settings.weigh.targets, lock::NAME);
+    settings.weigh.context.roots = policy::roots(setup.folder.as_deref())?;
+    for lock in &settings.weigh.locks {
+        printer.detail(&format!("lock above the target: `{}`", lock.file.display()));
+    }
     let started = Instant::now();
     let (weigh, resolve) = (&settings.weigh, scan.resolving.resolve);
     let client = client_if(scan.ask_index || resolve, &scan.resolving.indexes, weigh, setup, printer)?;

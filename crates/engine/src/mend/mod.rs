@@ -115,7 +115,7 @@ pub struct Line {
 /// # Errors
 /// [`ScanError`], as for a scan.
 pub fn mend(order: &Order<'_>, context: &Context, progress: &dyn Progress) -> Result<Mended, ScanError> {
-    let Request { targets, exclude, jobs, readers, policy } = *order.request;
+    let Request { targets, exclude, jobs, readers, policy, .. } = *order.request;
     let opened: Result<Vec<_>, _> =
         targets.iter().map(|target| weighbridge_net::open(target, context)).collect();
     let opened = opened?;

@@ -51,6 +51,7 @@ fn weigh(target: &str, jobs: usize) -> Result<Report, String> {
     let policy = Policy { fail_on: Severity::Medium, ..Policy::default() };
     let request = Request {
         targets: &[target.to_owned()],
+        locks: &[],
         exclude: &[],
         jobs: NonZeroUsize::new(jobs),
         readers: weighbridge_read::READERS,

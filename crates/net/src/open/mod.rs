@@ -28,6 +28,7 @@
 //! [`Unread::Permission`]: weighbridge_core::coverage::Unread::Permission
 //! [`Unread::Io`]: weighbridge_core::coverage::Unread::Io
 
+pub mod above;
 mod blobs;
 pub mod file;
 pub mod hub;

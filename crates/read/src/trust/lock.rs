@@ -3,6 +3,7 @@
 use weighbridge_core::coverage::Unread;
 use weighbridge_core::fact::What;
 use weighbridge_core::input::Input;
+use weighbridge_core::lock::Approved;
 use weighbridge_core::place::Span;
 use weighbridge_core::reader::{About, Claim, Family, Hint, Reader};
 use weighbridge_core::sink::Sink;
@@ -42,7 +43,8 @@ impl Reader for ModelLockReader {
         match lock::read(text) {
             Ok(approvals) => {
                 for (line, approval) in approvals {
-                    sink.declared(What::Approved(Box::new(approval)), Some(Span::Line(line)));
+                    let approved = Approved { approval, above: None };
+                    sink.declared(What::Approved(Box::new(approved)), Some(Span::Line(line)));
                 }
             }
             Err(error) => sink.malformed(error.message, Some(Span::Line(error.line))),
@@ -66,7 +68,7 @@ mod tests {
         let mut sink = Sink::new(Place::file("weighbridge.lock"), "model-lock", Limits::default());
         ModelLockReader.read(&input, &mut sink).unwrap();
         let told = |what: &What| match what {
-            What::Approved(approval) => approval.source.clone(),
+            What::Approved(approved) => approved.approval.source.clone(),
             What::Malformed(why) => format!("malformed: {why}"),
             other => panic!("{other:?}"),
         };

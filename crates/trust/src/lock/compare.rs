@@ -8,6 +8,7 @@ use weighbridge_core::digest::Digest;
 use weighbridge_core::lock::{Approval, Identity, Pin, Proof, Signature, Signer, Superseded};
 
 use super::{MOST_SUPERSEDED, places};
+use crate::keyless::Roots;
 use crate::keys::PublicKey;
 use crate::oms;
 
@@ -191,8 +192,11 @@ fn signature(approval: &Approval, shown: Shown<'_>) -> Option<Difference> {
 /// What is wrong with a signature that should be one of `signer`.
 fn by(signer: &Signer, signature: &Signature) -> Option<Difference> {
     let key = signer.key.as_ref().and_then(|der| PublicKey::from_der(der).ok());
-    let is_same = signer.identity == signature.identity;
+    let shown = by_pinned_roots(signer, signature);
+    let identity = shown.as_ref().map_or(&signature.identity, |it| it.as_ref().unwrap_or(&NOBODY));
+    let is_same = signer.identity == *identity;
     let fails = match (&signature.proof, key) {
+        (Proof::ByRoots(_), _) => shown.as_ref().and_then(|it| it.as_ref().err().cloned()),
         (Proof::NeedsKey(unproved), Some(key)) => {
             // Whatever the signature says of itself: what counts is whose it is.
             if oms::holds(unproved, &key) {
@@ -203,14 +207,26 @@ fn by(signer: &Signer, signature: &Signature) -> Option<Difference> {
         (Proof::Fails(why), _) => Some(why.clone()),
         (Proof::Holds | Proof::NeedsKey(_), _) => None,
     };
-    let nameless = matches!(&signature.identity, Identity::Sigstore { name, .. } if name.is_empty());
+    let nameless = matches!(identity, Identity::Sigstore { name, .. } if name.is_empty());
     match fails {
         // Who it is that a broken proof of Sigstore does not vouch for is not known.
         Some(why) if is_same || nameless => Some(Difference::NotHolding(why)),
         None if is_same => None,
-        _ => Some(Difference::SignerChanged {
-            pinned: signer.identity.clone(),
-            shown: signature.identity.clone(),
-        }),
+        _ => Some(Difference::SignerChanged { pinned: signer.identity.clone(), shown: identity.clone() }),
     }
+}
+
+/// Somebody whom Sigstore does not name.
+static NOBODY: Identity = Identity::Sigstore { name: String::new(), issuer: String::new() };
+
+/// Whom the roots that the lock pins name, which are those of the public instance where it pins none; nothing for a signature that
+/// is not one of Sigstore. Whomever else the user believes does not count here.
+fn by_pinned_roots(signer: &Signer, signature: &Signature) -> Option<Result<Identity, String>> {
+    let Proof::ByRoots(by) = &signature.proof else { return None };
+    Some(match &signer.roots {
+        None => by.public.clone(),
+        Some(roots) => Roots::read(roots)
+            .map_err(|error| error.to_string())
+            .and_then(|roots| oms::identified(by, &roots)),
+    })
 }

@@ -1,6 +1,7 @@
 //! Where approved things lie.
 
-use weighbridge_core::lock::Approval;
+use weighbridge_core::lock::{Approval, Approved};
+use weighbridge_core::place::Place;
 
 /// Where to look for an approved thing.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -23,6 +24,20 @@ pub fn place(folder: &str, source: &str) -> Where {
         (folder, ".") => folder.to_owned(),
         ("", source) => source.to_owned(),
         (folder, source) => format!("{folder}/{source}"),
+    })
+}
+
+/// The folder from which a lock counts: where it lies, or, above the target, its own.
+pub fn folder<'a>(place: &'a Place, approved: &Approved) -> &'a str {
+    if approved.above.is_some() { "" } else { place.folder() }
+}
+
+/// Whether a path leads into the folder of a repository in a cache of the hub.
+pub fn is_in_hub(path: &str, name: &str) -> bool {
+    path.match_indices(name).any(|(at, _)| {
+        let (before, after) = (path.get(..at).unwrap_or_default(), path.get(at..).unwrap_or_default());
+        (before.is_empty() || before.ends_with('/'))
+            && after.strip_prefix(name).is_some_and(|it| it.starts_with('/'))
     })
 }
 

@@ -11,9 +11,11 @@ use toml::Spanned;
 use weighbridge_core::date::Date;
 use weighbridge_core::digest::Digest;
 use weighbridge_core::lock::{Approval, Grant, Identity, Kind, Pin, Scanned, Signer, Superseded};
+use weighbridge_core::report::Safety;
 
 use super::places::HUB;
 use super::{DIGEST, LARGEST, VERSION, digest};
+use crate::keyless::Roots;
 use crate::keys::PublicKey;
 use crate::oms::lies_below;
 
@@ -72,6 +74,7 @@ struct WireSigner {
     identity: Option<String>,
     issuer: Option<String>,
     public_key: Option<String>,
+    trusted_root: Option<String>,
     first_seen: Spanned<String>,
     signature: String,
 }
@@ -79,7 +82,7 @@ struct WireSigner {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WireScan {
-    verdict: String,
+    verdict: Spanned<String>,
     advisories: String,
     tool: String,
     date: Spanned<String>,
@@ -169,6 +172,13 @@ impl Reader<'_> {
             .map_err(|_| self.wrong(text.span(), format!("{} is no day", shown(text.get_ref()))))
     }
 
+    fn verdict(&self, text: &Spanned<String>) -> Result<Option<Safety>, LockError> {
+        Scanned::of_word(text.get_ref()).ok_or_else(|| {
+            let words: Vec<&str> = Scanned::words().collect();
+            self.wrong(text.span(), format!("{} is none of {}", shown(text.get_ref()), words.join(", ")))
+        })
+    }
+
     fn approval(&self, model: WireModel, span: &Range<usize>) -> Result<Approval, LockError> {
         let source = model.source.get_ref();
         let is_good = match source.strip_prefix(HUB) {
@@ -200,7 +210,7 @@ impl Reader<'_> {
             None => None,
             Some(scan) => Some(Scanned {
                 date: self.date(&scan.date)?,
-                verdict: scan.verdict,
+                verdict: self.verdict(&scan.verdict)?,
                 advisories: scan.advisories,
                 tool: scan.tool,
             }),
@@ -314,17 +324,27 @@ impl Reader<'_> {
             }
             (Some(_), _) => return Err(wrong("only a signer by key has a `public-key`".to_owned())),
         };
+        let roots = match (&wire.trusted_root, &identity) {
+            (None, _) => None,
+            (Some(text), Identity::Sigstore { .. }) => {
+                let json = STANDARD.decode(text).ok().and_then(|json| String::from_utf8(json).ok());
+                let json = json.ok_or_else(|| wrong("the trusted root is not text in Base64".to_owned()))?;
+                Roots::read(&json).map_err(|error| wrong(shortened(&error.to_string())))?;
+                Some(json.into())
+            }
+            (Some(_), _) => return Err(wrong("only a signer by sigstore has a `trusted-root`".to_owned())),
+        };
         if !lies_below(&wire.signature) || (is_file && wire.signature.contains('/')) {
             return Err(wrong(format!("{} is no place for the signature", shown(&wire.signature))));
         }
         let first_seen = self.date(&wire.first_seen)?;
-        Ok(Signer { identity, key, first_seen, signature: wire.signature.clone() })
+        Ok(Signer { identity, key, roots, first_seen, signature: wire.signature.clone() })
     }
 }
 
-/// The bytes of a public key as the lock writes them.
-pub(super) fn encode(key: &[u8]) -> String {
-    STANDARD.encode(key)
+/// The bytes of a public key or of a trusted root as the lock writes them.
+pub(super) fn encode(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
 }
 
 /// A name without spaces and controls, and of a length that a person reads.

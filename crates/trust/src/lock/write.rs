@@ -46,6 +46,8 @@ fn one(text: &mut String, approval: &Approval) {
         };
         let key = signer.key.as_ref().map(|key| super::read::encode(key));
         pairs.extend(key.as_ref().map(|key| ("public-key", key.as_str())));
+        let roots = signer.roots.as_ref().map(|roots| super::read::encode(roots.as_bytes()));
+        pairs.extend(roots.as_ref().map(|roots| ("trusted-root", roots.as_str())));
         let first_seen = signer.first_seen.to_string();
         pairs.extend([("first-seen", first_seen.as_str()), ("signature", &signer.signature)]);
         table(text, "signer = ", &pairs, "\n");
@@ -53,7 +55,7 @@ fn one(text: &mut String, approval: &Approval) {
     if let Some(scan) = &approval.scan {
         let date = scan.date.to_string();
         let pairs = [
-            ("verdict", scan.verdict.as_str()),
+            ("verdict", scan.word()),
             ("advisories", &scan.advisories),
             ("tool", &scan.tool),
             ("date", &date),

@@ -2,7 +2,7 @@
 //! can be had without a key.
 
 use weighbridge_core::digest::Digest;
-use weighbridge_core::lock::{Identity, Proof, Signature, SignedFile, Unproved};
+use weighbridge_core::lock::{ByRoots, Identity, Proof, Signature, SignedFile, Unproved};
 
 use super::manifest::{Age, Manifest, Piece};
 use super::read::ManifestError;
@@ -30,7 +30,10 @@ pub enum LookError {
 impl LookError {
     /// The bundle is sound and says something, but not of the files of a model.
     pub fn is_of_something_else(&self) -> bool {
-        matches!(self, Self::Manifest(ManifestError::Predicate(_)) | Self::Payload(_))
+        matches!(
+            self,
+            Self::Manifest(ManifestError::Predicate(_) | ManifestError::NotOfTensors(_)) | Self::Payload(_)
+        )
     }
 }
 
@@ -91,17 +94,39 @@ pub(crate) fn proof(bundle: &Bundle, json: &str, is_old: bool) -> Result<(Identi
         }
         Material::Keyless(_) => {
             let root = Manifest::claimed_root(&envelope.payload)?;
-            match keyless::identify(json, root, &Roots::public()) {
-                Ok(identity) => {
-                    (Identity::Sigstore { name: identity.name, issuer: identity.issuer }, Proof::Holds)
-                }
-                Err(error) => (
-                    Identity::Sigstore { name: String::new(), issuer: String::new() },
-                    Proof::Fails(error.to_string()),
-                ),
-            }
+            let mut by = ByRoots {
+                json: json.into(),
+                digest: Digest::from_bytes(root),
+                public: Err(String::new()),
+                is_vouched: false,
+            };
+            by.public = identified(&by, &Roots::public());
+            by.is_vouched = by.public.is_ok();
+            let nobody = Identity::Sigstore { name: String::new(), issuer: String::new() };
+            (by.public.clone().unwrap_or(nobody), Proof::ByRoots(Box::new(by)))
         }
     })
+}
+
+/// Whom these roots name as the signer.
+///
+/// # Errors
+/// Why they name nobody.
+pub fn identified(by: &ByRoots, roots: &Roots) -> Result<Identity, String> {
+    let identity =
+        keyless::identify(&by.json, *by.digest.as_bytes(), roots).map_err(|error| error.to_string())?;
+    Ok(Identity::Sigstore { name: identity.name, issuer: identity.issuer })
+}
+
+/// Has a signature of Sigstore that the public instance does not vouch for named by the first of these roots that does.
+pub fn vouch(identity: &mut Identity, proof: &mut Proof, roots: &[Roots]) {
+    let Proof::ByRoots(by) = proof else { return };
+    if !by.is_vouched
+        && let Some(named) = roots.iter().find_map(|roots| identified(by, roots).ok())
+    {
+        *identity = named;
+        by.is_vouched = true;
+    }
 }
 
 /// Whether a signature that needs a key is one of this key.

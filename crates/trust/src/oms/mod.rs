@@ -17,7 +17,7 @@ pub use compare::{Compared, Status, Tolerance, may_run, runs};
 pub(crate) use hash::Cut;
 pub use hash::{Halt, Hashing};
 pub(crate) use look::proof;
-pub use look::{LookError, holds, look};
+pub use look::{LookError, holds, identified, look, vouch};
 pub use manifest::{Age, Manifest, Method, Piece};
 pub use read::ManifestError;
 pub(crate) use read::lies_below;

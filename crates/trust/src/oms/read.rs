@@ -21,6 +21,9 @@ pub enum ManifestError {
     /// It speaks of something else.
     #[error("the signed statement is `{0}`, not one of model files")]
     Predicate(String),
+    /// It speaks of something else than tensors, inside a file.
+    #[error("{}", not_of_tensors(.0))]
+    NotOfTensors(String),
     /// Of a form that nobody here knows.
     #[error("the signed statement uses {0}, which is not supported")]
     Unsupported(String),
@@ -36,6 +39,16 @@ pub enum ManifestError {
     /// The shards of a file do not cover it once.
     #[error("the shards of `{0}` overlap or leave a gap")]
     Shards(String),
+}
+
+fn not_of_tensors(predicate: &str) -> String {
+    match predicate {
+        PREDICATE | OLD_PREDICATE => {
+            "the signed statement is one of model files (OpenSSF Model Signing), not of tensors: it belongs beside them"
+                .to_owned()
+        }
+        other => format!("the signed statement is `{other}`, not one of tensors"),
+    }
 }
 
 #[derive(Deserialize)]

@@ -83,6 +83,8 @@ pub struct NewRule {
     pub threshold: Option<usize>,
     /// How old the signatures may be.
     pub max_age: Option<String>,
+    /// Which verdicts of a claim count, if not only a pass.
+    pub verdict: Option<String>,
     /// What becomes of a model without signature, if it is not refused.
     pub unsigned: Option<String>,
 }
@@ -148,6 +150,9 @@ impl NewRule {
         }
         if let Some(age) = &self.max_age {
             let _ = write!(requirement, ", max-age = {}", quoted(age));
+        }
+        if let Some(verdict) = &self.verdict {
+            let _ = write!(requirement, ", verdict = {}", quoted(verdict));
         }
         let mut text = String::from("[[rule]]\n");
         line(&mut text, "match", &quoted(&self.matches));

@@ -34,7 +34,7 @@ impl Content {
     pub fn read(payload: &[u8]) -> Result<Self, ManifestError> {
         let head: statement::Head = statement::read(payload).map_err(ManifestError::Malformed)?;
         if head.predicate_type != PREDICATE {
-            return Err(ManifestError::Predicate(head.predicate_type));
+            return Err(ManifestError::NotOfTensors(head.predicate_type));
         }
         let statement: Statement<Predicate> = statement::read(payload).map_err(ManifestError::Malformed)?;
         let [tensors, metadata] = &*statement.subject else {

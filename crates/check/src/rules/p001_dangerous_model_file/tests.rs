@@ -72,6 +72,7 @@ fn judge_installed(
             meant: Default::default(),
         },
         remote: Remote::default(),
+        roots: Vec::new(),
         cache: None,
     };
     let routes = graph.routes();

@@ -1,11 +1,14 @@
 //! `lock add`: approves what lies there now.
 
 use std::ffi::OsString;
+use std::path::Path;
+use std::sync::Arc;
 
 use weighbridge_core::date::Date;
 use weighbridge_core::fact::Target;
-use weighbridge_core::lock::{Approval, Grant, Identity, Proof, Scanned, Signature, Signer};
+use weighbridge_core::lock::{Approval, ByRoots, Grant, Identity, Proof, Scanned, Signature, Signer};
 use weighbridge_core::report::{Report, Safety};
+use weighbridge_trust::keyless::Roots;
 use weighbridge_trust::lock::{Found, places};
 use weighbridge_trust::{PublicKey, attest, oms};
 
@@ -13,7 +16,7 @@ use super::place::{Lies, Place};
 use super::{LockOnDisk, Memory, Now, Signed, tell};
 use crate::args::{Global, Resolving, Weighing};
 use crate::commands::scan;
-use crate::commands::signing::key;
+use crate::commands::signing::{key, text};
 use crate::errors::Failure;
 use crate::exit::Exit;
 use crate::lock_args::{Ground, LockAdd};
@@ -23,7 +26,7 @@ use crate::setup::Setup;
 
 pub(super) fn run(global: &Global, add: &LockAdd, setup: &Setup, printer: &Printer) -> Result<Exit, Failure> {
     let mut lock = LockOnDisk::open(&add.file.lock)?;
-    let key = add.ground.public_key.as_deref().map(key::public).transpose()?;
+    let typed = Typed::of(&add.ground)?;
     let memory = Memory::open(add.ground.no_cache, setup)?;
     let today = settings::context(global, setup)?.today;
     let judging = Judging { global, ground: &add.ground, setup, printer };
@@ -43,7 +46,7 @@ pub(super) fn run(global: &Global, add: &LockAdd, setup: &Setup, printer: &Print
         // The scan that follows does not hash again what was just hashed.
         memory.save(printer);
         let files = now.pins(&place)?;
-        let signer = signer(&place, &now, key.as_ref(), None, today, add.ground.force, printer)?;
+        let signer = signer(&place, &now, &typed, None, today, add.ground.force, printer)?;
         if signer.is_none() && add.signature_required {
             return Err(Failure::new(Exit::Fail, format!("`{}` is not signed", place.source))
                 .hint("`weighbridge sign` signs it; leave out `--signature-required` to lock it as it is"));
@@ -80,14 +83,14 @@ pub(super) fn revision(place: &Place) -> Option<String> {
 
 pub(super) fn announce(approval: &Approval, printer: &Printer) {
     let files = approval.files.len();
-    let verdict = approval.scan.as_ref().map_or("none", |scan| scan.verdict.as_str());
+    let verdict = approval.scan.as_ref().and_then(|scan| scan.verdict);
     let what = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
     let signer = approval
         .signer
         .as_ref()
         .map_or("not signed".to_owned(), |signer| format!("signed by {}", tell::identity(&signer.identity)));
     let verdict =
-        if verdict == "none" { "no model file in it".to_owned() } else { format!("scan: {verdict}") };
+        verdict.map_or("no model file in it".to_owned(), |verdict| format!("scan: {}", verdict.as_str()));
     printer.say(&format!("locked {}: {what}, {verdict}, {signer}", approval.source));
 }
 
@@ -113,28 +116,64 @@ fn grants(add: &LockAdd, report: Option<&Report>, printer: &Printer) -> Vec<Gran
     grants
 }
 
+/// Whom the user believes to name the signer.
+#[derive(Default)]
+pub(super) struct Typed {
+    /// The key that signed.
+    pub(super) key: Option<PublicKey>,
+    /// The roots of Sigstore by which the signer is named.
+    pub(super) roots: Option<Arc<str>>,
+}
+
+impl Typed {
+    /// What was typed, read.
+    pub(super) fn of(ground: &Ground) -> Result<Self, Failure> {
+        let roots = |path: &Path| {
+            let json = text(path)?;
+            Roots::read(&json).map_err(|error| key::failed(path, &error))?;
+            Ok::<Arc<str>, Failure>(json.as_str().into())
+        };
+        Ok(Self {
+            key: ground.public_key.as_deref().map(key::public).transpose()?,
+            roots: ground.trusted_root.as_deref().map(roots).transpose()?,
+        })
+    }
+}
+
 /// Who signed what lies there, as the lock is to pin him; `earlier` is whom it has pinned.
 pub(super) fn signer(
     place: &Place,
     now: &Now,
-    key: Option<&PublicKey>,
+    typed: &Typed,
     earlier: Option<&Signer>,
     today: Date,
     force: bool,
     printer: &Printer,
 ) -> Result<Option<Signer>, Failure> {
     let Signed::Signature(name, signature) = &now.signature else {
-        if key.is_some() {
+        let named =
+            typed.key.as_ref().map(|_| "--public-key").or(typed.roots.as_ref().map(|_| "--trusted-root"));
+        if let Some(named) = named {
             return Err(Failure::new(Exit::Fail, format!("`{}` is not signed", place.source))
-                .hint("leave out `--public-key` to lock it all the same"));
+                .hint(format!("leave out `{named}` to lock it all the same")));
         }
         return Ok(None);
     };
     fits(place, now, signature, force, printer)?;
-    let known = earlier.and_then(|it| it.key.as_ref()).and_then(|der| PublicKey::from_der(der).ok());
-    let (identity, key) = proved(place, signature, key, known.as_ref(), printer)?;
+    let roots = typed.roots.as_ref().or(earlier.and_then(|it| it.roots.as_ref()));
+    let (identity, key, roots) = match (&signature.proof, &typed.key) {
+        (Proof::ByRoots(by), None) => (named(place, by, roots)?, None, roots.cloned()),
+        _ if typed.roots.is_some() => {
+            return Err(refused(place, "it is not one of Sigstore, and `--trusted-root` names its roots"));
+        }
+        (_, key) => {
+            let known = earlier.and_then(|it| it.key.as_ref()).and_then(|der| PublicKey::from_der(der).ok());
+            let (identity, key) = proved(place, signature, key.as_ref(), known.as_ref(), printer)?;
+            (identity, key.map(|key| key.to_der()), None)
+        }
+    };
     let first_seen = earlier.filter(|it| it.identity == identity).map_or(today, |it| it.first_seen);
-    Ok(Some(Signer { identity, key: key.map(|key| key.to_der()), first_seen, signature: name.clone() }))
+    Ok(Some(Signer { identity, key, roots, first_seen, signature: name.clone() }))
 }
 
 /// Refuses what is not as its signature says: a lock that names who signed must not name him for what he did not sign.
@@ -195,6 +234,24 @@ fn fits(
     Ok(())
 }
 
+/// Whom Sigstore names: by these roots, or by those of the public instance.
+fn named(place: &Place, by: &ByRoots, roots: Option<&Arc<str>>) -> Result<Identity, Failure> {
+    let Some(roots) = roots else {
+        return by.public.clone().map_err(|why| {
+            refused(place, &why).hint(
+                "`--trusted-root FILE` names the roots of another instance of Sigstore than the public one",
+            )
+        });
+    };
+    let roots = Roots::read(roots).map_err(|error| refused(place, &error.to_string()))?;
+    oms::identified(by, &roots).map_err(|why| refused(place, &why))
+}
+
+fn refused(place: &Place, why: &str) -> Failure {
+    Failure::new(Exit::Fail, format!("the signature of `{}` does not hold: {why}", place.source))
+        .hint("have it signed anew, or take the signature away if it means nothing to you")
+}
+
 /// Who signed, as far as it can be proved.
 fn proved(
     place: &Place,
@@ -203,14 +260,12 @@ fn proved(
     known: Option<&PublicKey>,
     printer: &Printer,
 ) -> Result<(Identity, Option<PublicKey>), Failure> {
-    let refused = |why: &str| {
-        Failure::new(Exit::Fail, format!("the signature of `{}` does not hold: {why}", place.source))
-            .hint("have it signed anew, or take the signature away if it means nothing to you")
-    };
+    let refused = |why: &str| refused(place, why);
     match (&signature.proof, key) {
         (Proof::Fails(why), _) => Err(refused(why)),
         (Proof::Holds, None) => Ok((signature.identity.clone(), None)),
-        (Proof::Holds, Some(_)) => Err(refused("it shows a certificate, not a key")),
+        (Proof::ByRoots(by), None) => named(place, by, None).map(|identity| (identity, None)),
+        (Proof::Holds | Proof::ByRoots(_), Some(_)) => Err(refused("it shows a certificate, not a key")),
         (Proof::NeedsKey(unproved), Some(key)) if oms::holds(unproved, key) => {
             Ok((Identity::Key(key.hint()), Some(key.clone())))
         }
@@ -254,8 +309,8 @@ impl Judging<'_> {
         // What is left out of scans is approved all the same, so that it has to be looked at.
         weigh.exclude = Vec::new();
         let today = weigh.context.today;
-        let scanned = |verdict: &str, advisories: String| Scanned {
-            verdict: verdict.to_owned(),
+        let scanned = |verdict: Option<Safety>, advisories: String| Scanned {
+            verdict,
             advisories,
             tool: env!("CARGO_PKG_VERSION").to_owned(),
             date: today,
@@ -263,7 +318,7 @@ impl Judging<'_> {
         let report = match scan::weigh(&weigh, &resolving, self.setup, self.printer) {
             Ok(report) => report,
             Err(failure) if failure.exit == Exit::Nothing => {
-                return Ok((scanned("none", "none".to_owned()), None));
+                return Ok((scanned(None, "none".to_owned()), None));
             }
             Err(failure) => return Err(failure),
         };
@@ -280,7 +335,6 @@ impl Judging<'_> {
                 failure.hint("`weighbridge scan` says why; `--force --reason TEXT` locks it all the same")
             );
         }
-        let verdict = worst.map_or("none", Safety::as_str);
-        Ok((scanned(verdict, report.advisories.as_of.to_string()), Some(report)))
+        Ok((scanned(worst, report.advisories.as_of.to_string()), Some(report)))
     }
 }

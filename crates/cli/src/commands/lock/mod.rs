@@ -1,12 +1,13 @@
 //! `weighbridge lock`: what was approved, and whether it is still so.
 
 mod add;
+mod answer;
 mod place;
 mod tell;
 mod update;
 mod verify;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -15,7 +16,6 @@ use weighbridge_core::coverage::Unread;
 use weighbridge_core::lock::{Approval, Signature};
 use weighbridge_net::feed::atomic::replace_file;
 use weighbridge_net::open::listing;
-use weighbridge_trust::lock::places::HUB;
 use weighbridge_trust::lock::{self, Difference, Found, Seen, Shown};
 use weighbridge_trust::oms;
 
@@ -42,44 +42,6 @@ pub(super) fn run(
         Lock::Diff(look) => verify::diff(look, setup, printer),
         Lock::Why(why) => verify::why(why, setup, printer),
     }
-}
-
-/// What locks above the targets of a scan approve of them: a scan reads the locks that lie in its targets, and no others.
-pub(super) fn warn_of_those_above(targets: &[String], printer: &Printer) {
-    let targets: Vec<PathBuf> = targets.iter().filter_map(|it| Path::new(it).canonicalize().ok()).collect();
-    let mut told = BTreeSet::new();
-    for target in &targets {
-        let Some(file) = above(target) else { continue };
-        let Some(folder) = file.parent().filter(|it| !targets.iter().any(|other| it.starts_with(other)))
-        else {
-            continue;
-        };
-        // One that cannot be believed is told by whoever is asked to compare with it.
-        let approves = |lock: &LockOnDisk| {
-            let overlaps = |path: &Path| path.starts_with(target) || target.starts_with(path);
-            lock.approvals.keys().any(|it| !it.starts_with(HUB) && overlaps(&folder.join(it)))
-        };
-        if LockOnDisk::open(&file).map_or(true, |lock| approves(&lock)) && told.insert(file.clone()) {
-            printer.warn(&format!(
-                "`{}` lies above the target, and nothing is compared with it: scan its folder, or run `weighbridge lock verify` there",
-                file.display()
-            ));
-        }
-    }
-}
-
-/// The nearest lock above a target, up to the top of a repository.
-fn above(target: &Path) -> Option<PathBuf> {
-    for folder in target.ancestors() {
-        let file = folder.join(lock::NAME);
-        if folder != target && file.exists() {
-            return Some(file);
-        }
-        if folder.join(".git").exists() {
-            return None;
-        }
-    }
-    None
 }
 
 /// The lock on disk.

@@ -80,6 +80,7 @@ pub(super) fn ground(approval: &Approval) -> String {
         Some(signer) => {
             let how = match (&signer.identity, &signer.key) {
                 (Identity::Key(_), None) => "; the lock has no key to verify it with",
+                _ if signer.roots.is_some() => "; by the roots that the lock keeps",
                 _ => "",
             };
             let since = signer.first_seen;
@@ -93,7 +94,10 @@ pub(super) fn ground(approval: &Approval) -> String {
             "scan",
             &format!(
                 "{} on {}, by weighbridge {} with advisories of {}",
-                scan.verdict, scan.date, scan.tool, scan.advisories
+                scan.word(),
+                scan.date,
+                scan.tool,
+                scan.advisories
             ),
         ),
         None => line("scan", "none"),

@@ -3,11 +3,10 @@
 use weighbridge_core::lock::Approval;
 use weighbridge_trust::lock::{self, Difference};
 
-use super::add::{self, Judging};
+use super::add::{self, Judging, Typed};
 use super::place::{Lies, Place};
 use super::{LockOnDisk, Memory, Now, Signed, tell};
 use crate::args::Global;
-use crate::commands::signing::key;
 use crate::errors::Failure;
 use crate::exit::Exit;
 use crate::lock_args::LockUpdate;
@@ -22,7 +21,7 @@ pub(super) fn run(
     printer: &Printer,
 ) -> Result<Exit, Failure> {
     let mut on_disk = LockOnDisk::existing(&update.file.lock)?;
-    let key = update.ground.public_key.as_deref().map(key::public).transpose()?;
+    let typed = Typed::of(&update.ground)?;
     let memory = Memory::open(update.ground.no_cache, setup)?;
     let today = settings::context(global, setup)?.today;
     let judging = Judging { global, ground: &update.ground, setup, printer };
@@ -41,9 +40,12 @@ pub(super) fn run(
         memory.save(printer);
         let differences = now.compare(&old);
         let is_signed = matches!(now.signature, Signed::Signature(..));
-        let key = key.as_ref().filter(|_| is_signed);
-        let has_new_key = key.is_some() && old.signer.as_ref().is_none_or(|signer| signer.key.is_none());
-        if differences.is_empty() && !has_new_key {
+        let nothing = Typed::default();
+        let typed = if is_signed { &typed } else { &nothing };
+        let has_new_key = typed.key.is_some() && old.signer.as_ref().is_none_or(|it| it.key.is_none());
+        let has_new_roots =
+            typed.roots.is_some() && old.signer.as_ref().is_none_or(|it| it.roots != typed.roots);
+        if differences.is_empty() && !has_new_key && !has_new_roots {
             continue;
         }
         let told = printable(&format!("{}\n{}", one_line(&place.source), tell::differences(&differences)));
@@ -74,7 +76,7 @@ pub(super) fn run(
             .hint("`--force --reason TEXT` goes back to it all the same"));
         }
         let force = update.ground.force;
-        let signer = add::signer(&place, &now, key, old.signer.as_ref(), today, force, printer)?;
+        let signer = add::signer(&place, &now, typed, old.signer.as_ref(), today, force, printer)?;
         if signer.is_none() && old.signature_required {
             return Err(Failure::new(Exit::Fail, format!("`{}` is not signed", place.source))
                 .hint("the lock demands it: `signature-required`"));

@@ -1,17 +1,16 @@
 //! `lock verify`, `lock diff` and `lock why`: what is otherwise than it was approved, and on what ground it was.
 
-use std::fmt::Write as _;
-
-use weighbridge_trust::lock::Difference;
 use weighbridge_trust::lock::places::HUB;
 
+use super::answer::{self, Compared, Outcome};
 use super::place::Place;
 use super::update::at_present;
 use super::{LockOnDisk, Memory, Now, tell};
+use crate::args::ListFormat;
 use crate::errors::Failure;
 use crate::exit::Exit;
 use crate::lock_args::{LockLook, LockWhy};
-use crate::printer::{Printer, one_line, printable};
+use crate::printer::{Printer, printable};
 use crate::setup::Setup;
 
 /// Whether everything is as it was approved.
@@ -27,8 +26,7 @@ pub(super) fn diff(look: &LockLook, setup: &Setup, printer: &Printer) -> Result<
 fn run(look: &LockLook, is_diff: bool, setup: &Setup, printer: &Printer) -> Result<Exit, Failure> {
     let lock = LockOnDisk::existing(&look.file.lock)?;
     let memory = Memory::open(look.no_cache, setup)?;
-    let mut text = String::new();
-    let (mut differs, mut unread) = (false, false);
+    let mut compared = Vec::new();
     for place in lock.chosen(&look.paths, setup)? {
         let Some(approval) = lock.approvals.get(&place.source) else { continue };
         let place = if is_diff { at_present(place) } else { place };
@@ -36,35 +34,26 @@ fn run(look: &LockLook, is_diff: bool, setup: &Setup, printer: &Printer) -> Resu
         if memory.cancel.is_cancelled() {
             return Ok(Exit::Interrupted);
         }
-        let Some(now) = now else {
-            differs = true;
-            // Writing to a string cannot fail.
-            let _ = writeln!(text, "{}  NOT AS APPROVED\n  it is not there", one_line(&place.source));
-            if let Some(found) = place.revision_there().filter(|it| Some(it) != place.snapshot().as_ref()) {
-                let _ = writeln!(text, "  another revision is: {found}");
-            }
-            continue;
+        let revision = place.revision_there();
+        let outcome = match now {
+            Some(now) => Outcome::There(now.compare(approval)),
+            None => Outcome::Missing(revision.clone().filter(|it| Some(it) != place.snapshot().as_ref())),
         };
-        let differences = now.compare(approval);
-        let is_known = differences.iter().any(|it| !it.is_unread());
-        differs |= is_known;
-        unread |= differences.iter().any(Difference::is_unread);
-        let verdict = match (differences.is_empty(), is_known) {
-            (true, _) if is_diff => continue,
-            (true, _) => "as approved",
-            (false, true) => "NOT AS APPROVED",
-            (false, false) => "could not be checked",
-        };
-        let _ = write!(text, "{}  {verdict}\n{}", one_line(&place.source), tell::differences(&differences));
+        compared.push(Compared { approval, revision, outcome });
     }
     memory.save(printer);
-    let text = printable(&text);
-    printer.out(|out| out.write_all(text.as_bytes()))?;
-    Ok(match (differs, unread) {
-        (true, _) => Exit::Fail,
-        (false, true) => Exit::Incomplete,
-        (false, false) => Exit::Pass,
-    })
+    let exit = answer::exit(&compared);
+    if look.json || look.format == ListFormat::Json {
+        let answer = answer::json(look.file.lock.display().to_string(), &compared, exit);
+        printer.out(|out| {
+            serde_json::to_writer_pretty(&mut *out, &answer)?;
+            writeln!(out)
+        })?;
+    } else {
+        let text = printable(&answer::text(&compared, is_diff));
+        printer.out(|out| out.write_all(text.as_bytes()))?;
+    }
+    Ok(exit)
 }
 
 /// When and on what ground something was approved.

@@ -9,7 +9,7 @@ mod embedded;
 pub(super) mod key;
 mod keyless;
 mod policed;
-mod policy;
+pub(super) mod policy;
 pub(super) mod sign;
 pub(super) mod trust;
 pub(super) mod verify;
@@ -35,7 +35,7 @@ use crate::signing_args::{Password, Reading};
 const LARGEST_KEY: u64 = 16 << 20;
 
 /// A text that the user named.
-pub(super) fn text(path: &Path) -> Result<Zeroizing<String>, Failure> {
+pub(in crate::commands) fn text(path: &Path) -> Result<Zeroizing<String>, Failure> {
     let size = fs::metadata(path).map_err(|error| Failure::unreadable(path, &error))?.len();
     if size > LARGEST_KEY {
         return Err(Failure::usage(format!("`{}` is too large to be a key or certificate", path.display())));

@@ -3,8 +3,11 @@
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use weighbridge_trust::policy::{self, FILE, Loaded, Place, Policy, PolicyError, Rule};
+use weighbridge_net::open::above;
+use weighbridge_trust::keyless::Roots;
+use weighbridge_trust::policy::{self, FILE, Kind, Loaded, Place, Policy, PolicyError, Rule};
 
 use super::LARGEST_KEY;
 use crate::errors::Failure;
@@ -50,6 +53,25 @@ impl OnDisk {
     /// The same file with other words in it.
     pub(super) fn with(&self, policy: Policy) -> Self {
         Self { policy, text: self.text.clone(), folder: self.folder.clone() }
+    }
+
+    /// The roots of Sigstore that its anchors name beside those of the public instance, each once.
+    ///
+    /// # Errors
+    /// One cannot be read or is none.
+    fn roots(&self) -> Result<Vec<Arc<str>>, Failure> {
+        let mut roots: Vec<Arc<str>> = Vec::new();
+        for anchor in &self.policy.anchors {
+            let Kind::Sigstore { trusted_root: Some(file), .. } = &anchor.kind else { continue };
+            let path = self.folder.join(&file.text);
+            let most = usize::try_from(LARGEST_KEY).unwrap_or(usize::MAX);
+            let json = text(&path, most).map_err(|error| Failure::unreadable(&path, &error))?;
+            Roots::read(&json).map_err(|error| super::key::failed(&path, &error))?;
+            if !roots.iter().any(|it| **it == *json) {
+                roots.push(json.into());
+            }
+        }
+        Ok(roots)
     }
 
     /// Makes its anchors ready, and says what is wrong with some.
@@ -122,17 +144,19 @@ pub(super) fn find(stands_in: Option<&Path>, model: Option<&Path>) -> Result<Opt
     let model = model.map(|model| model.canonicalize().map_err(|error| Failure::unreadable(model, &error)));
     let model = model.transpose()?;
     let whole = folder.canonicalize().map_err(|error| Failure::unreadable(folder, &error))?;
-    for above in whole.ancestors() {
-        let file = above.join(FILE);
-        let is_for_it = model.as_ref().is_none_or(|model| model.starts_with(above));
-        if is_for_it && is_there(&file) {
-            return Ok(Some(shown(file, &whole)));
-        }
-        if above.join(".git").exists() {
-            break;
-        }
+    let is_for_it = |above: &&&Path| model.as_ref().is_none_or(|model| model.starts_with(above));
+    let folders = above::folders(&whole);
+    let found = folders.iter().filter(is_for_it).map(|above| above.join(FILE)).find(|file| is_there(file));
+    Ok(found.map(|file| shown(file, &whole)))
+}
+
+/// The roots of Sigstore that the policy names which is found from where the user stands. One that cannot be read is an error:
+/// signatures would be told as bad that are good.
+pub(in crate::commands) fn roots(stands_in: Option<&Path>) -> Result<Vec<Arc<str>>, Failure> {
+    match find(stands_in, None)? {
+        Some(path) => OnDisk::read(&path)?.roots(),
+        None => Ok(Vec::new()),
     }
-    Ok(None)
 }
 
 /// The policy above a model that [`find`] does not look for, to tell the user of it.

@@ -87,6 +87,7 @@ fn new_rule(typed: &AddRule) -> NewRule {
         by_role: typed.by_role.clone(),
         threshold: typed.threshold,
         max_age: typed.max_age.clone(),
+        verdict: typed.verdict.clone(),
         unsigned: typed.unsigned.clone(),
     }
 }

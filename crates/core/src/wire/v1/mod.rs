@@ -35,6 +35,7 @@ macro_rules! wire {
     };
 }
 
+pub mod lock;
 pub mod plan;
 pub mod verification;
 

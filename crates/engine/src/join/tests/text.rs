@@ -71,6 +71,7 @@ pub(super) fn join(facts: &Facts) -> Joined {
         offline: true,
         python: Python { version: "3.12.4".into(), platform, system: None, meant: Default::default() },
         remote: Remote::default(),
+        roots: Vec::new(),
         cache: None,
     };
     let files = facts.keys().map(|place| {
