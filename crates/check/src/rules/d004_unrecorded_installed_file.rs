@@ -51,12 +51,10 @@ impl Check for UnrecordedInstalledFile {
     }
 
     fn check(&self, world: &World<'_>, findings: &mut Vec<Finding>) {
-        let recorded: HashSet<&str> = world
-            .installed
-            .iter()
-            .flat_map(|installed| installed.record.iter().flatten())
-            .filter_map(|recorded| recorded.path.as_deref().filter(|path| may_be_code(path)))
-            .collect();
+        let records = || world.installed.iter().filter_map(|installed| installed.record.as_ref());
+        let mut recorded = HashSet::with_capacity(records().map(Vec::len).sum());
+        let paths = records().flatten().filter_map(|recorded| recorded.path.as_deref());
+        recorded.extend(paths.filter(|path| may_be_code(path)));
         let mut roots: BTreeMap<&str, Vec<&Installed>> = BTreeMap::new();
         for installed in world.installed {
             roots.entry(&installed.root).or_default().push(installed);

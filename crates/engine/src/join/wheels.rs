@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::{Distribution, Origin, Requirement, Role};
-use weighbridge_core::graph::{Component, Condition, NodeId};
+use weighbridge_core::graph::{Component, NodeId, Terms};
 use weighbridge_core::place::{Class, Place};
 use weighbridge_core::purl::Purl;
 use weighbridge_core::world::{File, Installed};
@@ -120,13 +120,13 @@ pub(super) fn draw(
                     let component = wanted(requirement, &id);
                     drawing.component(id.clone(), component, at_best(evidence, class));
                 }
-                let condition = Condition {
+                let terms = Terms {
                     specifier: requirement.specifier.clone(),
                     extras: requirement.extras.clone(),
                     marker: requirement.marker.clone(),
                     through: None,
                 };
-                drawing.depends(&wheel.id, &id, condition, at_best(evidence, class));
+                drawing.depends(&wheel.id, &id, terms.into(), at_best(evidence, class));
             }
         }
     }
