@@ -66,8 +66,9 @@ pub fn read(
         .map_err(|(pattern, error)| ScanError::Pattern { pattern, message: error.msg.to_owned() })?;
     let version = version_of(options.readers);
     let scale = Scale { readers: options.readers, context, progress, version };
+    let work = Work::new(targets, exclude);
     let mut reading = Reading {
-        work: Work::new(targets, exclude),
+        work: &work,
         pool: threads(options.jobs)?,
         scale,
         readings: Readings::default(),
@@ -99,7 +100,7 @@ const STACK_BYTES: usize = 8 << 20;
 const LARGE_BYTES: u64 = 64 << 10;
 
 /// Whether a file is called like the record of an installer. One that is not costs a second look at what it names.
-fn is_record(item: &Item) -> bool {
+fn is_record(item: &&Item) -> bool {
     let mut names = item.path.rsplit('/');
     match (names.next(), names.next()) {
         (Some("RECORD" | "installed-files.txt" | lock::NAME), _) => true,
@@ -118,7 +119,7 @@ fn is_taken_in(reader: &str) -> bool {
 }
 
 struct Reading<'scan> {
-    work: Work,
+    work: &'scan Work,
     pool: ThreadPool,
     scale: Scale<'scan>,
     readings: Readings,
@@ -130,16 +131,16 @@ struct Reading<'scan> {
     inner: u64,
 }
 
-impl Reading<'_> {
+impl<'scan> Reading<'scan> {
     /// Every file by its claims, then every link by what its name claims besides. Records come first, so that each file
     /// that they name is opened once, for its readers and its digest.
     fn files(&mut self) -> Result<Vec<Named>, ScanError> {
-        let (links, files): (Vec<Item>, Vec<Item>) =
-            self.work.items.values().cloned().partition(|item| item.link_to.is_some());
-        let (records, files): (Vec<Item>, Vec<Item>) = files.into_iter().partition(is_record);
+        let (links, files): (Vec<&Item>, Vec<&Item>) =
+            self.work.items.iter().partition(|item| item.link_to.is_some());
+        let (records, files): (Vec<&Item>, Vec<&Item>) = files.into_iter().partition(is_record);
         let mut follows = self.run(records.into_iter().map(|item| (item, Ask::Claims)).collect())?;
         let asked: HashSet<Arc<str>> = self.named_by_records().into_iter().collect();
-        let ask = |item: Item| {
+        let ask = |item: &'scan Item| {
             let ask = if asked.contains(&item.path) { Ask::Recorded } else { Ask::Claims };
             (item, ask)
         };
@@ -182,7 +183,7 @@ impl Reading<'_> {
                         }
                         let item = real.unwrap_or(item);
                         if asked.insert((Arc::clone(&item.path), reader)) {
-                            asks.insert((Arc::clone(&item.path), reader), (item, Ask::Reader(reader)));
+                            asks.insert((Arc::clone(&item.path), reader), item);
                         }
                     }
                     Found::Excluded => {}
@@ -192,7 +193,8 @@ impl Reading<'_> {
                     }
                 }
             }
-            follows = self.run(asks.into_values().collect())?;
+            let asks = asks.iter().map(|((_, reader), item)| (item, Ask::Reader(reader)));
+            follows = self.run(asks.collect())?;
         }
         Ok(())
     }
@@ -205,8 +207,7 @@ impl Reading<'_> {
             file.is_some_and(|file| file.digest.as_ref().is_err_and(|reason| !reason.is_gap()))
         };
         let asked = asked.into_iter().filter(unread);
-        let items = asked.filter_map(|path| self.work.items.get(&path));
-        let asks = items.map(|item| (item.clone(), Ask::Digest)).collect();
+        let asks = asked.filter_map(|path| Some((self.work.get(&path)?, Ask::Digest))).collect();
         self.run(asks).map(drop)
     }
 
@@ -225,7 +226,8 @@ impl Reading<'_> {
         if records.is_empty() && pinned.is_empty() {
             return Vec::new();
         }
-        let known: HashMap<&str, &Arc<str>> = self.work.items.keys().map(|path| (&**path, path)).collect();
+        let known: HashMap<&str, &Arc<str>> =
+            (self.work.items.iter()).map(|item| (&*item.path, &item.path)).collect();
         let named = |(place, record): &(&Place, &Vec<Recorded>)| {
             // Recorded paths start from the folder that holds the `*.dist-info`; in `installed-files.txt` of an
             // `*.egg-info` some tools mean the latter itself.
@@ -253,9 +255,8 @@ impl Reading<'_> {
     /// The files that a lock of models or a signature names; of a link what it leads to as well, sorted. These are few, so that
     /// they are looked up whenever that is asked.
     fn named_by_locks(&self) -> Vec<Arc<str>> {
-        let items = &self.work.items;
-        let known = |path: &str| items.get_key_value(path);
-        let mut found: Vec<(&Arc<str>, &Item)> = Vec::new();
+        let known = |path: &str| self.work.get(path);
+        let mut found: Vec<&Item> = Vec::new();
         let facts = self.readings.facts.iter().filter(|(place, _)| place.inner.is_empty());
         for (place, fact) in facts.flat_map(|(place, facts)| facts.iter().map(move |fact| (place, fact))) {
             match &fact.what {
@@ -268,7 +269,7 @@ impl Reading<'_> {
                         let begin = format!("{name}/");
                         let is_there =
                             |path: &str| path.starts_with(&begin) || path.contains(&format!("/{begin}"));
-                        found.extend(items.iter().filter(|(path, _)| is_there(path)));
+                        found.extend(self.work.items.iter().filter(|item| is_there(&item.path)));
                     }
                 },
                 What::Signature(signature) => {
@@ -281,9 +282,7 @@ impl Reading<'_> {
                 _ => {}
             }
         }
-        let both = |(path, item): (&Arc<str>, &Item)| {
-            [Some(Arc::clone(path)), item.link_to.clone()].into_iter().flatten()
-        };
+        let both = |item: &Item| [Some(Arc::clone(&item.path)), item.link_to.clone()].into_iter().flatten();
         let mut paths: Vec<Arc<str>> = found.into_iter().flat_map(both).collect();
         paths.sort_unstable();
         paths.dedup();
@@ -291,38 +290,41 @@ impl Reading<'_> {
     }
 
     /// Weighs files in parallel and takes in what came of them, in the order of `asks`.
-    fn run(&mut self, asks: Vec<(Item, Ask)>) -> Result<Vec<Named>, ScanError> {
+    fn run(&mut self, asks: Vec<(&Item, Ask)>) -> Result<Vec<Named>, ScanError> {
         self.scale.progress.expect(u64::try_from(asks.len()).unwrap_or(u64::MAX), 0);
-        // The largest first, so that no thread is left alone with one at the end.
-        let mut order: Vec<(usize, &(Item, Ask))> = asks.iter().enumerate().collect();
-        order.sort_by_key(|(_, (item, _))| Reverse(item.size));
         let scale = &self.scale;
-        let (large, small) = order.split_at(order.partition_point(|(_, (item, _))| item.size >= LARGE_BYTES));
-        let weighed: Vec<(usize, Weighed)> = self.pool.install(|| {
-            let tasks = large.par_iter().with_max_len(1).chain(small.par_iter().with_max_len(16));
-            tasks.map(|(number, (item, ask))| (*number, scale.weigh(item, ask))).collect()
-        });
+        let is_large = |item: &Item| item.size >= LARGE_BYTES;
+        // The largest first, so that no thread is left alone with one at the end. What is small stays in its order.
+        let mut large: Vec<(usize, &(&Item, Ask))> =
+            asks.iter().enumerate().filter(|(_, (item, _))| is_large(item)).collect();
+        large.sort_by_key(|(_, (item, _))| Reverse(item.size));
+        let weigh_large = |(number, (item, ask)): &(usize, &(&Item, Ask))| (*number, scale.weigh(item, ask));
+        let weigh_small = |(item, ask): &(&Item, Ask)| (!is_large(item)).then(|| scale.weigh(item, ask));
+        let (mut large, mut weighed): (Vec<(usize, Weighed)>, Vec<Option<Weighed>>) =
+            self.pool.install(|| {
+                let large = large.par_iter().with_max_len(1).map(weigh_large).collect();
+                (large, asks.par_iter().with_max_len(16).map(weigh_small).collect())
+            });
         if scale.context.cancel.is_cancelled() {
             return Err(ScanError::Interrupted);
         }
-        let mut sorted: Vec<Option<Weighed>> = Vec::new();
-        sorted.resize_with(asks.len(), || None);
-        for (number, weighed) in weighed {
-            if let Some(place) = sorted.get_mut(number) {
-                *place = Some(weighed);
+        for (number, large) in large.drain(..) {
+            if let Some(place) = weighed.get_mut(number) {
+                *place = Some(large);
             }
         }
         let mut follows = Vec::new();
         // Files that are met for the first time, in order: one merge is much cheaper than as many insertions.
         let mut new: Vec<(Arc<str>, File)> = Vec::new();
-        for weighed in sorted.into_iter().flatten() {
+        for mut weighed in weighed.into_iter().flatten() {
+            let file = std::mem::replace(&mut weighed.file, File { size: 0, digest: Err(Unread::NotAsked) });
             let last = new.last_mut().filter(|(path, _)| *path == weighed.path).map(|(_, file)| file);
             match last.or_else(|| self.readings.files.get_mut(&weighed.path)) {
                 Some(known) if known.digest.as_ref().is_err_and(|reason| !reason.is_gap()) => {
-                    known.digest.clone_from(&weighed.file.digest);
+                    known.digest = file.digest;
                 }
                 Some(_) => {}
-                None => new.push((Arc::clone(&weighed.path), weighed.file.clone())),
+                None => new.push((Arc::clone(&weighed.path), file)),
             }
             follows.extend(self.take(weighed));
         }
@@ -360,7 +362,7 @@ impl Reading<'_> {
         readings.facts.retain(|_, facts| !facts.is_empty());
         let mut read = inner;
         let links: HashSet<&str> =
-            work.items.values().filter(|item| item.link_to.is_some()).map(|item| &*item.path).collect();
+            work.items.iter().filter(|item| item.link_to.is_some()).map(|item| &*item.path).collect();
         for (path, file) in &readings.files {
             // The bytes behind a link are counted once.
             if !links.contains(&**path) && (file.digest.is_ok() || ran.contains_key(path)) {
@@ -369,7 +371,7 @@ impl Reading<'_> {
             }
         }
         readings.coverage.read = read;
-        readings.coverage.excluded = work.excluded;
+        readings.coverage.excluded.clone_from(&work.excluded);
         let unread = readings.facts.iter().flat_map(|(place, facts)| {
             facts.iter().filter_map(move |fact| match &fact.what {
                 What::Unread(reason) => Some(Gap {

@@ -1,6 +1,6 @@
 //! The work list: the files of all targets under one roof.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use weighbridge_core::digest::Claimed;
@@ -23,8 +23,8 @@ pub(crate) struct Item {
 
 /// Everything there is to look at.
 pub(crate) struct Work {
-    /// By path.
-    pub(crate) items: BTreeMap<Arc<str>, Item>,
+    /// Sorted by path, each path once.
+    pub(crate) items: Vec<Item>,
     /// What was left out, sorted.
     pub(crate) excluded: Vec<String>,
     exclude: Exclude,
@@ -46,10 +46,9 @@ impl Work {
     /// Brings the targets together and leaves out what is not wanted.
     pub(crate) fn new(targets: Vec<Opened>, exclude: Exclude) -> Self {
         let several = targets.len() > 1;
-        let mut work = Self { items: BTreeMap::new(), excluded: Vec::new(), exclude, trees: Vec::new() };
+        let mut work = Self { items: Vec::new(), excluded: Vec::new(), exclude, trees: Vec::new() };
         let mut excluded = BTreeSet::new();
         let mut names = BTreeSet::new();
-        let mut items = Vec::new();
         for target in targets {
             let prefix =
                 if several { format!("{}/", unique(&target.name, &mut names)) } else { String::new() };
@@ -59,30 +58,43 @@ impl Work {
                     Some(part) => {
                         excluded.insert(format!("{prefix}{part}"));
                     }
-                    None => {
-                        let item = item(&prefix, entry);
-                        items.push((Arc::clone(&item.path), item));
-                    }
+                    None => work.items.push(item(&prefix, entry)),
                 }
             }
             work.trees.push((prefix, target.tree));
         }
-        // They come in order, so that this is much cheaper than as many insertions.
-        work.items = items.into_iter().collect();
+        // The files of one target come in order.
+        if !work.items.is_sorted_by(|one, other| one.path < other.path) {
+            work.items.sort_by(|one, other| one.path.cmp(&other.path));
+            work.items.dedup_by(|later, one| {
+                one.path == later.path && {
+                    std::mem::swap(later, one);
+                    true
+                }
+            });
+        }
         // A link whose file was left out stands for itself.
-        let orphans: Vec<Arc<str>> = work
+        let is_orphan = |item: &Item| item.link_to.as_ref().is_some_and(|to| work.get(to).is_none());
+        let orphans: Vec<usize> = work
             .items
-            .values()
-            .filter(|item| item.link_to.as_ref().is_some_and(|to| !work.items.contains_key(to)))
-            .map(|item| Arc::clone(&item.path))
+            .iter()
+            .enumerate()
+            .filter(|(_, item)| is_orphan(item))
+            .map(|(place, _)| place)
             .collect();
-        for path in orphans {
-            if let Some(item) = work.items.get_mut(&path) {
+        for place in orphans {
+            if let Some(item) = work.items.get_mut(place) {
                 item.link_to = None;
             }
         }
         work.excluded = excluded.into_iter().collect();
         work
+    }
+
+    /// The file at this path.
+    pub(crate) fn get(&self, path: &str) -> Option<&Item> {
+        let place = self.items.binary_search_by(|item| (*item.path).cmp(path)).ok()?;
+        self.items.get(place)
     }
 
     /// The file that the one at `place` names by `written`.
@@ -95,7 +107,7 @@ impl Work {
         if self.exclude.covers(&below).is_some() {
             return Found::Excluded;
         }
-        let known = |path: &str| self.items.get(path).cloned();
+        let known = |path: &str| self.get(path).cloned();
         let found = known(&format!("{prefix}{below}")).or_else(|| {
             let found = item(prefix, tree.find(&below)?);
             Some(known(&found.path).unwrap_or(found))

@@ -18,7 +18,7 @@ use weighbridge_core::world::{File, Installed};
 
 use super::collect::{Collected, Said};
 use super::draw::{Drawing, at_best};
-use super::installed::folder_of;
+use super::installed::{folder_of, recorders};
 use super::layout::Layout;
 use super::pins;
 use super::spelling::Spellings;
@@ -65,13 +65,9 @@ pub(super) fn draw(
     if collected.wheels.is_empty() {
         return BTreeMap::new();
     }
-    let recorded: BTreeSet<&str> = installed
-        .iter()
-        .flat_map(|it| it.record.iter().flatten())
-        .filter_map(|it| it.path.as_deref())
-        .collect();
+    let recorded = recorders(installed, &collected.wheels.keys().copied().collect());
     let own = |path: &str, said: &Distribution| {
-        recorded.contains(path)
+        recorded.contains_key(path)
             || matches!(layout.holder(path), Some(NodeId::Environment(_)))
             || layout.project_named(&said.name).is_some()
     };
