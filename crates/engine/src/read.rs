@@ -66,21 +66,25 @@ pub fn read(
         .map_err(|(pattern, error)| ScanError::Pattern { pattern, message: error.msg.to_owned() })?;
     let version = version_of(options.readers);
     let scale = Scale { readers: options.readers, context, progress, version };
-    let work = Work::new(targets, exclude);
+    let pool = threads(options.jobs)?;
+    let work = pool.install(|| Work::new(targets, exclude));
     let mut reading = Reading {
         work: &work,
-        pool: threads(options.jobs)?,
+        pool: &pool,
         scale,
         readings: Readings::default(),
         recorded: BTreeSet::new(),
         ran: BTreeMap::new(),
         inner: 0,
     };
-    let follows = reading.files()?;
+    let (follows, places) = reading.files()?;
     reading.follow(follows)?;
-    reading.recorded()?;
+    reading.recorded(places)?;
     progress.finish();
-    reading.conclude()
+    let readings = reading.conclude();
+    // Letting go of very many small things takes a while; nothing waits for it.
+    pool.spawn(move || drop(work));
+    readings
 }
 
 /// So many threads, or one a core.
@@ -100,7 +104,7 @@ const STACK_BYTES: usize = 8 << 20;
 const LARGE_BYTES: u64 = 64 << 10;
 
 /// Whether a file is called like the record of an installer. One that is not costs a second look at what it names.
-fn is_record(item: &&Item) -> bool {
+fn is_record(item: &Item) -> bool {
     let mut names = item.path.rsplit('/');
     match (names.next(), names.next()) {
         (Some("RECORD" | "installed-files.txt" | lock::NAME), _) => true,
@@ -118,9 +122,12 @@ fn is_taken_in(reader: &str) -> bool {
     matches!(reader, "requirements" | CONSTRAINTS)
 }
 
+/// Where each file stands among all.
+type Places<'scan> = HashMap<&'scan str, usize>;
+
 struct Reading<'scan> {
     work: &'scan Work,
-    pool: ThreadPool,
+    pool: &'scan ThreadPool,
     scale: Scale<'scan>,
     readings: Readings,
     /// Entries whose records are taken in.
@@ -133,19 +140,30 @@ struct Reading<'scan> {
 
 impl<'scan> Reading<'scan> {
     /// Every file by its claims, then every link by what its name claims besides. Records come first, so that each file
-    /// that they name is opened once, for its readers and its digest.
-    fn files(&mut self) -> Result<Vec<Named>, ScanError> {
-        let (links, files): (Vec<&Item>, Vec<&Item>) =
-            self.work.items.iter().partition(|item| item.link_to.is_some());
-        let (records, files): (Vec<&Item>, Vec<&Item>) = files.into_iter().partition(is_record);
-        let mut follows = self.run(records.into_iter().map(|item| (item, Ask::Claims)).collect())?;
-        let asked: HashSet<Arc<str>> = self.named_by_records().into_iter().collect();
-        let ask = |item: &'scan Item| {
-            let ask = if asked.contains(&item.path) { Ask::Recorded } else { Ask::Claims };
-            (item, ask)
+    /// that they name is opened once, for its readers and its digest. Returns what was named, and the places of all files if
+    /// there was a record.
+    fn files(&mut self) -> Result<(Vec<Named>, Option<Places<'scan>>), ScanError> {
+        let (work, pool) = (self.work, self.pool);
+        let all = work.items.iter().enumerate();
+        let (links, files): (Vec<_>, Vec<_>) = all.partition(|(_, item)| item.link_to.is_some());
+        let (records, files): (Vec<_>, Vec<_>) =
+            pool.install(|| files.into_par_iter().partition(|(_, item)| is_record(item)));
+        let places = || (!records.is_empty()).then(|| work.places());
+        let asks = records.iter().map(|(_, item)| (*item, Ask::Claims)).collect();
+        let (follows, mut places) = pool.join(|| self.run(asks), places);
+        let mut follows = follows?;
+        let mut is_named = vec![false; work.items.len()];
+        for place in self.named_by_records(&mut places) {
+            if let Some(is_named) = is_named.get_mut(place) {
+                *is_named = true;
+            }
+        }
+        let ask = |(place, item): (usize, &'scan Item)| match is_named.get(place) {
+            Some(true) => (item, Ask::Recorded),
+            _ => (item, Ask::Claims),
         };
         follows.extend(self.run(files.into_iter().map(ask).collect())?);
-        let asks = links.into_iter().filter_map(|item| {
+        let asks = links.into_iter().filter_map(|(_, item)| {
             let to = item.link_to.as_ref()?;
             let file = self.readings.files.get(to)?.clone();
             let ran = self.ran.get(to).into_iter().flatten().copied().collect();
@@ -153,7 +171,7 @@ impl<'scan> Reading<'scan> {
         });
         let asks = asks.collect();
         follows.extend(self.run(asks)?);
-        Ok(follows)
+        Ok((follows, places))
     }
 
     /// Reads the files that others name, and those that these name, until no new one is named.
@@ -200,19 +218,22 @@ impl<'scan> Reading<'scan> {
     }
 
     /// Digests the files that records name and nobody has read.
-    fn recorded(&mut self) -> Result<(), ScanError> {
-        let asked = self.named_by_records();
-        let unread = |path: &Arc<str>| {
-            let file = self.readings.files.get(path);
+    fn recorded(&mut self, mut places: Option<Places<'scan>>) -> Result<(), ScanError> {
+        let mut named = self.named_by_records(&mut places);
+        named.sort_unstable();
+        named.dedup();
+        let unread = |item: &&Item| {
+            let file = self.readings.files.get(&item.path);
             file.is_some_and(|file| file.digest.as_ref().is_err_and(|reason| !reason.is_gap()))
         };
-        let asked = asked.into_iter().filter(unread);
-        let asks = asked.filter_map(|path| Some((self.work.get(&path)?, Ask::Digest))).collect();
+        let items = named.into_iter().filter_map(|place| self.work.items.get(place)).filter(unread);
+        let asks = items.map(|item| (item, Ask::Digest)).collect();
         self.run(asks).map(drop)
     }
 
-    /// The files that those records name with their digests which were not taken in before, sorted.
-    fn named_by_records(&mut self) -> Vec<Arc<str>> {
+    /// The places of the files that those records name with their digests which were not taken in before; one may come more
+    /// than once.
+    fn named_by_records(&mut self, places: &mut Option<Places<'scan>>) -> Vec<usize> {
         let records: Vec<(&Place, &Vec<Recorded>)> = (self.readings.facts.iter())
             .filter(|(place, _)| !self.recorded.contains(*place))
             .flat_map(|(place, facts)| {
@@ -222,34 +243,33 @@ impl<'scan> Reading<'scan> {
                 })
             })
             .collect();
-        let mut pinned = self.named_by_locks();
-        if records.is_empty() && pinned.is_empty() {
-            return Vec::new();
+        let pinned = self.named_by_locks();
+        let mut named: Vec<usize> = pinned.iter().filter_map(|path| self.work.place(path)).collect();
+        if records.is_empty() {
+            return named;
         }
-        let known: HashMap<&str, &Arc<str>> =
-            (self.work.items.iter()).map(|item| (&*item.path, &item.path)).collect();
-        let named = |(place, record): &(&Place, &Vec<Recorded>)| {
+        let places = places.get_or_insert_with(|| self.work.places());
+        let named_by = |(place, record): &(&Place, &Vec<Recorded>)| {
             // Recorded paths start from the folder that holds the `*.dist-info`; in `installed-files.txt` of an
             // `*.egg-info` some tools mean the latter itself.
             let metadata = place.folder();
             let root = metadata.rsplit_once('/').map_or("", |(root, _)| root);
-            let mut found: Vec<Arc<str>> = Vec::new();
+            let itself = Some(metadata).filter(|metadata| metadata.ends_with(".egg-info"));
+            let mut found = Vec::new();
             for recorded in record.iter().filter(|recorded| recorded.digest.is_some()) {
-                for folder in [root, metadata] {
+                for folder in [Some(root), itself].into_iter().flatten() {
                     let path = resolve(folder, &recorded.path);
-                    found.extend(path.and_then(|path| known.get(path.as_str()).map(|path| Arc::clone(path))));
+                    found.extend(path.and_then(|path| places.get(path.as_str()).copied()));
                 }
             }
             found
         };
-        let mut asked: Vec<Arc<str>> =
-            self.pool.install(|| records.par_iter().flat_map_iter(named).collect());
-        asked.append(&mut pinned);
-        asked.sort_unstable();
-        asked.dedup();
-        let places: Vec<Place> = records.into_iter().map(|(place, _)| place.clone()).collect();
-        self.recorded.extend(places);
-        asked
+        named.extend(
+            self.pool.install(|| -> Vec<usize> { records.par_iter().flat_map_iter(named_by).collect() }),
+        );
+        let taken: Vec<Place> = records.into_iter().map(|(place, _)| place.clone()).collect();
+        self.recorded.extend(taken);
+        named
     }
 
     /// The files that a lock of models or a signature names; of a link what it leads to as well, sorted. These are few, so that
@@ -313,9 +333,9 @@ impl<'scan> Reading<'scan> {
                 *place = Some(large);
             }
         }
-        let mut follows = Vec::new();
-        // Files that are met for the first time, in order: one merge is much cheaper than as many insertions.
+        // Files that are met for the first time, in order, and what came of all beside their sizes and digests.
         let mut new: Vec<(Arc<str>, File)> = Vec::new();
+        let mut said: Vec<Weighed> = Vec::new();
         for mut weighed in weighed.into_iter().flatten() {
             let file = std::mem::replace(&mut weighed.file, File { size: 0, digest: Err(Unread::NotAsked) });
             let last = new.last_mut().filter(|(path, _)| *path == weighed.path).map(|(_, file)| file);
@@ -326,35 +346,14 @@ impl<'scan> Reading<'scan> {
                 Some(_) => {}
                 None => new.push((Arc::clone(&weighed.path), file)),
             }
-            follows.extend(self.take(weighed));
-        }
-        self.readings.files.append(&mut new.into_iter().collect());
-        Ok(follows)
-    }
-
-    /// Takes in what came of a file beside its size and digest.
-    fn take(&mut self, weighed: Weighed) -> Vec<Named> {
-        for (place, facts) in weighed.facts {
-            match self.readings.facts.entry(place) {
-                Entry::Vacant(vacant) => {
-                    vacant.insert(facts);
-                }
-                // A file that cannot be opened says so once, however often it is asked for.
-                Entry::Occupied(mut known) => {
-                    let known = known.get_mut();
-                    for fact in facts {
-                        if fact.evidence.reader != ENGINE || !known.contains(&fact) {
-                            known.push(fact);
-                        }
-                    }
-                }
+            if weighed.says_anything() {
+                said.push(weighed);
             }
         }
-        if !weighed.ran.is_empty() {
-            self.ran.entry(weighed.path).or_default().extend(weighed.ran);
-        }
-        self.inner = self.inner.saturating_add(weighed.inner);
-        weighed.follows
+        let Self { readings: Readings { facts, files, .. }, ran, inner, .. } = self;
+        let take = || said.into_iter().flat_map(|weighed| take(weighed, facts, ran, inner)).collect();
+        let (follows, ()) = self.pool.join(take, || merge(files, new));
+        Ok(follows)
     }
 
     fn conclude(self) -> Result<Readings, ScanError> {
@@ -397,4 +396,44 @@ impl<'scan> Reading<'scan> {
         }
         Ok(readings)
     }
+}
+
+/// Adds files. One list made to a map at once is much cheaper than as many insertions.
+fn merge(files: &mut BTreeMap<Arc<str>, File>, new: Vec<(Arc<str>, File)>) {
+    if new.len() < files.len() {
+        files.extend(new);
+    } else {
+        let fewer = std::mem::replace(files, new.into_iter().collect());
+        files.extend(fewer);
+    }
+}
+
+/// Takes in what came of a file beside its size and digest, and returns what it names.
+fn take(
+    weighed: Weighed,
+    known: &mut BTreeMap<Place, Vec<Fact>>,
+    ran: &mut BTreeMap<Arc<str>, BTreeSet<&'static str>>,
+    inner: &mut u64,
+) -> Vec<Named> {
+    for (place, facts) in weighed.facts {
+        match known.entry(place) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(facts);
+            }
+            // A file that cannot be opened says so once, however often it is asked for.
+            Entry::Occupied(mut known) => {
+                let known = known.get_mut();
+                for fact in facts {
+                    if fact.evidence.reader != ENGINE || !known.contains(&fact) {
+                        known.push(fact);
+                    }
+                }
+            }
+        }
+    }
+    if !weighed.ran.is_empty() {
+        ran.entry(weighed.path).or_default().extend(weighed.ran);
+    }
+    *inner = inner.saturating_add(weighed.inner);
+    weighed.follows
 }

@@ -1,8 +1,9 @@
 //! The work list: the files of all targets under one roof.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use weighbridge_core::digest::Claimed;
 use weighbridge_core::opener::{Entry, Handle, Opened, Tree};
 use weighbridge_core::place::Place;
@@ -64,7 +65,7 @@ impl Work {
             work.trees.push((prefix, target.tree));
         }
         // The files of one target come in order.
-        if !work.items.is_sorted_by(|one, other| one.path < other.path) {
+        if !work.items.par_windows(2).all(|pair| matches!(pair, [one, other] if one.path < other.path)) {
             work.items.sort_by(|one, other| one.path.cmp(&other.path));
             work.items.dedup_by(|later, one| {
                 one.path == later.path && {
@@ -93,8 +94,17 @@ impl Work {
 
     /// The file at this path.
     pub(crate) fn get(&self, path: &str) -> Option<&Item> {
-        let place = self.items.binary_search_by(|item| (*item.path).cmp(path)).ok()?;
-        self.items.get(place)
+        self.items.get(self.place(path)?)
+    }
+
+    /// Where the file at this path stands among all.
+    pub(crate) fn place(&self, path: &str) -> Option<usize> {
+        self.items.binary_search_by(|item| (*item.path).cmp(path)).ok()
+    }
+
+    /// The same for very many paths.
+    pub(crate) fn places(&self) -> HashMap<&str, usize> {
+        self.items.iter().enumerate().map(|(place, item)| (&*item.path, place)).collect()
     }
 
     /// The file that the one at `place` names by `written`.

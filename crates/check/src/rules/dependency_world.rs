@@ -227,12 +227,9 @@ impl Built {
                 Some(rest) => format!("venv/{rest}"),
                 None => format!("{SITE}/{written}"),
             };
-            recorded.push(RecordedFile {
-                path: Some(path.as_str().into()),
-                written: written.into(),
-                digest: content.map(|content| Digest::of(content.as_bytes())),
-                size: content.map(|content| content.len() as u64),
-            });
+            let digest = content.map(|content| Digest::of(content.as_bytes()));
+            let size = content.map(|content| content.len() as u64);
+            recorded.push(RecordedFile::new(Some(path.as_str().into()), written, digest, size));
             self = self.file(&path, content.unwrap_or_default());
         }
         self.installed.push(Installed {

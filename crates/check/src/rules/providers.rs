@@ -55,7 +55,7 @@ impl<'w> Providers<'w> {
             for package in self.world.installed {
                 let mut last = None;
                 let modules =
-                    package.record.iter().flatten().filter_map(|recorded| top_module(&recorded.written));
+                    package.record.iter().flatten().filter_map(|recorded| top_module(recorded.written()));
                 // Most files are of the module of the one before.
                 for module in modules.filter(|module| last.replace(*module) != Some(*module)) {
                     recorded.entry(module).or_default().insert(&package.component);

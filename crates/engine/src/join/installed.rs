@@ -219,11 +219,9 @@ pub(super) fn records(distributions: &[Distribution<'_>]) -> Vec<Installed> {
         // A distribution strips and moves files after they were recorded; what dpkg and apk say of them is not read.
         let record = distribution.record.filter(|_| distribution.origin != Some(&Origin::System));
         let record = record.map(|record| {
-            let recorded = record.iter().map(|recorded| RecordedFile {
-                path: within(distribution.environment, distribution.root, &recorded.path).map(Arc::from),
-                written: recorded.path.clone(),
-                digest: recorded.digest,
-                size: recorded.size,
+            let recorded = record.iter().map(|Recorded { path: written, digest, size }| {
+                let path = within(distribution.environment, distribution.root, written).map(Arc::from);
+                RecordedFile::new(path, written, *digest, *size)
             });
             recorded.collect()
         });
