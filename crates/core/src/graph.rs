@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::digest::Digest;
@@ -124,9 +125,14 @@ pub enum Relation {
     Links,
 }
 
-/// Under which condition the second came in through the first.
+/// Under which condition the second came in through the first. Most edges have none, and of a large graph most memory is edges:
+/// then it takes no room.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
-pub struct Condition {
+pub struct Condition(Option<Box<Terms>>);
+
+/// What a [`Condition`] says.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+pub struct Terms {
     /// Version specifier, empty for any version.
     pub specifier: String,
     /// Extras of the second that are asked for.
@@ -135,6 +141,23 @@ pub struct Condition {
     pub marker: Option<String>,
     /// The extra or group of the first that asks, such as `extra dev` or `group test`; none for always.
     pub through: Option<String>,
+}
+
+/// None at all, which come before all others.
+static NO_TERMS: Terms = Terms { specifier: String::new(), extras: Vec::new(), marker: None, through: None };
+
+impl From<Terms> for Condition {
+    fn from(terms: Terms) -> Self {
+        Self((terms != NO_TERMS).then(|| Box::new(terms)))
+    }
+}
+
+impl Deref for Condition {
+    type Target = Terms;
+
+    fn deref(&self) -> &Terms {
+        self.0.as_deref().unwrap_or(&NO_TERMS)
+    }
 }
 
 /// The ends and nature of an edge: its identity.

@@ -113,10 +113,39 @@ pub enum Sides {
 pub struct RecordedFile {
     /// Path below the target; none when it leads out of it.
     pub path: Option<Arc<str>>,
-    /// As written in the record.
-    pub written: String,
     /// Digest, where recorded.
     pub digest: Option<Digest>,
     /// Size in bytes, where recorded.
     pub size: Option<u64>,
+    written: Written,
+}
+
+/// A path as it is written in a record. Nearly every one is the end of the path below the target; environments have so many
+/// that a second copy of each would show.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Written {
+    EndOfPath { begin: usize },
+    Otherwise(Box<str>),
+}
+
+impl RecordedFile {
+    /// A file that is `written` so in the record, and lies at `path` below the target.
+    pub fn new(path: Option<Arc<str>>, written: &str, digest: Option<Digest>, size: Option<u64>) -> Self {
+        let before = path.as_deref().and_then(|path| path.strip_suffix(written));
+        let written = match before {
+            Some(before) => Written::EndOfPath { begin: before.len() },
+            None => Written::Otherwise(written.into()),
+        };
+        Self { path, digest, size, written }
+    }
+
+    /// As written in the record.
+    pub fn written(&self) -> &str {
+        match &self.written {
+            Written::EndOfPath { begin } => {
+                self.path.as_deref().and_then(|path| path.get(*begin..)).unwrap_or_default()
+            }
+            Written::Otherwise(text) => text,
+        }
+    }
 }

@@ -85,24 +85,78 @@ pub(crate) fn read_below(
         .map_err(|(pattern, error)| ScanError::Pattern { pattern, message: error.msg.to_owned() })?;
     let version = version_of(options.readers);
     let scale = Scale { readers: options.readers, context, progress, version };
+    let pool = threads(options.jobs)?;
+    let mut work = pool.install(|| Work::new(targets, exclude));
+    let mut facts = BTreeMap::new();
+    for lock in locks {
+        facts.extend(approved_above(lock, &mut work, &scale)?);
+    }
+    let ran_on = |place: &Place| (Arc::clone(&place.path), BTreeSet::from([MODEL_LOCK]));
     let mut reading = Reading {
-        work: Work::new(targets, exclude),
-        pool: threads(options.jobs)?,
+        work: &work,
+        pool: &pool,
         scale,
-        readings: Readings::default(),
+        ran: facts.keys().map(ran_on).collect(),
+        readings: Readings { facts, ..Readings::default() },
         recorded: BTreeSet::new(),
-        ran: BTreeMap::new(),
         inner: 0,
     };
-    for lock in locks {
-        reading.above(lock)?;
-    }
-    let follows = reading.files()?;
+    let (follows, places) = reading.files()?;
     reading.follow(follows)?;
-    reading.recorded()?;
+    reading.recorded(places)?;
     reading.vouch()?;
     progress.finish();
-    reading.conclude()
+    let readings = reading.conclude();
+    // Letting go of very many small things takes a while; nothing waits for it.
+    pool.spawn(move || drop(work));
+    readings
+}
+
+/// What a lock approves that lies above targets, as far as it lies in them. The lock is no file of the target: it has no digest
+/// and is not counted.
+fn approved_above(
+    lock: &Above,
+    work: &mut Work,
+    scale: &Scale<'_>,
+) -> Result<Option<(Place, Vec<Fact>)>, ScanError> {
+    let Some((lock, above)) = work.seen_from(lock) else { return Ok(None) };
+    let above = Arc::new(above);
+    let weighed = scale.weigh(&lock, &Ask::Reader(MODEL_LOCK));
+    if scale.context.cancel.is_cancelled() {
+        return Err(ScanError::Interrupted);
+    }
+    let mut told = Vec::new();
+    for mut fact in weighed.facts.into_iter().flat_map(|(_, facts)| facts) {
+        if let What::Approved(approved) = &mut fact.what {
+            if !concerns(&above, &approved.approval, work) {
+                continue;
+            }
+            // Of a target that is one file, what signs it lies beside it.
+            let is_file = approved.approval.files.contains_key(".");
+            let base = above.here(&approved.approval.source).filter(|_| is_file);
+            let signature = base.and_then(|base| places::signature(&base, &approved.approval));
+            if let Some(signature) = signature {
+                work.take_in(&signature);
+            }
+            approved.above = Some(Arc::clone(&above));
+        }
+        told.push(fact);
+    }
+    Ok((!told.is_empty()).then(|| (Place::file(lock.path), told)))
+}
+
+/// Whether something that a lock above approves lies in the targets.
+fn concerns(above: &lock::Above, approval: &Approval, work: &Work) -> bool {
+    match places::place("", &approval.source) {
+        Where::Path(base) => match above.here(&base) {
+            Some(here) => work.has(&here),
+            None => above.within(&base).any(|part| work.has(&part.here)),
+        },
+        Where::Hub(name) => {
+            let there = |path: &str| above.there(path).is_some_and(|it| places::is_in_hub(&it, &name));
+            work.items.iter().any(|item| there(&item.path))
+        }
+    }
 }
 
 /// So many threads, or one a core.
@@ -143,9 +197,12 @@ fn is_taken_in(reader: &str) -> bool {
     matches!(reader, "requirements" | CONSTRAINTS)
 }
 
+/// Where each file stands among all.
+type Places<'scan> = HashMap<&'scan str, usize>;
+
 struct Reading<'scan> {
-    work: Work,
-    pool: ThreadPool,
+    work: &'scan Work,
+    pool: &'scan ThreadPool,
     scale: Scale<'scan>,
     readings: Readings,
     /// Entries whose records are taken in.
@@ -156,69 +213,32 @@ struct Reading<'scan> {
     inner: u64,
 }
 
-impl Reading<'_> {
-    /// What a lock approves that lies above targets, as far as it lies in them. The lock is no file of the target: it has no
-    /// digest and is not counted.
-    fn above(&mut self, lock: &Above) -> Result<(), ScanError> {
-        let Some((lock, above)) = self.work.seen_from(lock) else { return Ok(()) };
-        let above = Arc::new(above);
-        let weighed = self.scale.weigh(&lock, &Ask::Reader(MODEL_LOCK));
-        if self.scale.context.cancel.is_cancelled() {
-            return Err(ScanError::Interrupted);
-        }
-        let mut told = Vec::new();
-        for mut fact in weighed.facts.into_iter().flat_map(|(_, facts)| facts) {
-            if let What::Approved(approved) = &mut fact.what {
-                if !self.concerns(&above, &approved.approval) {
-                    continue;
-                }
-                // Of a target that is one file, what signs it lies beside it.
-                let is_file = approved.approval.files.contains_key(".");
-                let base = above.here(&approved.approval.source).filter(|_| is_file);
-                let signature = base.and_then(|base| places::signature(&base, &approved.approval));
-                if let Some(signature) = signature {
-                    self.work.take_in(&signature);
-                }
-                approved.above = Some(Arc::clone(&above));
-            }
-            told.push(fact);
-        }
-        if !told.is_empty() {
-            self.ran.entry(Arc::clone(&lock.path)).or_default().insert(MODEL_LOCK);
-            self.readings.facts.insert(Place::file(lock.path), told);
-        }
-        Ok(())
-    }
-
-    /// Whether something that a lock above approves lies in the targets.
-    fn concerns(&self, above: &lock::Above, approval: &Approval) -> bool {
-        match places::place("", &approval.source) {
-            Where::Path(base) => match above.here(&base) {
-                Some(here) => self.work.has(&here),
-                None => above.within(&base).any(|part| self.work.has(&part.here)),
-            },
-            Where::Hub(name) => {
-                let there =
-                    |path: &Arc<str>| above.there(path).is_some_and(|it| places::is_in_hub(&it, &name));
-                self.work.items.keys().any(there)
-            }
-        }
-    }
-
+impl<'scan> Reading<'scan> {
     /// Every file by its claims, then every link by what its name claims besides. Records come first, so that each file
-    /// that they name is opened once, for its readers and its digest.
-    fn files(&mut self) -> Result<Vec<Named>, ScanError> {
-        let (links, files): (Vec<Item>, Vec<Item>) =
-            self.work.items.values().cloned().partition(|item| item.link_to.is_some());
-        let (records, files): (Vec<Item>, Vec<Item>) = files.into_iter().partition(is_record);
-        let mut follows = self.run(records.into_iter().map(|item| (item, Ask::Claims)).collect())?;
-        let asked: HashSet<Arc<str>> = self.named_by_records().into_iter().collect();
-        let ask = |item: Item| {
-            let ask = if asked.contains(&item.path) { Ask::Recorded } else { Ask::Claims };
-            (item, ask)
+    /// that they name is opened once, for its readers and its digest. Returns what was named, and the places of all files if
+    /// there was a record.
+    fn files(&mut self) -> Result<(Vec<Named>, Option<Places<'scan>>), ScanError> {
+        let (work, pool) = (self.work, self.pool);
+        let all = work.items.iter().enumerate();
+        let (links, files): (Vec<_>, Vec<_>) = all.partition(|(_, item)| item.link_to.is_some());
+        let (records, files): (Vec<_>, Vec<_>) =
+            pool.install(|| files.into_par_iter().partition(|(_, item)| is_record(item)));
+        let places = || (!records.is_empty()).then(|| work.places());
+        let asks = records.iter().map(|(_, item)| (*item, Ask::Claims)).collect();
+        let (follows, mut places) = pool.join(|| self.run(asks), places);
+        let mut follows = follows?;
+        let mut is_named = vec![false; work.items.len()];
+        for place in self.named_by_records(&mut places) {
+            if let Some(is_named) = is_named.get_mut(place) {
+                *is_named = true;
+            }
+        }
+        let ask = |(place, item): (usize, &'scan Item)| match is_named.get(place) {
+            Some(true) => (item, Ask::Recorded),
+            _ => (item, Ask::Claims),
         };
         follows.extend(self.run(files.into_iter().map(ask).collect())?);
-        let asks = links.into_iter().filter_map(|item| {
+        let asks = links.into_iter().filter_map(|(_, item)| {
             let to = item.link_to.as_ref()?;
             let file = self.readings.files.get(to)?.clone();
             let ran = self.ran.get(to).into_iter().flatten().copied().collect();
@@ -226,7 +246,7 @@ impl Reading<'_> {
         });
         let asks = asks.collect();
         follows.extend(self.run(asks)?);
-        Ok(follows)
+        Ok((follows, places))
     }
 
     /// Reads the files that others name, and those that these name, until no new one is named.
@@ -256,7 +276,7 @@ impl Reading<'_> {
                         }
                         let item = real.unwrap_or(item);
                         if asked.insert((Arc::clone(&item.path), reader)) {
-                            asks.insert((Arc::clone(&item.path), reader), (item, Ask::Reader(reader)));
+                            asks.insert((Arc::clone(&item.path), reader), item);
                         }
                     }
                     Found::Excluded => {}
@@ -266,26 +286,29 @@ impl Reading<'_> {
                     }
                 }
             }
-            follows = self.run(asks.into_values().collect())?;
+            let asks = asks.iter().map(|((_, reader), item)| (item, Ask::Reader(reader)));
+            follows = self.run(asks.collect())?;
         }
         Ok(())
     }
 
     /// Digests the files that records name and nobody has read.
-    fn recorded(&mut self) -> Result<(), ScanError> {
-        let asked = self.named_by_records();
-        let unread = |path: &Arc<str>| {
-            let file = self.readings.files.get(path);
+    fn recorded(&mut self, mut places: Option<Places<'scan>>) -> Result<(), ScanError> {
+        let mut named = self.named_by_records(&mut places);
+        named.sort_unstable();
+        named.dedup();
+        let unread = |item: &&Item| {
+            let file = self.readings.files.get(&item.path);
             file.is_some_and(|file| file.digest.as_ref().is_err_and(|reason| !reason.is_gap()))
         };
-        let asked = asked.into_iter().filter(unread);
-        let items = asked.filter_map(|path| self.work.items.get(&path));
-        let asks = items.map(|item| (item.clone(), Ask::Digest)).collect();
+        let items = named.into_iter().filter_map(|place| self.work.items.get(place)).filter(unread);
+        let asks = items.map(|item| (item, Ask::Digest)).collect();
         self.run(asks).map(drop)
     }
 
-    /// The files that those records name with their digests which were not taken in before, sorted.
-    fn named_by_records(&mut self) -> Vec<Arc<str>> {
+    /// The places of the files that those records name with their digests which were not taken in before; one may come more
+    /// than once.
+    fn named_by_records(&mut self, places: &mut Option<Places<'scan>>) -> Vec<usize> {
         let records: Vec<(&Place, &Vec<Recorded>)> = (self.readings.facts.iter())
             .filter(|(place, _)| !self.recorded.contains(*place))
             .flat_map(|(place, facts)| {
@@ -295,41 +318,40 @@ impl Reading<'_> {
                 })
             })
             .collect();
-        let mut pinned = self.named_by_locks();
-        if records.is_empty() && pinned.is_empty() {
-            return Vec::new();
+        let pinned = self.named_by_locks();
+        let mut named: Vec<usize> = pinned.iter().filter_map(|path| self.work.place(path)).collect();
+        if records.is_empty() {
+            return named;
         }
-        let known: HashMap<&str, &Arc<str>> = self.work.items.keys().map(|path| (&**path, path)).collect();
-        let named = |(place, record): &(&Place, &Vec<Recorded>)| {
+        let places = places.get_or_insert_with(|| self.work.places());
+        let named_by = |(place, record): &(&Place, &Vec<Recorded>)| {
             // Recorded paths start from the folder that holds the `*.dist-info`; in `installed-files.txt` of an
             // `*.egg-info` some tools mean the latter itself.
             let metadata = place.folder();
             let root = metadata.rsplit_once('/').map_or("", |(root, _)| root);
-            let mut found: Vec<Arc<str>> = Vec::new();
+            let itself = Some(metadata).filter(|metadata| metadata.ends_with(".egg-info"));
+            let mut found = Vec::new();
             for recorded in record.iter().filter(|recorded| recorded.digest.is_some()) {
-                for folder in [root, metadata] {
+                for folder in [Some(root), itself].into_iter().flatten() {
                     let path = resolve(folder, &recorded.path);
-                    found.extend(path.and_then(|path| known.get(path.as_str()).map(|path| Arc::clone(path))));
+                    found.extend(path.and_then(|path| places.get(path.as_str()).copied()));
                 }
             }
             found
         };
-        let mut asked: Vec<Arc<str>> =
-            self.pool.install(|| records.par_iter().flat_map_iter(named).collect());
-        asked.append(&mut pinned);
-        asked.sort_unstable();
-        asked.dedup();
-        let places: Vec<Place> = records.into_iter().map(|(place, _)| place.clone()).collect();
-        self.recorded.extend(places);
-        asked
+        named.extend(
+            self.pool.install(|| -> Vec<usize> { records.par_iter().flat_map_iter(named_by).collect() }),
+        );
+        let taken: Vec<Place> = records.into_iter().map(|(place, _)| place.clone()).collect();
+        self.recorded.extend(taken);
+        named
     }
 
     /// The files that a lock of models or a signature names; of a link what it leads to as well, sorted. These are few, so that
     /// they are looked up whenever that is asked.
     fn named_by_locks(&self) -> Vec<Arc<str>> {
-        let items = &self.work.items;
-        let known = |path: &str| items.get_key_value(path);
-        let mut found: Vec<(&Arc<str>, &Item)> = Vec::new();
+        let known = |path: &str| self.work.get(path);
+        let mut found: Vec<&Item> = Vec::new();
         let facts = self.readings.facts.iter().filter(|(place, _)| place.inner.is_empty());
         for (place, fact) in facts.flat_map(|(place, facts)| facts.iter().map(move |fact| (place, fact))) {
             match &fact.what {
@@ -348,7 +370,7 @@ impl Reading<'_> {
                                     above.there(path).is_some_and(|it| places::is_in_hub(&it, &name))
                                 }
                             };
-                            found.extend(items.iter().filter(|(path, _)| is_there(path)));
+                            found.extend(self.work.items.iter().filter(|item| is_there(&item.path)));
                         }
                     }
                 }
@@ -362,9 +384,7 @@ impl Reading<'_> {
                 _ => {}
             }
         }
-        let both = |(path, item): (&Arc<str>, &Item)| {
-            [Some(Arc::clone(path)), item.link_to.clone()].into_iter().flatten()
-        };
+        let both = |item: &Item| [Some(Arc::clone(&item.path)), item.link_to.clone()].into_iter().flatten();
         let mut paths: Vec<Arc<str>> = found.into_iter().flat_map(both).collect();
         paths.sort_unstable();
         paths.dedup();
@@ -372,68 +392,50 @@ impl Reading<'_> {
     }
 
     /// Weighs files in parallel and takes in what came of them, in the order of `asks`.
-    fn run(&mut self, asks: Vec<(Item, Ask)>) -> Result<Vec<Named>, ScanError> {
+    fn run(&mut self, asks: Vec<(&Item, Ask)>) -> Result<Vec<Named>, ScanError> {
         self.scale.progress.expect(u64::try_from(asks.len()).unwrap_or(u64::MAX), 0);
-        // The largest first, so that no thread is left alone with one at the end.
-        let mut order: Vec<(usize, &(Item, Ask))> = asks.iter().enumerate().collect();
-        order.sort_by_key(|(_, (item, _))| Reverse(item.size));
         let scale = &self.scale;
-        let (large, small) = order.split_at(order.partition_point(|(_, (item, _))| item.size >= LARGE_BYTES));
-        let weighed: Vec<(usize, Weighed)> = self.pool.install(|| {
-            let tasks = large.par_iter().with_max_len(1).chain(small.par_iter().with_max_len(16));
-            tasks.map(|(number, (item, ask))| (*number, scale.weigh(item, ask))).collect()
-        });
+        let is_large = |item: &Item| item.size >= LARGE_BYTES;
+        // The largest first, so that no thread is left alone with one at the end. What is small stays in its order.
+        let mut large: Vec<(usize, &(&Item, Ask))> =
+            asks.iter().enumerate().filter(|(_, (item, _))| is_large(item)).collect();
+        large.sort_by_key(|(_, (item, _))| Reverse(item.size));
+        let weigh_large = |(number, (item, ask)): &(usize, &(&Item, Ask))| (*number, scale.weigh(item, ask));
+        let weigh_small = |(item, ask): &(&Item, Ask)| (!is_large(item)).then(|| scale.weigh(item, ask));
+        let (mut large, mut weighed): (Vec<(usize, Weighed)>, Vec<Option<Weighed>>) =
+            self.pool.install(|| {
+                let large = large.par_iter().with_max_len(1).map(weigh_large).collect();
+                (large, asks.par_iter().with_max_len(16).map(weigh_small).collect())
+            });
         if scale.context.cancel.is_cancelled() {
             return Err(ScanError::Interrupted);
         }
-        let mut sorted: Vec<Option<Weighed>> = Vec::new();
-        sorted.resize_with(asks.len(), || None);
-        for (number, weighed) in weighed {
-            if let Some(place) = sorted.get_mut(number) {
-                *place = Some(weighed);
+        for (number, large) in large.drain(..) {
+            if let Some(place) = weighed.get_mut(number) {
+                *place = Some(large);
             }
         }
-        let mut follows = Vec::new();
-        // Files that are met for the first time, in order: one merge is much cheaper than as many insertions.
+        // Files that are met for the first time, in order, and what came of all beside their sizes and digests.
         let mut new: Vec<(Arc<str>, File)> = Vec::new();
-        for weighed in sorted.into_iter().flatten() {
+        let mut said: Vec<Weighed> = Vec::new();
+        for mut weighed in weighed.into_iter().flatten() {
+            let file = std::mem::replace(&mut weighed.file, File { size: 0, digest: Err(Unread::NotAsked) });
             let last = new.last_mut().filter(|(path, _)| *path == weighed.path).map(|(_, file)| file);
             match last.or_else(|| self.readings.files.get_mut(&weighed.path)) {
                 Some(known) if known.digest.as_ref().is_err_and(|reason| !reason.is_gap()) => {
-                    known.digest.clone_from(&weighed.file.digest);
+                    known.digest = file.digest;
                 }
                 Some(_) => {}
-                None => new.push((Arc::clone(&weighed.path), weighed.file.clone())),
+                None => new.push((Arc::clone(&weighed.path), file)),
             }
-            follows.extend(self.take(weighed));
+            if weighed.says_anything() {
+                said.push(weighed);
+            }
         }
-        self.readings.files.append(&mut new.into_iter().collect());
+        let Self { readings: Readings { facts, files, .. }, ran, inner, .. } = self;
+        let take = || said.into_iter().flat_map(|weighed| take(weighed, facts, ran, inner)).collect();
+        let (follows, ()) = self.pool.join(take, || merge(files, new));
         Ok(follows)
-    }
-
-    /// Takes in what came of a file beside its size and digest.
-    fn take(&mut self, weighed: Weighed) -> Vec<Named> {
-        for (place, facts) in weighed.facts {
-            match self.readings.facts.entry(place) {
-                Entry::Vacant(vacant) => {
-                    vacant.insert(facts);
-                }
-                // A file that cannot be opened says so once, however often it is asked for.
-                Entry::Occupied(mut known) => {
-                    let known = known.get_mut();
-                    for fact in facts {
-                        if fact.evidence.reader != ENGINE || !known.contains(&fact) {
-                            known.push(fact);
-                        }
-                    }
-                }
-            }
-        }
-        if !weighed.ran.is_empty() {
-            self.ran.entry(weighed.path).or_default().extend(weighed.ran);
-        }
-        self.inner = self.inner.saturating_add(weighed.inner);
-        weighed.follows
     }
 
     /// Has signatures of Sigstore named by the roots that the user believes.
@@ -467,7 +469,7 @@ impl Reading<'_> {
         readings.facts.retain(|_, facts| !facts.is_empty());
         let mut read = inner;
         let links: HashSet<&str> =
-            work.items.values().filter(|item| item.link_to.is_some()).map(|item| &*item.path).collect();
+            work.items.iter().filter(|item| item.link_to.is_some()).map(|item| &*item.path).collect();
         for (path, file) in &readings.files {
             // The bytes behind a link are counted once.
             if !links.contains(&**path) && (file.digest.is_ok() || ran.contains_key(path)) {
@@ -476,7 +478,7 @@ impl Reading<'_> {
             }
         }
         readings.coverage.read = read;
-        readings.coverage.excluded = work.excluded;
+        readings.coverage.excluded.clone_from(&work.excluded);
         let unread = readings.facts.iter().flat_map(|(place, facts)| {
             facts.iter().filter_map(move |fact| match &fact.what {
                 What::Unread(reason) => Some(Gap {
@@ -502,4 +504,44 @@ impl Reading<'_> {
         }
         Ok(readings)
     }
+}
+
+/// Adds files. One list made to a map at once is much cheaper than as many insertions.
+fn merge(files: &mut BTreeMap<Arc<str>, File>, new: Vec<(Arc<str>, File)>) {
+    if new.len() < files.len() {
+        files.extend(new);
+    } else {
+        let fewer = std::mem::replace(files, new.into_iter().collect());
+        files.extend(fewer);
+    }
+}
+
+/// Takes in what came of a file beside its size and digest, and returns what it names.
+fn take(
+    weighed: Weighed,
+    known: &mut BTreeMap<Place, Vec<Fact>>,
+    ran: &mut BTreeMap<Arc<str>, BTreeSet<&'static str>>,
+    inner: &mut u64,
+) -> Vec<Named> {
+    for (place, facts) in weighed.facts {
+        match known.entry(place) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(facts);
+            }
+            // A file that cannot be opened says so once, however often it is asked for.
+            Entry::Occupied(mut known) => {
+                let known = known.get_mut();
+                for fact in facts {
+                    if fact.evidence.reader != ENGINE || !known.contains(&fact) {
+                        known.push(fact);
+                    }
+                }
+            }
+        }
+    }
+    if !weighed.ran.is_empty() {
+        ran.entry(weighed.path).or_default().extend(weighed.ran);
+    }
+    *inner = inner.saturating_add(weighed.inner);
+    weighed.follows
 }

@@ -104,6 +104,12 @@ impl Weighed {
         }
     }
 
+    /// Whether anything came of it beside its size and digest.
+    pub(crate) fn says_anything(&self) -> bool {
+        let Self { path: _, file: _, facts, follows, ran, inner } = self;
+        !(facts.is_empty() && follows.is_empty() && ran.is_empty() && *inner == 0)
+    }
+
     fn unread(&mut self, place: &Place, reader: &'static str, reason: Unread) {
         self.facts.push((place.clone(), vec![unread(place, None, reader, reason)]));
     }

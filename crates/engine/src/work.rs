@@ -1,9 +1,9 @@
 //! The work list: the files of all targets under one roof.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use weighbridge_core::digest::Claimed;
 use weighbridge_core::lock;
 use weighbridge_core::opener::{Entry, Handle, Opened, Tree};
@@ -26,8 +26,8 @@ pub(crate) struct Item {
 
 /// Everything there is to look at.
 pub(crate) struct Work {
-    /// By path.
-    pub(crate) items: BTreeMap<Arc<str>, Item>,
+    /// Sorted by path, each path once.
+    pub(crate) items: Vec<Item>,
     /// What was left out, sorted.
     pub(crate) excluded: Vec<String>,
     exclude: Exclude,
@@ -49,10 +49,9 @@ impl Work {
     /// Brings the targets together and leaves out what is not wanted.
     pub(crate) fn new(targets: Vec<Opened>, exclude: Exclude) -> Self {
         let several = targets.len() > 1;
-        let mut work = Self { items: BTreeMap::new(), excluded: Vec::new(), exclude, trees: Vec::new() };
+        let mut work = Self { items: Vec::new(), excluded: Vec::new(), exclude, trees: Vec::new() };
         let mut excluded = BTreeSet::new();
         let mut names = BTreeSet::new();
-        let mut items = Vec::new();
         for target in targets {
             let prefix =
                 if several { format!("{}/", unique(&target.name, &mut names)) } else { String::new() };
@@ -62,25 +61,32 @@ impl Work {
                     Some(part) => {
                         excluded.insert(format!("{prefix}{part}"));
                     }
-                    None => {
-                        let item = item(&prefix, entry);
-                        items.push((Arc::clone(&item.path), item));
-                    }
+                    None => work.items.push(item(&prefix, entry)),
                 }
             }
             work.trees.push((prefix, target.tree));
         }
-        // They come in order, so that this is much cheaper than as many insertions.
-        work.items = items.into_iter().collect();
+        // The files of one target come in order.
+        if !work.items.par_windows(2).all(|pair| matches!(pair, [one, other] if one.path < other.path)) {
+            work.items.sort_by(|one, other| one.path.cmp(&other.path));
+            work.items.dedup_by(|later, one| {
+                one.path == later.path && {
+                    std::mem::swap(later, one);
+                    true
+                }
+            });
+        }
         // A link whose file was left out stands for itself.
-        let orphans: Vec<Arc<str>> = work
+        let is_orphan = |item: &Item| item.link_to.as_ref().is_some_and(|to| work.get(to).is_none());
+        let orphans: Vec<usize> = work
             .items
-            .values()
-            .filter(|item| item.link_to.as_ref().is_some_and(|to| !work.items.contains_key(to)))
-            .map(|item| Arc::clone(&item.path))
+            .iter()
+            .enumerate()
+            .filter(|(_, item)| is_orphan(item))
+            .map(|(place, _)| place)
             .collect();
-        for path in orphans {
-            if let Some(item) = work.items.get_mut(&path) {
+        for place in orphans {
+            if let Some(item) = work.items.get_mut(place) {
                 item.link_to = None;
             }
         }
@@ -113,22 +119,38 @@ impl Work {
     /// Whether there is something at or below this path; empty for the top.
     pub(crate) fn has(&self, path: &str) -> bool {
         let begin = if path.is_empty() { String::new() } else { format!("{path}/") };
-        let mut below = self.items.range::<str, _>((Bound::Included(begin.as_str()), Bound::Unbounded));
-        self.items.contains_key(path) || below.next().is_some_and(|(found, _)| found.starts_with(&begin))
+        let first = self.items.partition_point(|item| *item.path < *begin);
+        let below = self.items.get(first).is_some_and(|found| found.path.starts_with(&begin));
+        below || self.place(path).is_some()
     }
 
     /// Takes in a file that lies beside a target that is a file, if it is there.
     pub(crate) fn take_in(&mut self, path: &str) {
         let owner = self.trees.iter().find(|(prefix, _)| path.starts_with(prefix.as_str()));
-        let Some((prefix, tree)) = owner.filter(|_| !self.items.contains_key(path)) else { return };
+        let Err(place) = self.items.binary_search_by(|item| (*item.path).cmp(path)) else { return };
+        let Some((prefix, tree)) = owner else { return };
         let below = path.strip_prefix(prefix.as_str()).unwrap_or(path);
         if self.exclude.covers(below).is_none()
             && let Some(entry) = tree.find(below)
         {
-            let path: Arc<str> = path.into();
-            let item = Item { path: Arc::clone(&path), ..item(prefix, entry) };
-            self.items.insert(path, item);
+            let item = Item { path: path.into(), ..item(prefix, entry) };
+            self.items.insert(place, item);
         }
+    }
+
+    /// The file at this path.
+    pub(crate) fn get(&self, path: &str) -> Option<&Item> {
+        self.items.get(self.place(path)?)
+    }
+
+    /// Where the file at this path stands among all.
+    pub(crate) fn place(&self, path: &str) -> Option<usize> {
+        self.items.binary_search_by(|item| (*item.path).cmp(path)).ok()
+    }
+
+    /// The same for very many paths.
+    pub(crate) fn places(&self) -> HashMap<&str, usize> {
+        self.items.iter().enumerate().map(|(place, item)| (&*item.path, place)).collect()
     }
 
     /// The file that the one at `place` names by `written`.
@@ -141,7 +163,7 @@ impl Work {
         if self.exclude.covers(&below).is_some() {
             return Found::Excluded;
         }
-        let known = |path: &str| self.items.get(path).cloned();
+        let known = |path: &str| self.get(path).cloned();
         let found = known(&format!("{prefix}{below}")).or_else(|| {
             let found = item(prefix, tree.find(&below)?);
             Some(known(&found.path).unwrap_or(found))

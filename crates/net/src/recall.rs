@@ -4,7 +4,7 @@
 //! The files: eight bytes that name the form, records in order, and the SHA-256 of all before it. What is damaged, of
 //! another form or missing is an empty memory: nothing but time is lost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -22,10 +22,10 @@ const DIGEST: usize = 32;
 /// Glances at files by their stamps and the beginnings of their names.
 #[derive(Debug, Default)]
 pub(crate) struct Glances {
-    /// Sorted by key.
+    /// Sorted by key, and so all of one file together.
     known: Vec<(Seen, (Glance, i32))>,
-    /// Device and inode of each, apart from the rest: looking one up touches little memory.
-    files: Vec<(u64, u64)>,
+    /// Where the first of each file stands, by device and inode: halving would touch much memory for each of very many.
+    files: HashMap<(u64, u64), usize>,
     /// Found out by this scan, or not used before today.
     news: Mutex<BTreeMap<Seen, Glance>>,
     today: i32,
@@ -41,7 +41,11 @@ impl Glances {
 
     pub(crate) fn open(path: &Path, today: i32) -> Self {
         let known = fs::read(path).ok().and_then(|bytes| Self::read(&bytes)).unwrap_or_default();
-        let files = known.iter().map(|((stamp, _), _)| (stamp.device, stamp.inode)).collect();
+        let of = |((stamp, _), _): &(Seen, (Glance, i32))| (stamp.device, stamp.inode);
+        let mut files = HashMap::with_capacity(known.len());
+        for (place, known) in known.iter().enumerate() {
+            files.entry(of(known)).or_insert(place);
+        }
         Self { known, files, news: Mutex::default(), today }
     }
 
@@ -63,7 +67,7 @@ impl Glances {
 
     fn find(&self, seen: &Seen) -> Option<(Glance, i32)> {
         let file = (seen.0.device, seen.0.inode);
-        let first = self.files.partition_point(|known| *known < file);
+        let first = *self.files.get(&file)?;
         let mut known = self.known.get(first..)?.iter().take_while(|(known, _)| known <= seen);
         known.find(|(known, _)| known == seen).map(|(_, found)| *found)
     }

@@ -9,7 +9,9 @@ use weighbridge_core::digest::Digest;
 use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::{Effect, EffectKind, Global, Origin, Target, Value};
 use weighbridge_core::finding::{Confidence, Finding, Fingerprint, Remedy, Severity, Status, Subject};
-use weighbridge_core::graph::{Component, Condition, Edge, Graph, Node, NodeId, NodeKind, Paths, Relation};
+use weighbridge_core::graph::{
+    Component, Condition, Edge, Graph, Node, NodeId, NodeKind, Paths, Relation, Terms,
+};
 use weighbridge_core::knowledge::{AdvisoryData, Epss, Grade, Matched, Record, Vulnerability};
 use weighbridge_core::name::PackageName;
 use weighbridge_core::place::{Class, Evidence, EvidenceSet, Place, Span};
@@ -120,7 +122,7 @@ pub(crate) fn graph(paths: &[&str]) -> Graph {
             graph.nodes.entry(node(label)).or_insert(Node { kind: NodeKind::Component(component), evidence });
         }
         for pair in labels.windows(2) {
-            let condition = Condition { specifier: ">=1".into(), ..Condition::default() };
+            let condition = Terms { specifier: ">=1".into(), ..Terms::default() }.into();
             let (from, to) = (node(pair[0]), node(pair[1]));
             let relation = if pair[1].starts_with("lib:") { Relation::Vendors } else { Relation::DependsOn };
             let edge = Edge { from, to, relation, condition };

@@ -121,12 +121,12 @@ fn difference(recorded: &RecordedFile, file: &File) -> Option<String> {
     match (&recorded.digest, &file.digest) {
         (Some(stated), Ok(found)) if stated != found => {
             // Eight digits tell two files apart; the JSON report lists whole digests of the files.
-            Some(format!("{}: sha256 {stated:.8}…, now {found:.8}…", recorded.written))
+            Some(format!("{}: sha256 {stated:.8}…, now {found:.8}…", recorded.written()))
         }
         (None, Ok(_) | Err(Unread::NotAsked | Unread::NotFetched | Unread::NotHashed)) => match recorded.size
         {
-            Some(size) if size != file.size && !is_disposable(&recorded.written) => {
-                Some(format!("{}: {size} bytes, now {}", recorded.written, file.size))
+            Some(size) if size != file.size && !is_disposable(recorded.written()) => {
+                Some(format!("{}: {size} bytes, now {}", recorded.written(), file.size))
             }
             _ => None,
         },

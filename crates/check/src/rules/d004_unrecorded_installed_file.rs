@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use weighbridge_core::fact::What;
 use weighbridge_core::finding::{Finding, Remedy, Severity};
 use weighbridge_core::graph::NodeId;
@@ -25,7 +26,7 @@ pub static RULE: Rule = Rule {
 };
 
 /// Endings of files from which Python imports or executes code.
-const CODE: &[&str] = &["py", "so", "pyd", "dylib", "pth"];
+const CODE: &[&str] = &[".py", ".so", ".pyc", ".pyd", ".dylib", ".pth"];
 
 /// Modules that Python imports at every start, wherever they lie on the search path (Python Standard Library, *site*).
 const AT_START: &[&str] = &["sitecustomize.py", "usercustomize.py"];
@@ -51,12 +52,10 @@ impl Check for UnrecordedInstalledFile {
     }
 
     fn check(&self, world: &World<'_>, findings: &mut Vec<Finding>) {
-        let recorded: HashSet<&str> = world
-            .installed
-            .iter()
-            .flat_map(|installed| installed.record.iter().flatten())
-            .filter_map(|recorded| recorded.path.as_deref().filter(|path| may_be_code(path)))
-            .collect();
+        let records = || world.installed.iter().filter_map(|installed| installed.record.as_ref());
+        let mut recorded = HashSet::with_capacity(records().map(Vec::len).sum());
+        let paths = records().flatten().filter_map(|recorded| recorded.path.as_deref());
+        recorded.extend(paths.filter(|path| may_be_code(path) && !is_cached(path)));
         let mut roots: BTreeMap<&str, Vec<&Installed>> = BTreeMap::new();
         for installed in world.installed {
             roots.entry(&installed.root).or_default().push(installed);
@@ -85,19 +84,21 @@ impl Site<'_, '_> {
         let owners = self.owners();
         // A distribution without a record may own any module beside the others.
         let all_recorded = self.installed.iter().all(|installed| installed.record.is_some());
-        let mut by_folder: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for (path, file) in below(self.world.files, self.root) {
+        let files: Vec<(&str, &File)> = below(self.world.files, self.root).collect();
+        let unrecorded = files.into_par_iter().filter_map(|(path, file)| {
             let rest = relative(path, self.root);
             let (top, in_folder) = rest.split_once('/').map_or((rest, false), |(top, _)| (top, true));
             let is_known = || if in_folder { owners.contains_key(top) } else { all_recorded };
-            if is_code(rest)
+            let is_unrecorded = is_code(rest)
                 && !self.recorded.contains(path)
                 && is_known()
                 && !self.inner.iter().any(|inner| is_below(path, inner))
-                && !self.is_told_elsewhere(path, rest, file)
-            {
-                by_folder.entry(if in_folder { top } else { "" }).or_default().push(path);
-            }
+                && !self.is_told_elsewhere(path, rest, file);
+            is_unrecorded.then_some((if in_folder { top } else { "" }, path))
+        });
+        let mut by_folder: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (folder, path) in unrecorded.collect::<Vec<_>>() {
+            by_folder.entry(folder).or_default().push(path);
         }
         for (folder, paths) in by_folder {
             let owner =
@@ -183,11 +184,14 @@ fn is_code(path: &str) -> bool {
     may_be_code(path) && !(path.ends_with(".pyc") && path.split('/').any(|name| name == "__pycache__"))
 }
 
+/// Whether this is compiled code right below a `__pycache__`, which is never looked for: nearly half of all that is recorded.
+fn is_cached(path: &str) -> bool {
+    path.ends_with(".pyc") && path.rsplit('/').nth(1) == Some("__pycache__")
+}
+
 /// Whether a file ends as code does, wherever it lies.
 fn may_be_code(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or_default();
-    let extension = name.rsplit_once('.').map(|(_, extension)| extension);
-    extension.is_some_and(|extension| extension == "pyc" || CODE.contains(&extension))
+    CODE.iter().any(|ending| path.ends_with(ending))
 }
 
 fn relative<'p>(path: &'p str, root: &str) -> &'p str {

@@ -13,7 +13,7 @@ use weighbridge_core::digest::Digest;
 use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::{Fact, Locked, Origin, Requirement, Requires, Role, What};
 use weighbridge_core::finding::Finding;
-use weighbridge_core::graph::{Component, Condition, Edge, Graph, Node, NodeId, NodeKind, Relation};
+use weighbridge_core::graph::{Component, Edge, Graph, Node, NodeId, NodeKind, Relation, Terms};
 use weighbridge_core::knowledge::{
     Grade, Match, Matched, Record, Standing, StandingKind, Unassessed, Vulnerability,
 };
@@ -125,7 +125,7 @@ impl Built {
 
     fn link(mut self, from: &str, to: &str, relation: Relation, specifier: &str, evidence: Evidence) -> Self {
         let (from, to) = (self.node(from, evidence.clone()), self.node(to, evidence.clone()));
-        let condition = Condition { specifier: specifier.into(), ..Condition::default() };
+        let condition = Terms { specifier: specifier.into(), ..Terms::default() }.into();
         self.graph.edges.entry(Edge { from, to, relation, condition }).or_default().insert(evidence);
         self
     }
@@ -227,12 +227,9 @@ impl Built {
                 Some(rest) => format!("venv/{rest}"),
                 None => format!("{SITE}/{written}"),
             };
-            recorded.push(RecordedFile {
-                path: Some(path.as_str().into()),
-                written: written.into(),
-                digest: content.map(|content| Digest::of(content.as_bytes())),
-                size: content.map(|content| content.len() as u64),
-            });
+            let digest = content.map(|content| Digest::of(content.as_bytes()));
+            let size = content.map(|content| content.len() as u64);
+            recorded.push(RecordedFile::new(Some(path.as_str().into()), written, digest, size));
             self = self.file(&path, content.unwrap_or_default());
         }
         self.installed.push(Installed {

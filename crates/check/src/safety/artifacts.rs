@@ -1,6 +1,6 @@
 //! Facts of all entries to one verdict a file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -84,19 +84,26 @@ pub fn judge_artifacts(
 
 /// Notes which installed package brought which file along: its record has the path and the digest.
 pub fn find_owners(artifacts: &mut [Artifact], installed: &[Installed]) {
-    let mut unowned: BTreeMap<Arc<str>, &mut Artifact> =
+    let mut unowned: HashMap<Arc<str>, &mut Artifact> =
         artifacts.iter_mut().map(|artifact| (Arc::clone(&artifact.place.path), artifact)).collect();
     if unowned.is_empty() {
         return;
     }
-    for package in installed {
-        for recorded in package.record.iter().flatten() {
-            let Some(artifact) = recorded.path.as_ref().and_then(|path| unowned.get_mut(path)) else {
-                continue;
-            };
-            if artifact.owner.is_none() && recorded.digest.is_some() && recorded.digest == artifact.digest {
-                artifact.owner = Some(package.component.clone());
-            }
+    // Records are long, and few of what they name are artifacts.
+    let recorded = installed.par_iter().flat_map_iter(|package| {
+        let recorded = package.record.iter().flatten();
+        recorded.map(move |recorded| (&package.component, recorded))
+    });
+    let named =
+        recorded.filter_map(|(component, recorded)| Some((recorded.path.as_ref()?, component, recorded)));
+    let named: Vec<_> = named.filter(|(path, ..)| unowned.contains_key(*path)).collect();
+    for (path, component, recorded) in named {
+        if let Some(artifact) = unowned.get_mut(path)
+            && artifact.owner.is_none()
+            && recorded.digest.is_some()
+            && recorded.digest == artifact.digest
+        {
+            artifact.owner = Some(component.clone());
         }
     }
 }

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use weighbridge_advisory::pep440::is_same;
 use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::finding::Subject;
-use weighbridge_core::graph::{Condition, Edge, Graph, Node, NodeId, NodeKind, Relation, Routes};
+use weighbridge_core::graph::{Condition, Edge, Graph, Node, NodeId, NodeKind, Relation, Routes, Terms};
 use weighbridge_core::name::PackageName;
 use weighbridge_core::place::Place;
 use weighbridge_core::purl::Purl;
@@ -239,7 +239,7 @@ fn conditions(graph: &Graph, from: &NodeId, to: &NodeId) -> String {
 }
 
 fn describe(edge: &Edge) -> String {
-    let Condition { specifier, extras, marker, through } = &edge.condition;
+    let Terms { specifier, extras, marker, through } = &*edge.condition;
     let mut parts = Vec::new();
     match edge.relation {
         Relation::Vendors => parts.push("carried inside".to_owned()),

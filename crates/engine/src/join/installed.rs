@@ -3,7 +3,7 @@
 //! A conda package brings the `*.dist-info` of what it is made of along. Such a distribution is carried by it, just as one
 //! that lies inside another: whoever asks for it means the conda package, whose record has its files as they lie there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -219,11 +219,9 @@ pub(super) fn records(distributions: &[Distribution<'_>]) -> Vec<Installed> {
         // A distribution strips and moves files after they were recorded; what dpkg and apk say of them is not read.
         let record = distribution.record.filter(|_| distribution.origin != Some(&Origin::System));
         let record = record.map(|record| {
-            let recorded = record.iter().map(|recorded| RecordedFile {
-                path: within(distribution.environment, distribution.root, &recorded.path).map(Arc::from),
-                written: recorded.path.clone(),
-                digest: recorded.digest,
-                size: recorded.size,
+            let recorded = record.iter().map(|Recorded { path: written, digest, size }| {
+                let path = within(distribution.environment, distribution.root, written).map(Arc::from);
+                RecordedFile::new(path, written, *digest, *size)
             });
             recorded.collect()
         });
@@ -235,6 +233,23 @@ pub(super) fn records(distributions: &[Distribution<'_>]) -> Vec<Installed> {
         }
     };
     outer.map(installed).collect()
+}
+
+/// The packages whose records name files, by those of the paths that are wanted. Records are long, and few of them are.
+pub(super) fn recorders<'i>(
+    installed: &'i [Installed],
+    wanted: &HashSet<&str>,
+) -> BTreeMap<&'i str, BTreeSet<&'i NodeId>> {
+    let of_package = |package: &'i Installed| {
+        let paths = package.record.iter().flatten().filter_map(|recorded| recorded.path.as_deref());
+        paths.filter(|path| wanted.contains(path)).map(|path| (path, &package.component))
+    };
+    let found: Vec<(&str, &NodeId)> = installed.par_iter().flat_map_iter(of_package).collect();
+    let mut recorders: BTreeMap<&str, BTreeSet<&NodeId>> = BTreeMap::new();
+    for (path, package) in found {
+        recorders.entry(path).or_default().insert(package);
+    }
+    recorders
 }
 
 /// The path below the target of a recorded path, if it stays inside the environment.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::{Origin, Requires, Role};
-use weighbridge_core::graph::{Component, Condition, NodeId};
+use weighbridge_core::graph::{Component, Condition, NodeId, Terms};
 use weighbridge_core::name::PackageName;
 use weighbridge_core::place::{Class, Evidence, Place};
 use weighbridge_core::purl::Purl;
@@ -110,9 +110,8 @@ impl Manifest<'_, '_> {
                 claimed.insert(to, (requires, evidence));
                 for from in requires.via.iter().flat_map(|via| self.nodes(via)).filter(|from| *from != to) {
                     through.entry(from).or_default().insert(to);
-                    let condition =
-                        Condition { marker: requires.requirement.marker.clone(), ..Condition::default() };
-                    drawing.depends(from, to, condition, at_best(evidence, Class::Claimed));
+                    let terms = Terms { marker: requires.requirement.marker.clone(), ..Terms::default() };
+                    drawing.depends(from, to, terms.into(), at_best(evidence, Class::Claimed));
                 }
             }
         }
@@ -204,7 +203,7 @@ fn extra_of(role: &Role) -> Option<&PackageName> {
 }
 
 fn condition_of(requires: &Requires) -> Condition {
-    Condition {
+    let terms = Terms {
         specifier: requires.requirement.specifier.clone(),
         extras: requires.requirement.extras.clone(),
         marker: requires.requirement.marker.clone(),
@@ -214,5 +213,6 @@ fn condition_of(requires: &Requires) -> Condition {
             Role::Group(group) => Some(format!("group {group}")),
             Role::Build => Some("build".to_owned()),
         },
-    }
+    };
+    terms.into()
 }

@@ -1,6 +1,6 @@
 //! Model files: one node per content, held by the package that brought it, else by its project or environment.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use weighbridge_core::graph::NodeId;
@@ -9,6 +9,7 @@ use weighbridge_core::world::{File, Installed};
 
 use super::collect::Collected;
 use super::draw::Drawing;
+use super::installed::recorders;
 use super::layout::Layout;
 
 /// Draws every file that a reader of models understood and that has a digest; the others are gaps in coverage.
@@ -22,7 +23,7 @@ pub(super) fn draw(
     if collected.models.is_empty() {
         return;
     }
-    let packages = packages_by_file(collected, installed);
+    let packages = recorders(installed, &collected.models.keys().copied().collect());
     for (path, model) in &collected.models {
         let Some(File { size, digest: Ok(digest), .. }) = files.get(*path) else { continue };
         let id = NodeId::Artifact(*digest);
@@ -37,20 +38,4 @@ pub(super) fn draw(
             }
         }
     }
-}
-
-/// The packages that recorded a model file as theirs.
-fn packages_by_file<'i>(
-    collected: &Collected<'_>,
-    installed: &'i [Installed],
-) -> BTreeMap<&'i str, BTreeSet<&'i NodeId>> {
-    let mut packages: BTreeMap<&str, BTreeSet<&NodeId>> = BTreeMap::new();
-    for distribution in installed {
-        for recorded in distribution.record.iter().flatten() {
-            if let Some(path) = recorded.path.as_deref().filter(|path| collected.models.contains_key(path)) {
-                packages.entry(path).or_default().insert(&distribution.component);
-            }
-        }
-    }
-    packages
 }

@@ -21,7 +21,7 @@ use super::bom::Claims;
 use super::builds::{self, Build};
 use super::collect::{Collected, Said};
 use super::draw::{Drawing, at_best};
-use super::installed::{folder_of, join_path};
+use super::installed::{folder_of, join_path, recorders};
 use super::layout::Layout;
 
 /// What a binary says, and what shows in it.
@@ -54,7 +54,7 @@ pub(super) fn draw(
     if collected.binaries.is_empty() {
         return BTreeMap::new();
     }
-    let packages = packages_by_file(collected, installed);
+    let packages = recorders(installed, &collected.binaries.keys().map(|place| &*place.path).collect());
     let mut held: BTreeMap<&Place, Held<'_>> = BTreeMap::new();
     for (place, shown) in &collected.binaries {
         let path: &str = &place.path;
@@ -168,21 +168,4 @@ fn below(path: &str, search: &str) -> Option<String> {
     let origins = ["$ORIGIN", "${ORIGIN}", "@loader_path"];
     let rest = origins.iter().find_map(|origin| search.strip_prefix(origin))?;
     join_path(folder_of(path), rest)
-}
-
-/// The packages that recorded a binary as theirs.
-fn packages_by_file<'i>(
-    collected: &Collected<'_>,
-    installed: &'i [Installed],
-) -> BTreeMap<&'i str, BTreeSet<&'i NodeId>> {
-    let binaries: BTreeSet<&str> = collected.binaries.keys().map(|place| &*place.path).collect();
-    let mut packages: BTreeMap<&str, BTreeSet<&NodeId>> = BTreeMap::new();
-    for distribution in installed {
-        for recorded in distribution.record.iter().flatten() {
-            if let Some(path) = recorded.path.as_deref().filter(|path| binaries.contains(path)) {
-                packages.entry(path).or_default().insert(&distribution.component);
-            }
-        }
-    }
-    packages
 }

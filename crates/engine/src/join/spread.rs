@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::Role;
-use weighbridge_core::graph::{Condition, NodeId};
+use weighbridge_core::graph::{Condition, NodeId, Terms};
 use weighbridge_core::name::PackageName;
 
 use super::draw::Drawing;
@@ -109,10 +109,11 @@ fn condition(
     let requirement = request.requirement;
     let exact = pins::exact(requirement).is_some();
     let chosen = scope.exact_is_choice && exact && !package.is_project();
-    Condition {
+    let terms = Terms {
         specifier: if chosen { String::new() } else { requirement.specifier.clone() },
         extras: requirement.extras.clone(),
         marker: requirement.marker.clone(),
         through,
-    }
+    };
+    terms.into()
 }

@@ -11,6 +11,7 @@ use weighbridge_core::place::Place;
 use weighbridge_core::world::Installed;
 use weighbridge_read::binary::Name;
 
+use super::installed::recorders;
 use super::native::{gathered_for, is_gathered};
 
 /// The names of the libraries, without digests, each with the packages (`NAME VERSION`, or the file name of a wheel) that
@@ -30,22 +31,12 @@ pub(crate) fn unknown(
             }
         }
     }
-    let mut holders: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    if !open.is_empty() {
-        let paths: BTreeSet<&str> = open.keys().map(|place| &*place.path).collect();
-        for distribution in installed {
-            for recorded in distribution.record.iter().flatten() {
-                if let Some(path) = recorded.path.as_deref().filter(|path| paths.contains(path)) {
-                    holders.entry(path).or_default().insert(graph.label(&distribution.component));
-                }
-            }
-        }
-    }
+    let holders = recorders(installed, &open.keys().map(|place| &*place.path).collect());
     let mut unknown: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (place, name) in open {
         let packages = unknown.entry(name).or_default();
         match holders.get(&*place.path) {
-            Some(holders) => packages.extend(holders.iter().cloned()),
+            Some(holders) => packages.extend(holders.iter().map(|holder| graph.label(holder))),
             None if place.inner.is_empty() => {
                 packages.insert(gathered_for(&place.path).to_owned());
             }

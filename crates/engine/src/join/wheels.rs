@@ -11,14 +11,14 @@ use std::sync::Arc;
 
 use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::{Distribution, Origin, Requirement, Role};
-use weighbridge_core::graph::{Component, Condition, NodeId};
+use weighbridge_core::graph::{Component, NodeId, Terms};
 use weighbridge_core::place::{Class, Place};
 use weighbridge_core::purl::Purl;
 use weighbridge_core::world::{File, Installed};
 
 use super::collect::{Collected, Said};
 use super::draw::{Drawing, at_best};
-use super::installed::folder_of;
+use super::installed::{folder_of, recorders};
 use super::layout::Layout;
 use super::pins;
 use super::spelling::Spellings;
@@ -65,13 +65,9 @@ pub(super) fn draw(
     if collected.wheels.is_empty() {
         return BTreeMap::new();
     }
-    let recorded: BTreeSet<&str> = installed
-        .iter()
-        .flat_map(|it| it.record.iter().flatten())
-        .filter_map(|it| it.path.as_deref())
-        .collect();
+    let recorded = recorders(installed, &collected.wheels.keys().copied().collect());
     let own = |path: &str, said: &Distribution| {
-        recorded.contains(path)
+        recorded.contains_key(path)
             || matches!(layout.holder(path), Some(NodeId::Environment(_)))
             || layout.project_named(&said.name).is_some()
     };
@@ -120,13 +116,13 @@ pub(super) fn draw(
                     let component = wanted(requirement, &id);
                     drawing.component(id.clone(), component, at_best(evidence, class));
                 }
-                let condition = Condition {
+                let terms = Terms {
                     specifier: requirement.specifier.clone(),
                     extras: requirement.extras.clone(),
                     marker: requirement.marker.clone(),
                     through: None,
                 };
-                drawing.depends(&wheel.id, &id, condition, at_best(evidence, class));
+                drawing.depends(&wheel.id, &id, terms.into(), at_best(evidence, class));
             }
         }
     }

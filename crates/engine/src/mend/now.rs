@@ -6,7 +6,7 @@ use weighbridge_advisory::pep440::{Operator, Specifiers, Version};
 use weighbridge_advisory::pep508::Requirement;
 use weighbridge_core::ecosystem::Ecosystem;
 use weighbridge_core::fact::{Origin, Requires};
-use weighbridge_core::graph::{Condition, Graph, NodeId, Relation};
+use weighbridge_core::graph::{Graph, NodeId, Relation, Terms};
 use weighbridge_core::name::PackageName;
 use weighbridge_resolve::Needs;
 
@@ -63,7 +63,7 @@ impl Now {
         if it.origin != Origin::Index {
             return;
         }
-        let condition = Condition {
+        let condition = Terms {
             specifier: it.specifier.clone(),
             extras: it.extras.clone(),
             marker: it.marker.clone(),
@@ -109,16 +109,13 @@ impl Now {
 }
 
 /// What a node asks for or holds, as packages.
-fn brought<'g>(
-    graph: &'g Graph,
-    from: &NodeId,
-) -> impl Iterator<Item = (&'g NodeId, &'g Condition)> + use<'g> {
+fn brought<'g>(graph: &'g Graph, from: &NodeId) -> impl Iterator<Item = (&'g NodeId, &'g Terms)> + use<'g> {
     let edges = graph.edges_from(from);
     let kinds = [Relation::Contains, Relation::DependsOn];
-    edges.filter(move |edge| kinds.contains(&edge.relation)).map(|edge| (&edge.to, &edge.condition))
+    edges.filter(move |edge| kinds.contains(&edge.relation)).map(|edge| (&edge.to, &*edge.condition))
 }
 
-fn requirement(name: &PackageName, condition: &Condition, may_move: bool) -> Option<Requirement> {
+fn requirement(name: &PackageName, condition: &Terms, may_move: bool) -> Option<Requirement> {
     let extras: Vec<&str> = condition.extras.iter().map(PackageName::as_str).collect();
     let extras = if extras.is_empty() { String::new() } else { format!("[{}]", extras.join(",")) };
     let specifier = if may_move { movable(&condition.specifier) } else { condition.specifier.clone() };

@@ -29,20 +29,29 @@ pub(super) struct Walked {
 
 /// Everything below `root`, which must be absolute and free of links.
 pub(super) fn walk(root: &Arc<Path>, context: &Context) -> Walked {
+    let mut ahead = list_ahead(root, context);
+    let listed = ahead.iter().filter_map(|ahead| ahead.listing.as_ref()?.as_ref().ok());
     let mut walk = Walk {
         root,
-        entries: Vec::new(),
+        entries: Vec::with_capacity(listed.map(|listing| listing.entries.len()).sum()),
         excluded: Vec::new(),
         links: Vec::new(),
-        folders: vec![PathBuf::new()],
+        folders: vec![(PathBuf::new(), Some(0))],
     };
-    let mut listed = list_ahead(root, context);
-    while let Some(folder) = walk.folders.pop() {
+    while let Some((folder, place)) = walk.folders.pop() {
         if context.cancel.is_cancelled() {
             break;
         }
-        let listing = listed.remove(&folder).unwrap_or_else(|| list(root, &folder));
-        if let Err(error) = listing.and_then(|listing| walk.folder(listing)) {
+        let ahead = place.and_then(|place| ahead.get_mut(place));
+        let (listing, inside) = match ahead {
+            Some(Ahead { listing, inside }) => (listing.take(), Some(*inside)),
+            None => (None, None),
+        };
+        let (listing, inside) = match listing {
+            Some(listing) => (listing, inside),
+            None => (list(root, &folder), None),
+        };
+        if let Err(error) = listing.and_then(|listing| walk.folder(listing, inside)) {
             walk.unread(&folder, file::unread(error));
         }
         let met = walk.entries.len().saturating_add(walk.links.len());
@@ -84,9 +93,16 @@ struct Listing {
     failed: Option<io::Error>,
 }
 
-/// Lists folders on all threads, level by level. What is missing because there are too many files is listed when its turn
-/// comes, so that a limit cuts at the same place.
-fn list_ahead(root: &Arc<Path>, context: &Context) -> BTreeMap<PathBuf, io::Result<Listing>> {
+/// A folder that was listed before its turn.
+struct Ahead {
+    /// None if there are too many files: then it is listed when its turn comes, so that a limit cuts at the same place.
+    listing: Option<io::Result<Listing>>,
+    /// Where the first of the folders in it stands among all; the others follow.
+    inside: usize,
+}
+
+/// Lists folders on all threads, level by level.
+fn list_ahead(root: &Arc<Path>, context: &Context) -> Vec<Ahead> {
     let met = AtomicU64::new(0);
     let list_one = |folder: PathBuf| {
         if context.cancel.is_cancelled() || met.load(Ordering::Relaxed) > context.limits.files {
@@ -97,18 +113,24 @@ fn list_ahead(root: &Arc<Path>, context: &Context) -> BTreeMap<PathBuf, io::Resu
             let count = listing.entries.len().saturating_add(listing.links.len());
             met.fetch_add(u64::try_from(count).unwrap_or(u64::MAX), Ordering::Relaxed);
         }
-        Some((folder, listing))
+        Some(listing)
     };
-    let mut listed = BTreeMap::new();
+    let mut ahead: Vec<Ahead> = Vec::new();
     let mut level = vec![PathBuf::new()];
     while !level.is_empty() {
-        let found: Vec<(PathBuf, io::Result<Listing>)> =
-            level.into_par_iter().with_max_len(16).filter_map(list_one).collect();
-        let listings = found.iter().filter_map(|(_, listing)| listing.as_ref().ok());
-        level = listings.flat_map(|listing| listing.inside.iter().cloned()).collect();
-        listed.extend(found);
+        let found: Vec<Option<io::Result<Listing>>> =
+            level.into_par_iter().with_max_len(16).map(list_one).collect();
+        level = Vec::new();
+        let next = ahead.len().saturating_add(found.len());
+        for listing in found {
+            let inside = next.saturating_add(level.len());
+            if let Some(Ok(listing)) = &listing {
+                level.extend(listing.inside.iter().cloned());
+            }
+            ahead.push(Ahead { listing, inside });
+        }
     }
-    listed
+    ahead
 }
 
 /// Lists one folder below the root. An error means that it cannot be listed at all.
@@ -196,17 +218,20 @@ struct Walk<'walk> {
     excluded: Vec<String>,
     /// Links below the root, looked at when all files are known.
     links: Vec<PathBuf>,
-    /// Folders still to be walked, the next one last.
-    folders: Vec<PathBuf>,
+    /// Folders still to be walked, the next one last, and where each stands among those listed ahead.
+    folders: Vec<(PathBuf, Option<usize>)>,
 }
 
 impl Walk<'_> {
-    /// Takes in one folder. An error means that the rest of it could not be listed.
-    fn folder(&mut self, listing: Listing) -> io::Result<()> {
+    /// Takes in one folder; `ahead` is where those in it begin among all that were listed ahead. An error means that the rest of
+    /// it could not be listed.
+    fn folder(&mut self, listing: Listing, ahead: Option<usize>) -> io::Result<()> {
         self.entries.extend(listing.entries);
         self.excluded.extend(listing.excluded);
         self.links.extend(listing.links);
-        self.folders.extend(listing.inside.into_iter().rev());
+        let inside = listing.inside.into_iter().enumerate();
+        let inside = inside.map(|(number, folder)| (folder, ahead.map(|first| first.saturating_add(number))));
+        self.folders.extend(inside.rev());
         listing.failed.map_or(Ok(()), Err)
     }
 

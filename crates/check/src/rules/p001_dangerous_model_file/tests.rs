@@ -136,11 +136,9 @@ fn the_worst_part_decides_and_its_way_inside_is_told() {
 
 #[test]
 fn data_of_a_package_that_runs_its_own_code_is_no_finding() {
-    let recorded = |name: &str, content: &[u8]| RecordedFile {
-        path: Some(format!("site-packages/{name}").into()),
-        written: name.to_owned(),
-        digest: Some(Digest::of(content)),
-        size: None,
+    let recorded = |name: &str, content: &[u8]| {
+        let path = format!("site-packages/{name}").into();
+        RecordedFile::new(Some(path), name, Some(Digest::of(content)), None)
     };
     let names = ["shop/a.dat", "shop/b.dat", "shop/changed.dat", "shop/foreign.dat"];
     let mut record: Vec<RecordedFile> = names.iter().map(|name| recorded(name, b"x")).collect();

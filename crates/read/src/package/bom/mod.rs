@@ -202,7 +202,11 @@ impl<'input> Draft<'input> {
         let mut edges = self.asked;
         edges.sort_unstable();
         edges.dedup();
-        Bom { standard, version: self.version, components: self.components, edges }
+        let mut components = self.components;
+        // A large bill stays in memory until the end of the scan.
+        components.shrink_to_fit();
+        edges.shrink_to_fit();
+        Bom { standard, version: self.version, components, edges }
     }
 }
 
