@@ -418,10 +418,18 @@ impl<'scan> Reading<'scan> {
         // Files that are met for the first time, in order, and what came of all beside their sizes and digests.
         let mut new: Vec<(Arc<str>, File)> = Vec::new();
         let mut said: Vec<Weighed> = Vec::new();
-        for mut weighed in weighed.into_iter().flatten() {
+        for (weighed, (_, ask)) in weighed.into_iter().zip(&asks) {
+            let Some(mut weighed) = weighed else { continue };
             let file = std::mem::replace(&mut weighed.file, File { size: 0, digest: Err(Unread::NotAsked) });
-            let last = new.last_mut().filter(|(path, _)| *path == weighed.path).map(|(_, file)| file);
-            match last.or_else(|| self.readings.files.get_mut(&weighed.path)) {
+            let known = match ask {
+                // Each file is asked that once, before all else.
+                Ask::Claims | Ask::Recorded => None,
+                Ask::Link(..) | Ask::Reader(_) | Ask::Digest => {
+                    let last = new.last_mut().filter(|(path, _)| *path == weighed.path).map(|(_, file)| file);
+                    last.or_else(|| self.readings.files.get_mut(&weighed.path))
+                }
+            };
+            match known {
                 Some(known) if known.digest.as_ref().is_err_and(|reason| !reason.is_gap()) => {
                     known.digest = file.digest;
                 }
