@@ -151,15 +151,14 @@ pub fn scan_with(
     let mut notes: Vec<String> = targets.iter().flat_map(|target| target.notes.iter().cloned()).collect();
     let options = Options { readers: request.readers, exclude: request.exclude, jobs: request.jobs };
     let mut readings = read_below(targets, request.locks, &options, context, progress)?;
-    let join = steps.join;
-    let Joined { graph, installed, disagreements, unread, notes: chosen } =
-        pool.install(|| join(&name, &readings, context));
+    let Steps { join, enrich, judge } = steps;
+    // Neither asks for what the other says.
+    let (joined, artifacts) = pool.join(|| join(&name, &readings, context), || judge(&readings));
+    let Joined { graph, installed, disagreements, unread, notes: chosen } = joined;
     readings.coverage.unread.extend(unread);
     let Known { matches, clear, unassessed, advisories, standings, indexed, unasked } =
-        (steps.enrich)(&graph, &readings);
+        enrich(&graph, &readings);
     readings.coverage.unread.extend(unasked);
-    let judge = steps.judge;
-    let artifacts = pool.install(|| judge(&readings));
     notes.extend(chosen);
     let subject = request.targets.to_vec();
     let evidence = Evidence {

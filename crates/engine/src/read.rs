@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::thread;
@@ -101,9 +101,9 @@ pub(crate) fn read_below(
         recorded: BTreeSet::new(),
         inner: 0,
     };
-    let (follows, places) = reading.files()?;
+    let follows = reading.files()?;
     reading.follow(follows)?;
-    reading.recorded(places)?;
+    reading.recorded()?;
     reading.vouch()?;
     progress.finish();
     let readings = reading.conclude();
@@ -197,9 +197,6 @@ fn is_taken_in(reader: &str) -> bool {
     matches!(reader, "requirements" | CONSTRAINTS)
 }
 
-/// Where each file stands among all.
-type Places<'scan> = HashMap<&'scan str, usize>;
-
 struct Reading<'scan> {
     work: &'scan Work,
     pool: &'scan ThreadPool,
@@ -215,20 +212,16 @@ struct Reading<'scan> {
 
 impl<'scan> Reading<'scan> {
     /// Every file by its claims, then every link by what its name claims besides. Records come first, so that each file
-    /// that they name is opened once, for its readers and its digest. Returns what was named, and the places of all files if
-    /// there was a record.
-    fn files(&mut self) -> Result<(Vec<Named>, Option<Places<'scan>>), ScanError> {
+    /// that they name is opened once, for its readers and its digest.
+    fn files(&mut self) -> Result<Vec<Named>, ScanError> {
         let (work, pool) = (self.work, self.pool);
         let all = work.items.iter().enumerate();
         let (links, files): (Vec<_>, Vec<_>) = all.partition(|(_, item)| item.link_to.is_some());
         let (records, files): (Vec<_>, Vec<_>) =
             pool.install(|| files.into_par_iter().partition(|(_, item)| is_record(item)));
-        let places = || (!records.is_empty()).then(|| work.places());
-        let asks = records.iter().map(|(_, item)| (*item, Ask::Claims)).collect();
-        let (follows, mut places) = pool.join(|| self.run(asks), places);
-        let mut follows = follows?;
+        let mut follows = self.run(records.into_iter().map(|(_, item)| (item, Ask::Claims)).collect())?;
         let mut is_named = vec![false; work.items.len()];
-        for place in self.named_by_records(&mut places) {
+        for place in self.named_by_records() {
             if let Some(is_named) = is_named.get_mut(place) {
                 *is_named = true;
             }
@@ -246,7 +239,7 @@ impl<'scan> Reading<'scan> {
         });
         let asks = asks.collect();
         follows.extend(self.run(asks)?);
-        Ok((follows, places))
+        Ok(follows)
     }
 
     /// Reads the files that others name, and those that these name, until no new one is named.
@@ -293,8 +286,8 @@ impl<'scan> Reading<'scan> {
     }
 
     /// Digests the files that records name and nobody has read.
-    fn recorded(&mut self, mut places: Option<Places<'scan>>) -> Result<(), ScanError> {
-        let mut named = self.named_by_records(&mut places);
+    fn recorded(&mut self) -> Result<(), ScanError> {
+        let mut named = self.named_by_records();
         named.sort_unstable();
         named.dedup();
         let unread = |item: &&Item| {
@@ -308,7 +301,7 @@ impl<'scan> Reading<'scan> {
 
     /// The places of the files that those records name with their digests which were not taken in before; one may come more
     /// than once.
-    fn named_by_records(&mut self, places: &mut Option<Places<'scan>>) -> Vec<usize> {
+    fn named_by_records(&mut self) -> Vec<usize> {
         let records: Vec<(&Place, &Vec<Recorded>)> = (self.readings.facts.iter())
             .filter(|(place, _)| !self.recorded.contains(*place))
             .flat_map(|(place, facts)| {
@@ -323,7 +316,7 @@ impl<'scan> Reading<'scan> {
         if records.is_empty() {
             return named;
         }
-        let places = places.get_or_insert_with(|| self.work.places());
+        let work = self.work;
         let named_by = |(place, record): &(&Place, &Vec<Recorded>)| {
             // Recorded paths start from the folder that holds the `*.dist-info`; in `installed-files.txt` of an
             // `*.egg-info` some tools mean the latter itself.
@@ -331,10 +324,11 @@ impl<'scan> Reading<'scan> {
             let root = metadata.rsplit_once('/').map_or("", |(root, _)| root);
             let itself = Some(metadata).filter(|metadata| metadata.ends_with(".egg-info"));
             let mut found = Vec::new();
+            let mut finder = work.finder();
             for recorded in record.iter().filter(|recorded| recorded.digest.is_some()) {
                 for folder in [Some(root), itself].into_iter().flatten() {
                     let path = resolve(folder, &recorded.path);
-                    found.extend(path.and_then(|path| places.get(path.as_str()).copied()));
+                    found.extend(path.and_then(|path| finder.place(&path)));
                 }
             }
             found
