@@ -28,6 +28,7 @@ pub mod reader;
 pub mod renderer;
 pub mod report;
 pub mod rule;
+pub mod seek;
 pub mod show;
 pub mod sink;
 pub mod source;

@@ -17,6 +17,7 @@ use weighbridge_core::lock::{self, Approval, Approved, SignedTensors};
 use weighbridge_core::opener::Opened;
 use weighbridge_core::place::Place;
 use weighbridge_core::reader::{Family, Reader};
+use weighbridge_core::seek::Seeker;
 use weighbridge_core::world::File;
 use weighbridge_net::open::above::Above;
 use weighbridge_trust::keyless::Roots;
@@ -324,11 +325,11 @@ impl<'scan> Reading<'scan> {
             let root = metadata.rsplit_once('/').map_or("", |(root, _)| root);
             let itself = Some(metadata).filter(|metadata| metadata.ends_with(".egg-info"));
             let mut found = Vec::new();
-            let mut finder = work.finder();
+            let mut seeker = Seeker::new(&work.items, |item: &Item| &*item.path);
             for recorded in record.iter().filter(|recorded| recorded.digest.is_some()) {
                 for folder in [Some(root), itself].into_iter().flatten() {
                     let path = resolve(folder, &recorded.path);
-                    found.extend(path.and_then(|path| finder.place(&path)));
+                    found.extend(path.and_then(|path| seeker.place(&path)));
                 }
             }
             found

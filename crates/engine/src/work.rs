@@ -35,28 +35,6 @@ pub(crate) struct Work {
     trees: Vec<(String, Box<dyn Tree>)>,
 }
 
-/// Finds the places of paths that come mostly in order.
-pub(crate) struct Finder<'work> {
-    work: &'work Work,
-    /// Behind the place found last.
-    next: usize,
-}
-
-impl Finder<'_> {
-    /// Where the file at this path stands among all.
-    pub(crate) fn place(&mut self, path: &str) -> Option<usize> {
-        // How many are looked at before halving costs less.
-        const NEAR: usize = 8;
-        let near = self.work.items.get(self.next..).unwrap_or_default().iter().take(NEAR);
-        let found = match near.enumerate().find(|(_, item)| *item.path == *path) {
-            Some((steps, _)) => self.next.saturating_add(steps),
-            None => self.work.place(path)?,
-        };
-        self.next = found.saturating_add(1);
-        Some(found)
-    }
-}
-
 /// What a file means by the name of another one.
 pub(crate) enum Found {
     /// This one; if it is a link, also the file that it leads to.
@@ -168,11 +146,6 @@ impl Work {
     /// Where the file at this path stands among all.
     pub(crate) fn place(&self, path: &str) -> Option<usize> {
         self.items.binary_search_by(|item| (*item.path).cmp(path)).ok()
-    }
-
-    /// Answers the same for paths that come mostly in order, as those of a record do.
-    pub(crate) fn finder(&self) -> Finder<'_> {
-        Finder { work: self, next: 0 }
     }
 
     /// The file that the one at `place` names by `written`.

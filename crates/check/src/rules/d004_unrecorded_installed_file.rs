@@ -1,15 +1,13 @@
 //! `WB-D004`: code among installed packages that no installer wrote.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::ops::Bound;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 
-use rayon::prelude::*;
 use weighbridge_core::fact::What;
 use weighbridge_core::finding::{Finding, Remedy, Severity};
 use weighbridge_core::graph::NodeId;
 use weighbridge_core::place::Place;
 use weighbridge_core::rule::Rule;
+use weighbridge_core::seek::Seeker;
 use weighbridge_core::world::{Check, File, Installed, World};
 
 use super::dependency::{about_node, about_place, counted, identity, is_below, shortened};
@@ -52,10 +50,7 @@ impl Check for UnrecordedInstalledFile {
     }
 
     fn check(&self, world: &World<'_>, findings: &mut Vec<Finding>) {
-        let records = || world.installed.iter().filter_map(|installed| installed.record.as_ref());
-        let mut recorded = HashSet::with_capacity(records().map(Vec::len).sum());
-        let paths = records().flatten().filter_map(|recorded| recorded.path.as_deref());
-        recorded.extend(paths.filter(|path| may_be_code(path) && !is_cached(path)));
+        let unrecorded = unrecorded(world);
         let mut roots: BTreeMap<&str, Vec<&Installed>> = BTreeMap::new();
         for installed in world.installed {
             roots.entry(&installed.root).or_default().push(installed);
@@ -63,7 +58,7 @@ impl Check for UnrecordedInstalledFile {
         for (root, installed) in &roots {
             let inner: Vec<&str> =
                 roots.keys().copied().filter(|other| is_below(other, root) && other != root).collect();
-            Site { world, root, installed, inner, recorded: &recorded }.check(findings);
+            Site { world, root, installed, inner, unrecorded: below(&unrecorded, root) }.check(findings);
         }
     }
 }
@@ -75,8 +70,8 @@ struct Site<'s, 'w> {
     installed: &'s [&'s Installed],
     /// Other such folders below it.
     inner: Vec<&'s str>,
-    /// The code that installers recorded.
-    recorded: &'s HashSet<&'s str>,
+    /// What may be code below it and that no installer recorded.
+    unrecorded: &'s [(&'s str, &'s File)],
 }
 
 impl Site<'_, '_> {
@@ -84,21 +79,18 @@ impl Site<'_, '_> {
         let owners = self.owners();
         // A distribution without a record may own any module beside the others.
         let all_recorded = self.installed.iter().all(|installed| installed.record.is_some());
-        let files: Vec<(&str, &File)> = below(self.world.files, self.root).collect();
-        let unrecorded = files.into_par_iter().filter_map(|(path, file)| {
+        let mut by_folder: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (path, file) in self.unrecorded {
             let rest = relative(path, self.root);
             let (top, in_folder) = rest.split_once('/').map_or((rest, false), |(top, _)| (top, true));
             let is_known = || if in_folder { owners.contains_key(top) } else { all_recorded };
-            let is_unrecorded = is_code(rest)
-                && !self.recorded.contains(path)
+            if is_code(rest)
                 && is_known()
                 && !self.inner.iter().any(|inner| is_below(path, inner))
-                && !self.is_told_elsewhere(path, rest, file);
-            is_unrecorded.then_some((if in_folder { top } else { "" }, path))
-        });
-        let mut by_folder: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for (folder, path) in unrecorded.collect::<Vec<_>>() {
-            by_folder.entry(folder).or_default().push(path);
+                && !self.is_told_elsewhere(path, rest, file)
+            {
+                by_folder.entry(if in_folder { top } else { "" }).or_default().push(path);
+            }
         }
         for (folder, paths) in by_folder {
             let owner =
@@ -178,15 +170,27 @@ impl Site<'_, '_> {
     }
 }
 
+/// The files that may be code and that no record names, sorted.
+fn unrecorded<'w>(world: &'w World<'_>) -> Vec<(&'w str, &'w File)> {
+    let files = world.files.iter().map(|(path, file)| (&**path, file));
+    let files: Vec<(&str, &File)> = files.filter(|(path, _)| may_be_code(path)).collect();
+    let mut is_recorded = vec![false; files.len()];
+    let mut seeker = Seeker::new(&files, |(path, _): &(&'w str, _)| *path);
+    let records = world.installed.iter().flat_map(|installed| installed.record.iter().flatten());
+    let paths = records.filter_map(|recorded| recorded.path.as_deref());
+    for path in paths.filter(|path| may_be_code(path)) {
+        if let Some(is_recorded) = seeker.place(path).and_then(|place| is_recorded.get_mut(place)) {
+            *is_recorded = true;
+        }
+    }
+    let files = files.into_iter().zip(is_recorded);
+    files.filter(|(_, is_recorded)| !is_recorded).map(|(file, _)| file).collect()
+}
+
 /// Whether Python would run what lies there. Compiled code beside its source is a copy of it; without a source it is
 /// imported only outside of `__pycache__` (Python Standard Library, *importlib*: sourceless imports).
 fn is_code(path: &str) -> bool {
     may_be_code(path) && !(path.ends_with(".pyc") && path.split('/').any(|name| name == "__pycache__"))
-}
-
-/// Whether this is compiled code right below a `__pycache__`, which is never looked for: nearly half of all that is recorded.
-fn is_cached(path: &str) -> bool {
-    path.ends_with(".pyc") && path.rsplit('/').nth(1) == Some("__pycache__")
 }
 
 /// Whether a file ends as code does, wherever it lies.
@@ -198,13 +202,11 @@ fn relative<'p>(path: &'p str, root: &str) -> &'p str {
     if root.is_empty() { path } else { path.get(root.len().saturating_add(1)..).unwrap_or_default() }
 }
 
-fn below<'f>(files: &'f BTreeMap<Arc<str>, File>, root: &str) -> impl Iterator<Item = (&'f str, &'f File)> {
-    let first = if root.is_empty() { String::new() } else { format!("{root}/") };
-    let prefix = first.clone();
-    files
-        .range::<str, _>((Bound::Included(first.as_str()), Bound::Unbounded))
-        .take_while(move |(path, _)| path.starts_with(&prefix))
-        .map(|(path, file)| (&**path, file))
+/// Those of sorted files that lie below a folder.
+fn below<'s, 'f>(files: &'s [(&'f str, &'f File)], root: &str) -> &'s [(&'f str, &'f File)] {
+    let begin = if root.is_empty() { String::new() } else { format!("{root}/") };
+    let rest = files.get(files.partition_point(|(path, _)| **path < *begin)..).unwrap_or_default();
+    rest.get(..rest.partition_point(|(path, _)| path.starts_with(&begin))).unwrap_or_default()
 }
 
 #[cfg(test)]
