@@ -28,7 +28,7 @@ use weighbridge_trust::oms;
 use crate::exclude::Exclude;
 use crate::flow::ScanError;
 use crate::progress::Progress;
-use crate::weigh::{Ask, ENGINE, Named, Scale, Weighed, included, unread, version_of};
+use crate::weigh::{Apart, Ask, ENGINE, Named, Scale, Weighed, included, unread, version_of};
 use crate::work::{Found, Item, Work, resolve};
 
 /// How to read.
@@ -395,13 +395,14 @@ impl<'scan> Reading<'scan> {
         let mut large: Vec<(usize, &(&Item, Ask))> =
             asks.iter().enumerate().filter(|(_, (item, _))| is_large(item)).collect();
         large.sort_by_key(|(_, (item, _))| Reverse(item.size));
-        let weigh_large = |(number, (item, ask)): &(usize, &(&Item, Ask))| (*number, scale.weigh(item, ask));
-        let weigh_small = |(item, ask): &(&Item, Ask)| (!is_large(item)).then(|| scale.weigh(item, ask));
-        let (mut large, mut weighed): (Vec<(usize, Weighed)>, Vec<Option<Weighed>>) =
-            self.pool.install(|| {
-                let large = large.par_iter().with_max_len(1).map(weigh_large).collect();
-                (large, asks.par_iter().with_max_len(16).map(weigh_small).collect())
-            });
+        let weigh_large =
+            |(number, (item, ask)): &(usize, &(&Item, Ask))| (*number, scale.weigh(item, ask).apart());
+        let weigh_small =
+            |(item, ask): &(&Item, Ask)| (!is_large(item)).then(|| scale.weigh(item, ask).apart());
+        let (mut large, mut weighed): (Vec<(usize, Apart)>, Vec<Option<Apart>>) = self.pool.install(|| {
+            let large = large.par_iter().with_max_len(1).map(weigh_large).collect();
+            (large, asks.par_iter().with_max_len(16).map(weigh_small).collect())
+        });
         if scale.context.cancel.is_cancelled() {
             return Err(ScanError::Interrupted);
         }
@@ -412,16 +413,15 @@ impl<'scan> Reading<'scan> {
         }
         // Files that are met for the first time, in order, and what came of all beside their sizes and digests.
         let mut new: Vec<(Arc<str>, File)> = Vec::new();
-        let mut said: Vec<Weighed> = Vec::new();
+        let mut said: Vec<Box<Weighed>> = Vec::new();
         for (weighed, (_, ask)) in weighed.into_iter().zip(&asks) {
-            let Some(mut weighed) = weighed else { continue };
-            let file = std::mem::replace(&mut weighed.file, File { size: 0, digest: Err(Unread::NotAsked) });
+            let Some(Apart { path, file, said: more }) = weighed else { continue };
             let known = match ask {
                 // Each file is asked that once, before all else.
                 Ask::Claims | Ask::Recorded => None,
                 Ask::Link(..) | Ask::Reader(_) | Ask::Digest => {
-                    let last = new.last_mut().filter(|(path, _)| *path == weighed.path).map(|(_, file)| file);
-                    last.or_else(|| self.readings.files.get_mut(&weighed.path))
+                    let last = new.last_mut().filter(|(last, _)| *last == path).map(|(_, file)| file);
+                    last.or_else(|| self.readings.files.get_mut(&path))
                 }
             };
             match known {
@@ -429,14 +429,12 @@ impl<'scan> Reading<'scan> {
                     known.digest = file.digest;
                 }
                 Some(_) => {}
-                None => new.push((Arc::clone(&weighed.path), file)),
+                None => new.push((path, file)),
             }
-            if weighed.says_anything() {
-                said.push(weighed);
-            }
+            said.extend(more);
         }
         let Self { readings: Readings { facts, files, .. }, ran, inner, .. } = self;
-        let take = || said.into_iter().flat_map(|weighed| take(weighed, facts, ran, inner)).collect();
+        let take = || said.into_iter().flat_map(|said| take(*said, facts, ran, inner)).collect();
         let (follows, ()) = self.pool.join(take, || merge(files, new));
         Ok(follows)
     }

@@ -62,6 +62,14 @@ pub(crate) struct Weighed {
     pub(crate) inner: u64,
 }
 
+/// A file, and apart from it what it says: most say nothing, and there are very many.
+pub(crate) struct Apart {
+    pub(crate) path: Arc<str>,
+    pub(crate) file: File,
+    /// Without the file.
+    pub(crate) said: Option<Box<Weighed>>,
+}
+
 /// A file that another one names.
 pub(crate) struct Named {
     pub(crate) place: Place,
@@ -104,10 +112,14 @@ impl Weighed {
         }
     }
 
-    /// Whether anything came of it beside its size and digest.
-    pub(crate) fn says_anything(&self) -> bool {
-        let Self { path: _, file: _, facts, follows, ran, inner } = self;
-        !(facts.is_empty() && follows.is_empty() && ran.is_empty() && *inner == 0)
+    /// With what it says apart.
+    pub(crate) fn apart(mut self) -> Apart {
+        let Self { path: _, file: _, facts, follows, ran, inner } = &self;
+        if facts.is_empty() && follows.is_empty() && ran.is_empty() && *inner == 0 {
+            return Apart { path: self.path, file: self.file, said: None };
+        }
+        let file = std::mem::replace(&mut self.file, File { size: 0, digest: Err(Unread::NotAsked) });
+        Apart { path: Arc::clone(&self.path), file, said: Some(Box::new(self)) }
     }
 
     fn unread(&mut self, place: &Place, reader: &'static str, reason: Unread) {
