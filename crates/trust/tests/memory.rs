@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -242,7 +243,8 @@ fn what_changes_while_it_is_read_is_not_kept() {
         let choice = choice(method, algorithm);
         let cache = memory(kept.path(), i64::MAX);
         let grow = path.clone();
-        let act = move || fs::write(&grow, vec![1; 100_001]).unwrap();
+        // It is never shorter meanwhile: another thread may read of it.
+        let act = move || fs::File::options().append(true).open(&grow).unwrap().write_all(b"x").unwrap();
         let (listing, _) = watched(model.path(), Watch { before: Some(Box::new(act)), ..Watch::default() });
         let Err(SignError::Files(files)) = oms::describe(&listing, &choice, &hashing(&cache)) else {
             panic!("it is signed: {method:?} {algorithm}")
