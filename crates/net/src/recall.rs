@@ -109,7 +109,7 @@ impl Glances {
         let records = unsealed(bytes, Self::MAGIC)?.chunks_exact(Self::RECORD);
         let is_whole = records.remainder().is_empty();
         let records: Option<Vec<_>> = records.map(Self::record).collect();
-        // What is looked up by halving must be in order.
+        // Those of one file must stand together, in order: looking one up ends behind its place.
         records.filter(|records| is_whole && records.is_sorted_by(|(one, _), (other, _)| one < other))
     }
 
